@@ -1,0 +1,206 @@
+// One window of load: one server, one workload, one offered rate. Started by wsgilab/load.py, which reads
+// the file that handleSummary writes. Runs on k6 1.1 and 2.x; imports nothing over the network.
+//
+// As time passes:  warm-up -> settle -> measure (a blank lead-in, then the schedule) -> grace
+// Open model: requests start when the schedule says so, however late the answers are.
+
+import http from 'k6/http';
+import exec from 'k6/execution';
+import { Counter, Gauge, Trend } from 'k6/metrics';
+import { workloads } from './workloads.js';
+
+// Names of our own: k6 reads K6_VUS, K6_DURATION and the like itself, and they replace the scenarios.
+const RATE_RPS = Number(__ENV.LAB_RATE);
+const WARMUP_S = Number(__ENV.LAB_WARMUP_S);
+const DURATION_S = Number(__ENV.LAB_DURATION_S);
+const GRACE_S = Number(__ENV.LAB_GRACE_S);
+const TIMEOUT_S = Number(__ENV.LAB_TIMEOUT_S);
+const VUS = Number(__ENV.LAB_VUS);
+const SERVER = __ENV.LAB_SERVER;
+
+const PERIOD_S = 1 / RATE_RPS;
+const SCHEDULED = Math.max(1, Math.round(RATE_RPS * DURATION_S));
+
+// The warm-up asks at the full rate but with few VUs: it reaches every worker, and it never builds a backlog that
+// the measured part would have to wait behind. It is why k6 warns of insufficient VUs under an overload.
+const WARMUP_VUS = 16;
+const SETTLE_S = 0.25; // between warm-up and lead-in: the last warm-up answers arrive
+// k6 needs some 30 ms per 1,000 VUs to activate them, and then fires the ticks it missed all at once. So the
+// first ticks of the measured scenario send nothing, and the schedule proper starts evenly spaced.
+const LEAD_S = 0.25;
+const LEAD_TICKS = Math.ceil(LEAD_S * RATE_RPS);
+// Room for a last tick that k6 fires late. Ticks that come after the last scheduled one send nothing.
+const TAIL_S = 0.1;
+const CLOCK_RPS = 50;
+
+const warmupS = WARMUP_S > 0 ? Math.max(1, WARMUP_S - SETTLE_S - LEAD_S) : 0; // k6 refuses less than 1 s
+const measureAtS = WARMUP_S > 0 ? warmupS + SETTLE_S : 0;
+const measureS = Math.max(1, (LEAD_TICKS + SCHEDULED) * PERIOD_S + TAIL_S);
+const leadS = LEAD_TICKS * PERIOD_S;
+const scheduleEndMs = (LEAD_TICKS + SCHEDULED) * PERIOD_S * 1000; // since the scenario's start
+
+const seconds = (s) => `${Math.round(s * 1e6)}us`;
+
+// k6 wants a whole number of iterations per time unit; this allows three decimals of a request per second.
+const arrivals = { executor: 'constant-arrival-rate', rate: Math.round(RATE_RPS * 1000), timeUnit: '1000s' };
+
+const scenarios = {
+  measure: {
+    ...arrivals,
+    exec: 'measure',
+    tags: { phase: 'measure' },
+    startTime: seconds(measureAtS),
+    duration: seconds(measureS),
+    preAllocatedVUs: VUS, // all of them before the start: making one under load costs a dropped request each
+    gracefulStop: seconds(Math.max(0, GRACE_S - TAIL_S)),
+  },
+  // A clock that does nothing but look how late it is. It shares k6's CPU but not the server's answers, so what
+  // it shows is k6 falling behind, and never a slow server.
+  clock: {
+    executor: 'constant-arrival-rate',
+    exec: 'clock',
+    rate: CLOCK_RPS,
+    timeUnit: '1s',
+    startTime: seconds(measureAtS),
+    duration: seconds(Math.max(1, leadS + DURATION_S)),
+    preAllocatedVUs: 10,
+    gracefulStop: '0s',
+  },
+};
+if (warmupS > 0) {
+  scenarios.warmup = {
+    ...arrivals,
+    exec: 'warmup',
+    tags: { phase: 'warmup' },
+    duration: seconds(warmupS),
+    preAllocatedVUs: WARMUP_VUS,
+    gracefulStop: seconds(SETTLE_S + LEAD_S / 2),
+  };
+}
+
+// Percentiles of answered requests. The verdict needs them over *scheduled* requests, whose p99 may be any
+// quantile of the answered ones: hence a ladder, finer where tails are read.
+const ladder = [];
+for (let p = 0; p < 90; p += 1) ladder.push(p);
+for (let p = 180; p < 198; p += 1) ladder.push(p / 2);
+for (let p = 990; p < 1000; p += 1) ladder.push(p / 10);
+ladder.push(99.95, 99.99, 100);
+
+// By status code for those that tell something, by class for the rest. "0" is no answer at all.
+const STATUSES = ['0', '200', '201', '204', '301', '302', '304', '400', '401', '403', '404', '405', '408', '413',
+  '415', '422', '429', '500', '502', '503', '504', '2xx', '3xx', '4xx', '5xx', 'other'];
+
+// A metric's share under one tag is in the summary only if a threshold asks for it. These always hold. (A counter
+// for each would cost every VU some 50 µs at the start.)
+const finishedAs = (status) => `requests_finished{phase:measure,status:${status}}`;
+const MEASURED_SENT = 'requests_sent{phase:measure}';
+const MEASURED_DROPPED = 'dropped_iterations{scenario:measure}';
+const NEVER_ANSWERED = 'requests_finished{status:0}';
+const thresholds = {};
+for (const name of [MEASURED_SENT, MEASURED_DROPPED, NEVER_ANSWERED, ...STATUSES.map(finishedAs)]) {
+  thresholds[name] = ['count>=0'];
+}
+
+export const options = {
+  scenarios,
+  thresholds,
+  discardResponseBodies: true,
+  // Every request on a connection of its own, like a visitor seen once. k6 hands requests to its VUs in turn, and
+  // a VU keeps its connections to itself: with hundreds of VUs, keep-alive means hundreds of idle connections and
+  // hardly any reuse. That stalls waitress (100 connections at most) and uWSGI's http11-socket (an idle
+  // connection holds a thread), and reuse would depend on the offered rate.
+  noConnectionReuse: true,
+  maxRedirects: 0, // an answer is what the server said first: a redirect would be a second request off schedule
+  summaryTrendStats: ladder.map((p) => `p(${p})`),
+  systemTags: ['status', 'scenario'], // no url, name, error…: every tag is a label in Prometheus
+  tags: { server: SERVER, workload: __ENV.LAB_WORKLOAD, rate: __ENV.LAB_RATE, round: __ENV.LAB_ROUND },
+};
+
+const responseTime = new Trend('response_time', true);
+const clockLag = new Trend('clock_lag', true);
+const firstRequestAt = new Gauge('first_request_at');
+const sent = new Counter('requests_sent');
+const finished = new Counter('requests_finished');
+const ok = new Counter('requests_ok');
+const okInGrace = new Counter('requests_ok_in_grace');
+const wrongServer = new Counter('requests_wrong_server');
+
+const shape = __ENV.LAB_WORKLOAD.startsWith('/')
+  ? { method: 'GET', path: __ENV.LAB_WORKLOAD }
+  : workloads[__ENV.LAB_WORKLOAD];
+if (!shape) throw new Error(`no workload is called ${__ENV.LAB_WORKLOAD}`);
+const url = __ENV.LAB_TARGET + shape.path;
+const params = { timeout: seconds(TIMEOUT_S), headers: { 'Content-Type': 'application/octet-stream' } };
+if (!shape.body_kb) delete params.headers;
+
+function ask() {
+  // Made anew each time: kept in every VU, 1,000 of them would hold 64 MB of the same letters.
+  const body = shape.body_kb ? 'x'.repeat(shape.body_kb * 1024) : null;
+  sent.add(1); // before the request: what is cut off when the grace ends was sent all the same
+  const response = http.request(shape.method, url, body, params);
+  finished.add(1, { status: statusName(response.status) });
+  return response;
+}
+
+function statusName(status) {
+  const exact = String(status);
+  if (STATUSES.includes(exact)) return exact;
+  const byClass = `${exact[0]}xx`;
+  return STATUSES.includes(byClass) ? byClass : 'other';
+}
+
+export function warmup() {
+  ask();
+}
+
+export function measure() {
+  // Counts the iterations that began. A dropped one is not among them, but none is dropped in the lead-in.
+  const tick = exec.scenario.iterationInTest - LEAD_TICKS;
+  if (tick < 0 || tick >= SCHEDULED) return;
+  if (tick === 0) firstRequestAt.add(Date.now());
+  const response = ask();
+  if (response.status < 200 || response.status > 299) return;
+  if (response.headers['X-Lab-Server'] !== SERVER) {
+    wrongServer.add(1);
+    return;
+  }
+  ok.add(1);
+  if (Date.now() - exec.scenario.startTime > scheduleEndMs) okInGrace.add(1);
+  // `duration` alone leaves the connection out, and a full backlog shows nowhere else.
+  responseTime.add(response.timings.blocked + response.timings.duration);
+}
+
+export function clock() {
+  const dueMs = (exec.scenario.iterationInTest * 1000) / CLOCK_RPS;
+  const lateMs = Date.now() - exec.scenario.startTime - dueMs;
+  if (dueMs >= leadS * 1000) clockLag.add(Math.max(0, lateMs));
+}
+
+// A metric that was never added to is missing from the summary, not 0.
+export function handleSummary(data) {
+  const value = (name, key) => (data.metrics[name] ? data.metrics[name].values[key] : 0);
+  const count = (name) => value(name, 'count');
+  const quantiles = count('requests_ok') > 0 ? data.metrics.response_time.values : {};
+  const statuses = STATUSES.map((name) => [name, count(finishedAs(name))]).filter((entry) => entry[1] > 0);
+  const measured = statuses.reduce((sum, entry) => sum + entry[1], 0);
+  const summary = {
+    period_s: PERIOD_S,
+    scheduled: SCHEDULED,
+    sent: count(MEASURED_SENT),
+    dropped: count(MEASURED_DROPPED),
+    ok: count('requests_ok'),
+    ok_in_time: count('requests_ok') - count('requests_ok_in_grace'),
+    wrong_server: count('requests_wrong_server'),
+    failed: measured - count('requests_ok') - count('requests_wrong_server'),
+    total_sent: count('requests_sent'),
+    total_answered: count('requests_finished') - count(NEVER_ANSWERED),
+    statuses: Object.fromEntries(statuses),
+    ladder_ms: Object.fromEntries(
+      ladder.filter((p) => `p(${p})` in quantiles).map((p) => [String(p), quantiles[`p(${p})`]]),
+    ),
+    started_at_ms: value('first_request_at', 'min'),
+    clock_lag_ms: value('clock_lag', 'p(100)'),
+    vus_max: value('vus_max', 'max'),
+  };
+  return { [__ENV.LAB_SUMMARY]: JSON.stringify(summary) };
+}

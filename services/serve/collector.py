@@ -1,0 +1,159 @@
+"""Puts everything that can be read about one server into Prometheus metrics."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import proctree
+import uwsgi_stats
+from cgroup import ControlGroup
+from listeners import Listeners, listen_overflows
+from metrics import BUCKET_EDGES_S
+from nginx_status import NginxStatus
+from proctree import ProcessTree
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector as BaseCollector
+from tally import Tables
+
+Value = TypeVar("Value")
+Refusals = type[Exception] | tuple[type[Exception], ...]
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where to read. None: this server or machine has no such thing."""
+
+    root: int
+    tables: Tables | None
+    tree: ProcessTree | None
+    listeners: Listeners | None
+    control_group: ControlGroup
+    uwsgi_socket: Path | None
+    nginx: NginxStatus | None
+
+
+class Collector(BaseCollector):
+    """One reading per call of collect(). Not thread-safe."""
+
+    def __init__(self, sources: Sources) -> None:
+        self.sources = sources
+        self._errors: Counter[str] = Counter()
+        self._started_at: float | None = None
+
+    def describe(self) -> list[Metric]:
+        return []  # else registering would take a reading to learn the names
+
+    def collect(self) -> Iterator[Metric]:
+        yield from self._requests()
+        yield from self._processes()
+        yield from self._queue()
+        yield from self._container()
+        yield from self._nginx()
+        errors = CounterMetricFamily("exporter_errors", "Readings that failed, by source.", labels=["source"])
+        for source, count in self._errors.items():
+            errors.add_metric([source], count)
+        yield errors
+        yield from _counter("exporter_cpu_seconds", "CPU time of this exporter.", time.process_time())
+
+    def _requests(self) -> Iterator[Metric]:
+        tables = self.sources.tables
+        tally = self._attempt("metrics", tables.read) if tables else None
+        if tally is None:
+            return
+        requests = CounterMetricFamily("wsgi_requests", "Finished requests.", labels=["code"])
+        for code, count in tally.requests_by_code.items():
+            requests.add_metric([str(code)], count)
+        yield requests
+        edges = [*map(str, BUCKET_EDGES_S), "+Inf"]
+        yield HistogramMetricFamily(
+            "wsgi_request_duration_seconds",
+            "From the call of the app until its body was closed.",
+            buckets=list(zip(edges, tally.cumulative_buckets, strict=True)),
+            sum_value=tally.duration_sum_s,
+        )
+        yield from _gauge("wsgi_requests_in_flight", "Requests under way.", tally.in_flight)
+
+    def _processes(self) -> Iterator[Metric]:
+        tree, root = self.sources.tree, self.sources.root
+        yield from _gauge("server_up", "1 while the server's first process lives.", proctree.is_alive(root))
+        usage = self._attempt("processes", tree.read) if tree else None
+        if usage is None:
+            return
+        if self._started_at is None:
+            self._started_at = self._attempt("processes", lambda: proctree.started_at(root))
+        self._errors.update(usage.refused)
+        yield from _counter("server_cpu_seconds", "CPU time of all processes, living and dead.", usage.cpu_s)
+        yield from _gauge("server_processes", "Processes.", usage.processes)
+        yield from _gauge("server_threads", "Threads.", usage.threads)
+        yield from _gauge("server_memory_rss_bytes", "Resident memory, shared pages each time.", usage.rss_bytes)
+        yield from _gauge("server_memory_pss_bytes", "Resident memory, shared pages once.", usage.pss_bytes)
+        yield from _gauge("server_open_fds", "Open files.", usage.open_fds)
+        yield from _gauge("server_start_time_seconds", "Epoch of the server's start.", self._started_at)
+        switches = CounterMetricFamily("server_context_switches", "Of all threads.", labels=["kind"])
+        switches.add_metric(["voluntary"], usage.voluntary_switches)
+        switches.add_metric(["involuntary"], usage.involuntary_switches)
+        yield switches
+
+    def _queue(self) -> Iterator[Metric]:
+        source = self.sources
+        waiting = overflows = uwsgi = None
+        if source.listeners and source.tree:
+            listeners, pids = source.listeners, source.tree.pids
+            waiting = self._attempt("listeners", lambda: listeners.queue_length(pids))
+            overflows = self._attempt("netstat", lambda: listen_overflows(source.root))
+        if source.uwsgi_socket and source.uwsgi_socket.exists():
+            path = source.uwsgi_socket
+            uwsgi = self._attempt("uwsgi", lambda: uwsgi_stats.read(path), (OSError, ValueError))
+        if uwsgi:
+            waiting = uwsgi.listen_queue if waiting is None else waiting
+            overflows = (overflows or 0) + uwsgi.listen_queue_errors
+            yield from _gauge("uwsgi_workers", "Workers.", uwsgi.workers)
+            yield from _gauge("uwsgi_workers_busy", "Workers with a request.", uwsgi.workers_busy)
+            yield from _counter("uwsgi_exceptions", "Exceptions that the app raised.", uwsgi.exceptions)
+            yield from _counter("uwsgi_harakiri", "Requests killed for taking too long.", uwsgi.harakiris)
+        yield from _gauge("server_listen_queue", "Connections waiting to be accepted.", waiting)
+        yield from _counter("server_listen_overflows", "Refused for a full queue, whole network.", overflows)
+
+    def _container(self) -> Iterator[Metric]:
+        limits = self._attempt("cgroup", self.sources.control_group.read)
+        if limits is None:
+            return
+        yield from _counter("container_cpu_usage_seconds", "CPU time.", limits.cpu_usage_s)
+        yield from _counter("container_cpu_throttled_seconds", "Frozen by the CPU quota.", limits.throttled_s)
+        yield from _counter("container_cpu_throttled_periods", "Periods frozen.", limits.throttled_periods)
+        yield from _gauge("container_memory_usage_bytes", "Memory, file cache included.", limits.memory_bytes)
+        yield from _counter("container_oom_kills", "Killed for want of memory.", limits.oom_kills)
+
+    def _nginx(self) -> Iterator[Metric]:
+        nginx = self.sources.nginx
+        status = self._attempt("nginx", nginx.read, (OSError, ValueError)) if nginx else None
+        if status is None:
+            return
+        yield from _gauge("nginx_connections_active", "Open client connections.", status.active)
+        yield from _counter("nginx_connections_accepted", "Accepted client connections.", status.accepted)
+        yield from _counter("nginx_connections_handled", "Handled client connections.", status.handled)
+        yield from _counter("nginx_requests", "Client requests.", status.requests)
+
+    def _attempt(self, source: str, read: Callable[[], Value], refusals: Refusals = OSError) -> Value | None:
+        """The reading, or None and one more on this source's count of errors where it refuses."""
+        try:
+            return read()
+        except refusals:
+            self._errors[source] += 1
+            return None
+
+
+def _counter(name: str, text: str, value: float | None) -> Iterator[Metric]:
+    """`name` is without the `_total` that the format adds. A value of None is nothing at all."""
+    if value is not None:
+        yield CounterMetricFamily(name, text, value=value)
+
+
+def _gauge(name: str, text: str, value: float | None) -> Iterator[Metric]:
+    if value is not None:
+        yield GaugeMetricFamily(name, text, value=value)

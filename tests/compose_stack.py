@@ -1,0 +1,67 @@
+"""Helpers of the stack tests: `docker compose` for a project of its own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support import ROOT, Running
+
+
+class Stack:
+    """`docker compose` for a project, ports and results of its own."""
+
+    def __init__(self, environment: dict[str, str], results: Path) -> None:
+        self.environment = environment
+        self.results = results
+
+    def compose(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run a Compose command to its end."""
+        done = subprocess.run(
+            ["docker", "compose", *arguments],
+            cwd=ROOT,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=900,
+            check=False,
+        )
+        assert not check or done.returncode == 0, f"{arguments}:\n{done.stdout}{done.stderr}"
+        return done
+
+    def start(self, *arguments: str) -> Running:
+        """Start a Compose command, and watch what it says."""
+        return Running(["docker", "compose", *arguments], self.environment, cwd=ROOT)
+
+    def containers(self) -> dict[str, dict[str, Any]]:
+        """What the engine says about every container of the project, by service."""
+        ids = self.compose("--profile", "more", "ps", "--all", "--quiet").stdout.split()
+        if not ids:
+            return {}
+        said = subprocess.run(
+            ["docker", "inspect", *ids], env=self.environment, capture_output=True, text=True, check=True
+        ).stdout
+        return {each["Config"]["Labels"]["com.docker.compose.service"]: each for each in json.loads(said)}
+
+    def newest_run(self) -> Path:
+        """The folder of the newest run."""
+        return max(path for path in self.results.iterdir() if path.is_dir())
+
+    def port(self, variable: str) -> int:
+        return int(self.environment[variable])
+
+
+def require_engine() -> None:
+    """Skip, with the reason, where no Docker engine with Compose answers."""
+    for command in (["docker", "version", "--format", "{{.Server.Version}}"], ["docker", "compose", "version"]):
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+        except FileNotFoundError:
+            pytest.skip("no docker command: the Compose stack was not run")
+        if done.returncode != 0:
+            pytest.skip(
+                f"{' '.join(command[:2])}: {done.stderr.strip().splitlines()[-1]}: the Compose stack was not run"
+            )

@@ -1,0 +1,32 @@
+"""What every test shares: a lab of its own, and a list of what this machine could not run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from support import PORT_VARIABLES, Lab, free_ports, lab_environment
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Name what was not run, and why: a skipped test must not look like a passed one."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    if skipped:
+        terminalreporter.section("not run on this machine")
+    for report in skipped:
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        terminalreporter.write_line(f"{report.nodeid}: {reason.removeprefix('Skipped: ')}")
+
+
+@pytest.fixture(scope="session")
+def own_ports() -> dict[str, str]:
+    """Every port of .env, set to one that is free: tests never meet a lab that runs."""
+    return dict(zip(PORT_VARIABLES, map(str, free_ports(len(PORT_VARIABLES))), strict=True))
+
+
+@pytest.fixture
+def lab(tmp_path: Path, own_ports: dict[str, str]) -> Lab:
+    """The lab on ports of its own, keeping its results in `lab.results`; servers run as local processes."""
+    results = tmp_path / "results"
+    results.mkdir()
+    return Lab(lab_environment(results, own_ports), results)

@@ -1,0 +1,260 @@
+"""What goes wrong, goes wrong clearly: the documented exit code, three parts, nothing lost, nothing left behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support import Lab, only_run, wait_for, windows_of
+
+ONE_WINDOW = ("--rate", "20", "--rounds", "1", "--duration", "1")
+
+
+def assert_explained(done: subprocess.CompletedProcess[str], code: int, *fragments: str) -> None:
+    """The exit code, the three parts on standard error, and no traceback."""
+    assert done.returncode == code, done.stdout + done.stderr
+    for part in ("lab: ", "\n  Likely cause: ", "\n  Next: ", *fragments):
+        assert part in done.stderr, done.stderr
+    assert not re.search("^Traceback", done.stderr, re.MULTILINE), done.stderr
+
+
+def lab_processes(lab: Lab) -> list[str]:
+    """Command lines of everything that serves on this lab's ports or drives load."""
+    ports = "|".join(lab.environment[name] for name in lab.environment if name.endswith("_PORT"))
+    listed = subprocess.run(["ps", "-eo", "pid,args"], capture_output=True, text=True, check=True).stdout
+    return [line for line in listed.splitlines() if re.search(rf"(127\.0\.0\.1:|--port )({ports})\b", line)]
+
+
+# ── wrong usage: exit 2 ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (["--servers", "gunicron"], "did you mean 'gunicorn'?"),
+        (["--servers", "dev,dev"], "named twice"),
+        (["--workload", "mixx"], "did you mean 'mix'?"),
+        (["--rate", "0"], "above 0"),
+        (["--rate", "-5"], "above 0"),
+        (["--rate", "fast"], "must be a number"),
+        (["--rate", "nan"], "above 0"),
+        (["--rate", "10000000"], "at most 20000"),
+        (["--rate", "50,50"], "twice"),
+        (["--rounds", "0"], "from 1 to"),
+        (["--rounds", "-1"], "from 1 to"),
+        (["--rounds", "1.5"], "whole number"),
+        (["--rounds", "100000"], "from 1 to"),
+        (["--duration", "0"], "above 0.5"),
+        (["--duration", "-3"], "above 0.5"),
+        (["--duration", "soon"], "must be a number"),
+        (["--duration", "86400"], "at most 600"),
+        (["--slo", "p98<1s"], "p98"),
+        (["--app-dir", "/nowhere/at/all"], "no folder"),
+        (["--engine", "podman"], "choose from"),
+        (["--no-such-option"], "--no-such-option"),
+    ],
+)
+def test_wrong_usage_says_what_would_be_right(lab: Lab, arguments: list[str], hint: str) -> None:
+    done = lab("run", *arguments)
+    assert_explained(done, 2, hint)
+    assert not any(path.is_dir() for path in lab.results.iterdir())
+
+
+def test_a_report_of_a_folder_without_a_run(lab: Lab, tmp_path: Path) -> None:
+    assert_explained(lab("report", tmp_path), 2, "windows.jsonl")
+
+
+def test_a_run_is_never_written_over_another(lab: Lab, tmp_path: Path) -> None:
+    out = tmp_path / "kept"
+    assert lab("run", "--servers", "dev", *ONE_WINDOW, "--out", out).returncode == 0
+    before = (out / "windows.jsonl").read_bytes()
+    assert_explained(lab("run", "--servers", "dev", *ONE_WINDOW, "--out", out), 2, "already holds a run")
+    assert (out / "windows.jsonl").read_bytes() == before
+
+
+# ── something missing: exit 3 ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_port_in_use_names_port_holder_and_variable(lab: Lab) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as holder:
+        port = str(holder.getsockname()[1])
+        done = lab("run", "--servers", "gunicorn", *ONE_WINDOW, GUNICORN_PORT=port)
+    assert_explained(done, 3, port, "gunicorn", f"process {os.getpid()} ", "GUNICORN_PORT=")
+
+
+def test_compose_was_asked_for_but_no_engine_answers(lab: Lab) -> None:
+    done = lab("run", "--engine", "compose", *ONE_WINDOW, DOCKER_HOST="unix:///nowhere/docker.sock")
+    assert_explained(done, 3, "--engine compose", "./lab run --engine local")
+
+
+def test_a_docker_client_without_an_engine_is_no_engine(lab: Lab, tmp_path: Path) -> None:
+    """Where no docker client is installed, a stand-in says what the real one says."""
+    path = lab.environment["PATH"]
+    if not shutil.which("docker"):
+        client = tmp_path / "docker"
+        client.write_text("#!/bin/sh\necho 'Cannot connect to the Docker daemon' >&2\nexit 1\n")
+        client.chmod(0o755)
+        path = f"{tmp_path}:{path}"
+    done = lab(
+        *("run", "--engine", "auto", "--servers", "dev", *ONE_WINDOW),
+        PATH=path,
+        DOCKER_HOST="unix:///nowhere/docker.sock",
+    )
+    assert done.returncode == 0, done.stderr
+    assert "local processes, because no Docker engine answers" in done.stderr
+
+
+@pytest.mark.parametrize(("variable", "tool"), [("LAB_K6", "k6"), ("LAB_NGINX", "nginx")])
+def test_a_missing_tool_is_named(lab: Lab, variable: str, tool: str) -> None:
+    done = lab("run", "--servers", "uwsgi", *ONE_WINDOW, **{variable: "/nowhere/tool"})
+    assert_explained(done, 3, tool, "install")
+    assert not lab_processes(lab)
+
+
+def test_results_that_cannot_be_written(lab: Lab, tmp_path: Path) -> None:
+    in_the_way = tmp_path / "file"
+    in_the_way.touch()
+    assert_explained(lab("run", "--servers", "dev", *ONE_WINDOW, "--out", in_the_way / "run"), 3, "--out DIR")
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 16 KB."""
+    if os.geteuid() != 0:
+        pytest.skip("a small file system can only be mounted by root")
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", folder], capture_output=True, text=True, check=False
+    )
+    if mounted.returncode != 0:
+        pytest.skip(f"a small file system cannot be mounted here: {mounted.stderr.strip()}")
+    yield folder
+    subprocess.run(["umount", folder], check=True)
+
+
+def test_a_full_disk_loses_no_window_and_still_shows_the_verdict(lab: Lab, small_disk: Path) -> None:
+    done = lab("run", "--servers", "dev", "--rate", "20", "--rounds", "8", "--duration", "1", "--out", small_disk / "r")
+    assert_explained(done, 3, "disk is full")
+    assert "dev" in done.stdout, "the verdict of what was measured is shown"
+    kept = [line for line in (small_disk / "r/windows.jsonl").read_text().splitlines() if line.endswith("}")]
+    assert kept
+    assert all(json.loads(line)["load"]["ok"] == 20 for line in kept)
+    assert not lab_processes(lab)
+
+
+def test_two_runs_at_once_would_measure_each_other(lab: Lab) -> None:
+    first = lab.start("run", "--servers", "dev", "--rate", "20", "--rounds", "1", "--duration", "5")
+    try:
+        first.says("[1/1]")
+        assert_explained(lab("run", "--servers", "dev", *ONE_WINDOW), 3, "Another run is under way")
+    finally:
+        assert first.ends() == 0, first.output
+
+
+# ── a server under test that does not start, or dies: exit 4 ────────────────────────────────────────────────────────
+
+BROKEN_APPS = {
+    "does not import": ("import no_such_library\n", "app:app", "No module named 'no_such_library'"),
+    "is not there": ("", "shop:app", "no module shop"),
+    "has no such attribute": ("", "app:missing", "no attribute missing"),
+    "is not callable": ("app = 42\n", "app:app", "not callable"),
+    "raises at import": ("raise RuntimeError('no database')\n", "app:app", "RuntimeError: no database"),
+}
+
+
+@pytest.mark.parametrize("server", ["dev", "gunicorn", "uwsgi"])
+@pytest.mark.parametrize("kind", BROKEN_APPS)
+def test_an_app_that_cannot_be_served_shows_its_last_lines(lab: Lab, tmp_path: Path, kind: str, server: str) -> None:
+    source, name, reason = BROKEN_APPS[kind]
+    (tmp_path / "app.py").write_text(source)
+    done = lab("run", "--servers", server, "--app", name, "--app-dir", tmp_path, *ONE_WINDOW)
+    assert_explained(done, 4, f"{server} did not start", reason)
+    assert not lab_processes(lab)
+
+
+def test_a_server_that_never_gets_healthy(lab: Lab, tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text(
+        "def app(environ, start_response):\n"
+        "    start_response('503 Service Unavailable', [])\n"
+        "    return [b'not yet']\n"
+    )
+    done = lab("run", "--servers", "gunicorn", "--app-dir", tmp_path, *ONE_WINDOW, LAB_START_TIMEOUT_S="2")
+    assert_explained(done, 4, "gunicorn did not start: not healthy after 2 s", "HTTP 503")
+    assert not lab_processes(lab)
+
+
+def test_a_server_killed_in_mid_window_is_a_result_and_the_others_go_on(lab: Lab) -> None:
+    running = lab.start(
+        *("run", "--servers", "gunicorn,dev", "--rate", "20", "--rounds", "2", "--duration", "4", "--seed", "1")
+    )
+    running.says("gunicorn, mix at 20 rps, round 1")
+    port = lab.environment["GUNICORN_PORT"]
+    master = subprocess.run(["pgrep", "-o", "-f", f"127.0.0.1:{port}"], capture_output=True, text=True, check=True)
+    running.signal(0)
+    os.kill(int(master.stdout), signal.SIGKILL)
+    assert running.ends() == 4, running.output
+    windows = windows_of(only_run(lab))
+    assert len(windows) == 4
+    died = [window for window in windows if window["died"]]
+    assert [window["plan"]["server"] for window in died] == ["gunicorn"]
+    assert "SIGKILL" in died[0]["died"]
+    assert all(window["load"]["ok"] == 80 for window in windows if not window["died"])
+    assert "gunicorn died" in running.output
+    verdict = json.loads((only_run(lab) / "verdict.json").read_text())
+    outcome = {server["server"]: server["verdict"] for server in verdict["servers"]}
+    assert outcome == {"gunicorn": "bad", "dev": "good"}
+    assert not lab_processes(lab)
+
+
+# ── interrupted: exit 130 ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_in_mid_window_keeps_and_reports_what_was_measured(lab: Lab, number: int) -> None:
+    running = lab.start("run", "--servers", "dev,uwsgi", "--rate", "20", "--rounds", "3", "--duration", "2")
+    running.says("[3/6]")
+    running.signal(number)
+    assert running.ends() == 130, running.output
+    assert "interrupted" in running.output
+    assert "Traceback" not in running.output
+    folder = only_run(lab)
+    assert len(windows_of(folder)) == 2
+    assert json.loads((folder / "verdict.json").read_text())["servers"]
+    assert (folder / "report.html").stat().st_size > 0
+    assert not lab_processes(lab)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_while_servers_start_leaves_nothing_behind(lab: Lab, number: int) -> None:
+    running = lab.start("run", "--rate", "20")
+    running.says("Engine: local")
+    wait_for(lambda: lab_processes(lab), "the first server")
+    running.signal(number)
+    assert running.ends() == 130, running.output
+    assert "Traceback" not in running.output
+    assert not lab_processes(lab)
+    assert not any(path.is_dir() for path in lab.results.iterdir()), "an empty run is not kept"
+
+
+# ── damaged results ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_run_cut_off_in_mid_line_is_still_read(lab: Lab) -> None:
+    assert lab("run", "--servers", "dev", "--rate", "20", "--rounds", "2", "--duration", "1").returncode == 0
+    folder = only_run(lab)
+    whole = (folder / "windows.jsonl").read_bytes()
+    (folder / "windows.jsonl").write_bytes(whole[: len(whole) * 3 // 4])
+    done = lab("report", folder)
+    assert done.returncode == 0
+    assert "line 2 is cut off" in done.stderr
+    verdict = json.loads((folder / "verdict.json").read_text())
+    assert verdict["servers"][0]["loads"][0]["windows"] == 1

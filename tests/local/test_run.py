@@ -1,0 +1,108 @@
+"""`lab run` with real servers as local processes: what a user without Docker gets."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+from support import ROOT, Lab, lab_environment, only_run, windows_of
+
+from wsgilab.lab import load_lab
+
+SERVERS = list(load_lab(ROOT).servers)
+
+
+@pytest.fixture(scope="module")
+def everything(tmp_path_factory: pytest.TempPathFactory, own_ports: dict[str, str]) -> tuple[Lab, str]:
+    """One short run over all eleven servers, and what it printed."""
+    results = tmp_path_factory.mktemp("results")
+    lab = Lab(lab_environment(results, own_ports), results)
+    done = lab("run", "--servers", ",".join(SERVERS), "--rate", "20", "--rounds", "1", "--duration", "2")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return lab, done.stdout
+
+
+def test_every_server_of_compose_yaml_is_measured(everything: tuple[Lab, str]) -> None:
+    lab, printed = everything
+    windows = windows_of(only_run(lab))
+    assert sorted(window["plan"]["server"] for window in windows) == sorted(SERVERS)
+    for window in windows:
+        assert window["void"] is None, window["void"]
+        assert window["load"]["ok"] == window["load"]["scheduled"] == 40
+        assert window["load"]["statuses"] == {"200": 40}
+        assert window["usage"]["cpu_ms_per_request"] > 2  # /mix burns 2 ms of CPU
+        assert window["usage"]["service_ms"] > 20  # and waits 20 ms
+    for server in SERVERS:
+        assert server in printed
+
+
+def test_the_app_counted_what_k6_sent(everything: tuple[Lab, str]) -> None:
+    for window in windows_of(only_run(everything[0])):
+        assert window["usage"]["requests"] == window["load"]["total_requests"], window["plan"]["server"]
+
+
+def test_the_verdict_follows_its_contract(everything: tuple[Lab, str]) -> None:
+    verdict = json.loads((only_run(everything[0]) / "verdict.json").read_text())
+    assert verdict["schema"] == 1
+    assert verdict["engine"] == "local"
+    assert {server["server"] for server in verdict["servers"]} == set(SERVERS)
+    for server in verdict["servers"]:
+        assert server["verdict"] in {"good", "bad", "inconclusive"}
+        (load,) = server["loads"]
+        assert set(load["p99_ms"]) >= {"value", "low", "high"}
+        assert load["goodput_rps"]["value"] > 0
+
+
+def test_the_manifest_says_what_ran(everything: tuple[Lab, str]) -> None:
+    manifest = json.loads((only_run(everything[0]) / "manifest.json").read_text())
+    assert manifest["versions"]["gunicorn"]
+    assert manifest["versions"]["k6"].startswith("k6")
+    assert manifest["host"]["cpus"] >= 1
+    assert len(manifest["order"]) == len(SERVERS)
+    assert manifest["finished_at"] >= manifest["started_at"]
+
+
+def test_rendering_again_gives_the_same_bytes(everything: tuple[Lab, str]) -> None:
+    lab, printed = everything
+    folder = only_run(lab)
+    files = ("verdict.json", "report.md", "report.html")
+    before = {name: (folder / name).read_bytes() for name in files}
+    again = lab("report", folder)
+    assert again.returncode == 0
+    assert again.stdout == printed
+    assert {name: (folder / name).read_bytes() for name in files} == before
+
+
+def test_nothing_is_left_running(everything: tuple[Lab, str]) -> None:
+    port = everything[0].environment["GUNICORN_PORT"]
+    processes = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+    assert f"127.0.0.1:{port}" not in processes
+
+
+def test_overload_separates_one_slot_from_several(lab: Lab) -> None:
+    """One slot of 22 ms serves about 45 rps. Twice that queues up; four workers carry it."""
+    done = lab(
+        "run", "--servers", "dev-single,uwsgi-single,gunicorn", "--rate", "90", "--rounds", "1", "--duration", "4"
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    verdict = json.loads((only_run(lab) / "verdict.json").read_text())
+    p50 = {server["server"]: server["loads"][0]["p50_ms"]["value"] for server in verdict["servers"]}
+    outcome = {server["server"]: server["verdict"] for server in verdict["servers"]}
+    assert outcome["dev-single"] == outcome["uwsgi-single"] == "bad"
+    assert p50["gunicorn"] * 4 < min(p50["dev-single"], p50["uwsgi-single"])
+
+
+def test_an_app_of_the_users_own_is_measured_without_touching_it(lab: Lab, tmp_path: Path) -> None:
+    (tmp_path / "shop.py").write_text(
+        "def serve(environ, start_response):\n"
+        "    start_response('200 OK', [('Content-Type', 'text/plain')])\n"
+        "    return [b'sold']\n"
+    )
+    done = lab(
+        *("run", "--servers", "dev,gunicorn,uwsgi", "--app", "shop:serve", "--app-dir", tmp_path),
+        *("--workload", "/orders?page=2", "--rate", "30", "--rounds", "1", "--duration", "1"),
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert [window["load"]["ok"] for window in windows_of(only_run(lab))] == [30, 30, 30]

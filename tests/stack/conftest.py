@@ -1,0 +1,57 @@
+"""The real Compose stack, once for all tests: built, brought up as the README says, taken down with its volumes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+from compose_stack import Stack, require_engine
+from support import wait_for
+
+PROJECT = "wsgilab-test"
+RUNNER_USER = 1000
+
+
+@pytest.fixture(scope="session")
+def stack(own_ports: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """The project with its images built; nothing runs yet."""
+    require_engine()
+    results = tmp_path_factory.mktemp("stack") / "results"
+    results.mkdir()
+    for folder in (results, results.parent, results.parent.parent):
+        folder.chmod(0o755)
+    if os.geteuid() == 0:
+        os.chown(results, RUNNER_USER, RUNNER_USER)
+    user = str(os.geteuid() or RUNNER_USER)
+    files = ["compose.yaml"]
+    if os.environ.get("LAB_TEST_STANDINS"):
+        files.append("tests/stack/compose.standins.yaml")
+    environment = {
+        **os.environ,
+        **own_ports,
+        "COMPOSE_PROJECT_NAME": PROJECT,
+        "COMPOSE_FILE": ":".join(files),
+        "COMPOSE_PROGRESS": "plain",
+        "LAB_RESULTS_DIR": str(results),
+        "LAB_UID": user,
+        "LAB_GID": user,
+    }
+    it = Stack(environment, results)
+    it.compose("--profile", "more", "down", "--volumes", "--remove-orphans")
+    it.compose("--profile", "more", "build", "--quiet")
+    yield it
+    it.compose("--profile", "more", "down", "--volumes", "--remove-orphans", "--timeout", "5")
+
+
+@pytest.fixture(scope="session")
+def main_job(stack: Stack) -> Iterator[str]:
+    """`docker compose up` without Grafana, until the runner has ended; what it printed. The stack stays up."""
+    up = stack.start("up", "--no-color", "--scale", "grafana=0")
+    try:
+        wait_for(lambda: "runner-1 exited with code" in up.output or up.ended, "the runner's end", patience_s=600)
+        assert "runner-1 exited with code 0" in up.output, up.output[-6000:]
+        # `up` in the foreground would take the stack along when it is stopped: what a user leaves open in a terminal.
+        yield up.output
+    finally:
+        up.kill()

@@ -1,0 +1,271 @@
+"""`docker compose up`, for real: what came out, what Prometheus saw, how the containers are locked in."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import urllib.error
+import urllib.parse
+import urllib.request
+from typing import Any
+
+import pytest
+from compose_stack import Stack
+from support import wait_for, windows_of
+
+from wsgilab.usage import scrape
+
+FIVE = ["dev-single", "dev", "gunicorn", "uwsgi-single", "uwsgi"]
+
+
+def ask_prometheus(stack: Stack, expression: str) -> list[dict[str, Any]]:
+    query = urllib.parse.urlencode({"query": expression})
+    with urllib.request.urlopen(f"http://127.0.0.1:{stack.port('PROMETHEUS_PORT')}/api/v1/query?{query}") as answer:
+        return json.load(answer)["data"]["result"]
+
+
+def inside(stack: Stack, service: str, *command: str) -> str:
+    """What a command in a container prints."""
+    return stack.compose("exec", "-T", service, *command).stdout
+
+
+# ── what came out ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_up_prints_the_verdict_and_the_stack_stays(stack: Stack, main_job: str) -> None:
+    for server in FIVE:
+        assert server in main_job
+    states = {name: each["State"]["Status"] for name, each in stack.containers().items()}
+    assert states.pop("runner") == "exited"
+    assert set(states.values()) == {"running"}, states
+
+
+def test_all_five_servers_were_measured(stack: Stack, main_job: str) -> None:
+    folder = stack.newest_run()
+    verdict = json.loads((folder / "verdict.json").read_text())
+    assert [server["server"] for server in verdict["servers"]] == FIVE
+    assert verdict["engine"] == "compose"
+    for server in verdict["servers"]:
+        for load in server["loads"]:
+            assert load["windows"] - load["void"] > 0, server["server"]
+    for name in ("manifest.json", "windows.jsonl", "report.md", "report.html"):
+        assert (folder / name).stat().st_size > 0
+
+
+def test_the_lesson_is_reproduced(stack: Stack, main_job: str) -> None:
+    """One slot of 22 ms cannot carry 100 rps, four cannot carry 250; a thread for each request can."""
+    verdict = json.loads((stack.newest_run() / "verdict.json").read_text())
+    loads = {(server["server"], load["rate_rps"]): load for server in verdict["servers"] for load in server["loads"]}
+    bad = [("dev-single", 100), ("uwsgi-single", 100), ("dev-single", 250), ("uwsgi-single", 250), ("gunicorn", 250)]
+    assert {cell: loads[cell]["verdict"] for cell in bad} == dict.fromkeys(bad, "bad")
+    for rate in (100, 250):
+        for fast in ("dev", "uwsgi"):
+            assert loads[fast, rate]["p50_ms"]["value"] * 4 < loads["dev-single", rate]["p50_ms"]["value"]
+
+
+def test_prometheus_holds_samples_of_every_server_from_both_sides(stack: Stack, main_job: str) -> None:
+    for metric in ("wsgi_requests_total", "server_cpu_seconds_total", "k6_http_reqs_total"):
+        seen = {
+            series["metric"]["server"]
+            for series in ask_prometheus(stack, f"sum by (server) (max_over_time({metric}[30m]))")
+        }
+        assert set(FIVE) <= seen, metric
+    histograms = ask_prometheus(
+        stack, "sum by (server) (histogram_count(max_over_time(k6_response_time_seconds[30m])))"
+    )
+    assert set(FIVE) <= {series["metric"]["server"] for series in histograms} or histogram_seen(stack)
+
+
+def histogram_seen(stack: Stack) -> bool:
+    found = ask_prometheus(stack, "count by (server) (count_over_time(k6_response_time_seconds[30m]))")
+    return set(FIVE) <= {series["metric"]["server"] for series in found}
+
+
+def test_no_recorded_series_is_empty(stack: Stack, main_job: str) -> None:
+    """Every recording rule is fed by the run that just ended."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{stack.port('PROMETHEUS_PORT')}/api/v1/rules?type=record") as answer:
+        groups = json.load(answer)["data"]["groups"]
+    recorded = sorted({rule["name"] for group in groups for rule in group["rules"]})
+    assert recorded
+    empty = [name for name in recorded if not ask_prometheus(stack, f"last_over_time({{__name__='{name}'}}[30m])")]
+    assert empty == []
+
+
+def test_k6_the_app_and_nginx_count_the_same(stack: Stack, main_job: str) -> None:
+    def counts() -> tuple[float, float]:
+        requests = scrape_inside(stack, "uwsgi")["wsgi_requests_total"]
+        return requests, scrape_inside(stack, "nginx-exporter")["nginx_requests_total"]
+
+    app_before, nginx_before = counts()
+    stack.compose(
+        "run", "--rm", "runner", "run", "--servers", "uwsgi", "--rate", "50", "--rounds", "1", "--duration", "2"
+    )
+    app_after, nginx_after = counts()
+    (window,) = windows_of(stack.newest_run())
+    sent = window["load"]["total_requests"]
+    assert window["load"]["ok"] == window["load"]["scheduled"] == 100
+    # Two more than k6's: the runner's health check, and the status page that the exporter reads is counted by nginx.
+    assert app_after - app_before - sent in (1, 2), "health checks alone may come on top"
+    assert nginx_after - nginx_before >= sent
+    status_pages = nginx_after - nginx_before - (app_after - app_before)
+    assert 0 <= status_pages <= 60
+
+
+def scrape_inside(stack: Stack, service: str) -> dict[str, float]:
+    """A container's exporter, read from inside the lab's network (it is not published)."""
+    code = f"import urllib.request as u; print(u.urlopen('http://{service}:9100/metrics').read().decode())"
+    text = inside(stack, "gunicorn", "python3", "-c", code)
+    totals: dict[str, float] = {}
+    for name, value in re.findall(r"^(\w+)(?:\{[^}]*\})? (\S+)", text, re.MULTILINE):
+        totals[name] = totals.get(name, 0.0) + float(value)
+    return totals
+
+
+def test_every_server_answers_on_its_own_loopback_port(stack: Stack, main_job: str) -> None:
+    for server, variable in zip(
+        FIVE, ("DEV_SINGLE_PORT", "DEV_PORT", "GUNICORN_PORT", "UWSGI_SINGLE_PORT", "UWSGI_PORT"), strict=True
+    ):
+        with urllib.request.urlopen(f"http://127.0.0.1:{stack.port(variable)}/mix") as answer:
+            assert answer.headers["X-Lab-Server"] == server
+
+
+def test_the_other_six_run_in_containers_too(stack: Stack, main_job: str) -> None:
+    more = ["gunicorn-gthread", "gunicorn-gevent", "gunicorn-nginx", "uwsgi-http", "waitress", "granian"]
+    stack.compose("--profile", "more", "up", "--detach", "--wait", *more)
+    stack.compose(
+        *("run", "--rm", "runner", "run", "--servers", ",".join(more)),
+        *("--rate", "20", "--rounds", "1", "--duration", "1"),
+    )
+    windows = windows_of(stack.newest_run())
+    assert {window["plan"]["server"]: window["load"]["ok"] for window in windows} == dict.fromkeys(more, 20)
+    assert [window["void"] for window in windows] == [None] * 6
+
+
+# ── bad luck ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_server_that_does_not_run_is_named_with_its_cure(stack: Stack, main_job: str) -> None:
+    stack.compose("--profile", "more", "rm", "--stop", "--force", "waitress")
+    done = stack.compose(
+        *("run", "--rm", "-e", "LAB_START_TIMEOUT_S=2", "runner", "run", "--servers", "waitress", "--quick"),
+        check=False,
+    )
+    assert done.returncode == 3
+    assert "docker compose --profile more up --detach --wait waitress" in done.stderr + done.stdout
+
+
+def test_a_container_that_dies_in_mid_window_is_a_result(stack: Stack, main_job: str) -> None:
+    running = stack.start(
+        *("run", "--rm", "-T", "runner", "run", "--servers", "gunicorn,dev", "--rate", "20"),
+        *("--rounds", "1", "--duration", "5", "--seed", "1"),
+    )
+    running.says("gunicorn, mix at 20 rps")
+    # The server's own process, as a crash would end it: `docker kill` counts as the user's wish and is not restarted.
+    stack.compose(
+        "exec", "-T", "gunicorn", "python3", "-c", "import os, signal; os.kill(os.getppid() or 1, 0)", check=False
+    )
+    pid = inside(stack, "gunicorn", "python3", "-c", OLDEST_GUNICORN).strip()
+    stack.compose("exec", "-T", "gunicorn", "python3", "-c", f"import os; os.kill({pid}, 9)", check=False)
+    assert running.ends() == 4, running.output
+    windows = windows_of(stack.newest_run())
+    assert [window["plan"]["server"] for window in windows if window["died"]] == ["gunicorn"]
+    assert [window["load"]["ok"] for window in windows if not window["died"]] == [100]
+    wait_for(
+        lambda: stack.containers()["gunicorn"]["State"].get("Health", {}).get("Status") == "healthy", "gunicorn back"
+    )
+
+
+OLDEST_GUNICORN = """
+import os
+print(min(int(p) for p in os.listdir('/proc') if p.isdigit() and p != '1'
+          and b'gunicorn' in open(f'/proc/{p}/cmdline', 'rb').read() and int(p) != os.getpid()))
+"""
+
+
+def test_results_that_cannot_be_written_go_into_a_volume(stack: Stack, main_job: str) -> None:
+    done = stack.compose(
+        *("run", "--rm", "--user", "12345:12345", "runner", "run", "--servers", "dev"),
+        *("--rate", "20", "--rounds", "1", "--duration", "1"),
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "goes into the volume 'spare'" in done.stderr + done.stdout
+    assert "docker compose cp" in done.stderr + done.stdout
+
+
+# ── locked in ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_ports_are_published_on_loopback_only(stack: Stack, main_job: str) -> None:
+    for name, each in stack.containers().items():
+        for bindings in (each["HostConfig"]["PortBindings"] or {}).values():
+            assert {binding["HostIp"] for binding in bindings} == {"127.0.0.1"}, name
+
+
+def test_containers_give_up_every_privilege(stack: Stack, main_job: str) -> None:
+    for name, each in stack.containers().items():
+        host = each["HostConfig"]
+        assert host["ReadonlyRootfs"], name
+        assert host["CapDrop"] == ["ALL"], name
+        assert not host["CapAdd"], name
+        assert "no-new-privileges:true" in host["SecurityOpt"], name
+        assert not host["Privileged"], name
+        assert host["Memory"] > 0, name
+        assert 0 < host["PidsLimit"] <= 4096, name
+        assert host["CpusetCpus"], name
+        assert each["Config"]["User"].split(":")[0] not in ("", "0", "root"), name
+        assert host["NetworkMode"] == f"{stack.environment['COMPOSE_PROJECT_NAME']}_default", name
+        assert host["IpcMode"] != "host", name
+        assert host["PidMode"] == "" or (name == "nginx-exporter" and host["PidMode"].startswith("container:")), name
+        assert not any("docker.sock" in mount["Source"] for mount in each["Mounts"]), name
+
+
+def test_processes_really_run_without_root_or_capabilities(stack: Stack, main_job: str) -> None:
+    for service in ("dev", "gunicorn", "uwsgi", "nginx"):
+        status = inside(stack, service, "cat", "/proc/1/status")
+        assert re.search(r"^Uid:\s+10001\s", status, re.MULTILINE), service
+        assert re.search(r"^CapEff:\s+0+$", status, re.MULTILINE), service
+        assert re.search(r"^NoNewPrivs:\s+1$", status, re.MULTILINE), service
+
+
+def test_the_uwsgi_protocol_is_reachable_by_nginx_alone(stack: Stack, main_job: str) -> None:
+    """There is no port for it: whoever can speak it can run code. Its socket is in a volume of four containers."""
+    holders = {
+        name
+        for name, each in stack.containers().items()
+        if any(m["Destination"] == "/run/sockets" for m in each["Mounts"])
+    }
+    assert holders == {"nginx", "uwsgi", "uwsgi-single", "gunicorn-nginx"} & set(stack.containers())
+    for service in ("uwsgi", "uwsgi-single"):
+        assert not stack.containers()[service]["HostConfig"]["PortBindings"]
+        tables = inside(stack, service, "cat", "/proc/net/tcp", "/proc/net/tcp6")
+        listening = {int(line.split()[1].rpartition(":")[2], 16) for line in tables.splitlines() if " 0A " in line}
+        docker_dns = {port for port in listening if port > 30000}
+        assert listening - docker_dns == {9100}, "the exporter alone listens"
+
+
+def test_no_debugger_answers(stack: Stack, main_job: str) -> None:
+    for variable in ("DEV_SINGLE_PORT", "DEV_PORT"):
+        url = f"http://127.0.0.1:{stack.port(variable)}"
+        with pytest.raises(urllib.error.HTTPError, match="404"):
+            urllib.request.urlopen(f"{url}/console")
+        with urllib.request.urlopen(f"{url}/?__debugger__=yes&cmd=resource&f=debugger.js") as answer:
+            assert b"Hello" in answer.read()
+
+
+# ── the end ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_zz_down_leaves_nothing_behind(stack: Stack, main_job: str) -> None:
+    stack.compose("--profile", "more", "down", "--volumes", "--timeout", "5")
+    label = f"label=com.docker.compose.project={stack.environment['COMPOSE_PROJECT_NAME']}"
+    for kind in (["ps", "--all"], ["volume", "ls"], ["network", "ls"]):
+        left = subprocess.run(
+            ["docker", *kind, "--quiet", "--filter", label],
+            env=stack.environment,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert left.stdout == "", kind

@@ -1,0 +1,123 @@
+"""Helpers of the tests: the lab as a command, waiting for conditions, free ports."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+PORT_VARIABLES = re.findall(r"^(\w+_PORT)=", (ROOT / ".env").read_text(), re.MULTILINE)
+PATIENCE_S = 60.0
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports of loopback that nobody listens on, all different."""
+    probes = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [probe.getsockname()[1] for probe in probes]
+    for probe in probes:
+        probe.close()
+    return ports
+
+
+def wait_for(condition: Callable[[], object], what: str, patience_s: float = PATIENCE_S) -> None:
+    """Wait until `condition` holds; fail, naming `what`, when it does not."""
+    deadline = time.monotonic() + patience_s
+    while not condition():
+        assert time.monotonic() < deadline, f"waited {patience_s:g} s for {what}"
+        time.sleep(0.05)
+
+
+def lab_environment(results: Path, ports: dict[str, str]) -> dict[str, str]:
+    """This process's environment, for a lab on these ports with results of its own and local processes."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("LAB_")}
+    own = {"PYTHONPATH": str(ROOT), "LAB_ENGINE": "local", "LAB_RESULTS": str(results)}
+    return inherited | ports | own
+
+
+class Lab:
+    """The `lab` command with an environment and a results folder of its own."""
+
+    def __init__(self, environment: dict[str, str], results: Path) -> None:
+        self.environment = environment
+        self.results = results
+
+    def __call__(self, *arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run it to its end."""
+        return subprocess.run(
+            self.command(arguments),
+            env=self.environment | environment,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+
+    def start(self, *arguments: object, **environment: str) -> Running:
+        """Start it, and watch what it says."""
+        return Running(self.command(arguments), self.environment | environment)
+
+    def command(self, arguments: tuple[object, ...]) -> list[str]:
+        return [sys.executable, "-m", "wsgilab", *map(str, arguments)]
+
+
+class Running:
+    """A command under way."""
+
+    def __init__(self, command: list[str], environment: dict[str, str], cwd: Path | None = None) -> None:
+        self.process = subprocess.Popen(
+            command, cwd=cwd, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        self.output = ""
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stdout
+        for line in self.process.stdout:
+            self.output += line
+
+    def says(self, text: str) -> None:
+        """Wait until it has printed `text`."""
+        wait_for(lambda: text in self.output or self.process.poll() is not None, f"{text!r} in:\n{self.output}")
+        assert text in self.output, self.output
+
+    @property
+    def ended(self) -> bool:
+        """Whether it has ended."""
+        return self.process.poll() is not None
+
+    def signal(self, number: int) -> None:
+        self.process.send_signal(number)
+
+    def ends(self) -> int:
+        """Wait for its exit code."""
+        code = self.process.wait(timeout=120)
+        self._reader.join(timeout=10)
+        if self.process.stdout:
+            self.process.stdout.close()
+        return code
+
+    def kill(self) -> None:
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        self.ends()
+
+
+def only_run(lab: Lab) -> Path:
+    """The folder of the one run that was made."""
+    (folder,) = [path for path in lab.results.iterdir() if path.is_dir()]
+    return folder
+
+
+def windows_of(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / "windows.jsonl").read_text().splitlines()]

@@ -1,0 +1,289 @@
+"""Three renderings of one verdict: nothing invented, nothing lost, the same bytes every time."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import runpy
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from factories import SERVERS, plan, story, window
+from rich.console import Console
+
+from wsgilab.records import Interval, Slo, Window
+from wsgilab.report import colours, html, markdown, terminal, words
+from wsgilab.report.rows import Verdict
+from wsgilab.verdict import ServerFacts, analyse
+
+Json = dict[str, Any]
+MANIFEST: Json = {
+    "schema": 1,
+    "started_at": "2026-03-01T12:00:05+00:00",
+    "engine_why": "no Docker engine answers",
+    "host": {"cpus": 2, "cpu_model": "a processor", "kernel": "6.1"},
+    "versions": {"flask": "3.1.2", "k6": "k6 v1.1.0"},
+    "servers": [{"name": "gunicorn", "command": ["gunicorn", "-w", "4", "wsgi:application"]}],
+}
+VOID = "VOID"
+ELEMENTS_WITHOUT_END = {"meta", "br", "link", "img", "hr", "input"}
+
+
+def verdict_of(windows: list[Window], servers: list[ServerFacts] | None = None, **more: Any) -> Json:
+    options = {"command": "run", "engine": "local", "workload": "mix", "rounds": 3, **more}
+    return analyse(windows, SERVERS if servers is None else servers, Slo(), **options)
+
+
+def spoiled_run() -> list[Window]:
+    windows = story()
+    windows[7] = replace(windows[7], void="k6 fell behind its schedule by 2000 ms (bound 100 ms)")
+    windows[12] = Window(plan("gunicorn", round=2), None, None, died="killed by signal 9")
+    return windows
+
+
+@pytest.fixture(scope="module")
+def verdict() -> Json:
+    return verdict_of(spoiled_run(), problems=["windows.jsonl line 7 is damaged: skipped"])
+
+
+def on_terminal(verdict: Json, width: int = 100, colour: bool = False) -> str:
+    console = Console(
+        file=io.StringIO(), width=width, force_terminal=colour, color_system="truecolor" if colour else None
+    )
+    terminal.render(verdict, console)
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def all_renderings(verdict: Json, manifest: Json) -> list[str]:
+    return [on_terminal(verdict), markdown.render(verdict, manifest), html.render(verdict, manifest)]
+
+
+class TestWords:
+    @pytest.mark.parametrize(
+        ("figure", "said"),
+        [
+            (Interval(24.11, 23.8, 24.6), "24.1 ms (23.8–24.6)"),
+            (Interval(2400.0, 2300.0, 2600.0), "2.4 s (2.3–2.6)"),
+            (Interval(983.0, 870.0, 1200.0), "983 ms (870–1200)"),
+            (Interval(999.7), "1.0 s"),
+            (Interval(10_000.0, 10_000.0, None, censored=True), "> 10 s"),
+            (Interval(6_400.0, 5_000.0, None, censored=True), "> 6.4 s"),
+            (Interval(0.284), "0.28 ms"),
+            (Interval(2.414), "2.41 ms"),
+            (None, "—"),
+        ],
+    )
+    def test_durations(self, figure: Interval | None, said: str) -> None:
+        assert words.full_duration(figure) == said
+
+    @pytest.mark.parametrize(
+        ("figure", "said"),
+        [
+            (Interval(0.0, 0.0, 0.002), "0 % (0–0.2)"),
+            (Interval(0.574, 0.56, 0.59), "57 % (56–59)"),
+            (Interval(0.0004), "0.04 %"),
+            (None, "—"),
+        ],
+    )
+    def test_percentages(self, figure: Interval | None, said: str) -> None:
+        assert words.full_percent(figure) == said
+
+    def test_lists(self) -> None:
+        assert [words.listed(names) for names in (["a"], ["a", "b"], ["a", "b", "c"])] == ["a", "a and b", "a, b and c"]
+
+
+class TestAll:
+    def test_hold_every_server_verdict_claim_void_window_and_problem(self, verdict: Json) -> None:
+        for text in all_renderings(verdict, MANIFEST):
+            plain = " ".join(re.sub(r"<[^>]+>", " ", text.replace("&gt;", ">").replace("&#39;", "'")).split())
+            for row in verdict["servers"]:
+                assert row["server"] in plain
+            for claim in verdict["claims"]:
+                assert claim["text"] in plain
+                assert claim["result"] in plain
+            assert "k6 fell behind its schedule by 2000 ms" in plain
+            assert "windows.jsonl line 7 is damaged" in plain
+            assert "died in 1 window of 3: killed by signal 9" in plain
+            assert "> 10 s" in plain
+
+    def test_are_the_same_bytes_for_the_same_input(self, verdict: Json) -> None:
+        copies = [json.loads(json.dumps(each)) for each in (verdict, MANIFEST)]
+        assert all_renderings(copies[0], copies[1]) == all_renderings(verdict, MANIFEST)
+
+    @pytest.mark.parametrize(
+        "windows",
+        [
+            [],
+            [window("uwsgi")],
+            [replace(each, void=VOID) for each in story(rounds=1)],
+            [Window(plan("dev"), None, None, died="gone")],
+            [replace(each, usage=None) for each in story(rounds=2)],
+        ],
+        ids=["nothing", "one window", "all void", "dead at once", "no usage"],
+    )
+    def test_work_for_poor_runs_too(self, windows: list[Window]) -> None:
+        for text in all_renderings(verdict_of(windows), {}):
+            assert "uwsgi" in text
+
+    def test_say_nothing_that_is_not_in_the_verdict(self, verdict: Json) -> None:
+        """Change one figure in verdict.json, and each rendering shows the changed one."""
+        changed = json.loads(json.dumps(verdict))
+        load = next(row for row in changed["servers"] if row["server"] == "uwsgi")["loads"][0]
+        load["p99_ms"] = {"value": 77.7, "low": 66.6, "high": 88.8}
+        for before, after in zip(all_renderings(verdict, MANIFEST), all_renderings(changed, MANIFEST), strict=True):
+            assert "77.7 ms" not in before
+            assert "77.7 ms" in after
+            assert "66.6–88.8" in after
+
+
+class TestTerminal:
+    def test_fits_100_columns_with_eleven_servers_and_long_names(self) -> None:
+        windows = story(rounds=2)
+        names = ["gunicorn-gthread", "gunicorn-gevent", "gunicorn-nginx", "uwsgi-http", "waitress", "granian"]
+        windows += [replace(each, plan=replace(each.plan, server=name)) for name in names for each in windows[:1]]
+        windows[0] = replace(windows[0], void="spoiled")
+        text = on_terminal(verdict_of(windows))
+        assert max(len(line.rstrip()) for line in text.splitlines()) <= 100
+        assert "…" not in text
+
+    def test_is_readable_without_colour(self, verdict: Json) -> None:
+        text = on_terminal(verdict)
+        assert "\x1b" not in text
+        assert re.search(r"uwsgi-single +3\.9 s +> 10 s +> 10 s +44 rps +42 % .* bad", text)
+        assert "\x1b[" in on_terminal(verdict, colour=True)
+
+    def test_has_an_interval_below_each_figure(self, verdict: Json) -> None:
+        lines = on_terminal(verdict).splitlines()
+        below = lines[next(number for number, line in enumerate(lines) if line.startswith("uwsgi ")) + 1]
+        assert len(re.findall(r"[\d.]+–[\d.]+", below)) == 7
+
+
+class TestMarkdown:
+    def test_fits_a_pull_request_comment(self, verdict: Json) -> None:
+        assert len(markdown.render(verdict, MANIFEST)) < 65_536
+
+    def test_tables_have_as_many_cells_in_every_row(self, verdict: Json) -> None:
+        blocks = re.findall(r"(?:^\|.*\|\n)+", markdown.render(verdict, MANIFEST), re.MULTILINE)
+        assert len(blocks) == 4
+        for block in blocks:
+            assert len({len(re.findall(r"(?<!\\)\|", line)) for line in block.splitlines()}) == 1
+
+    def test_text_from_elsewhere_breaks_neither_table_nor_page(self) -> None:
+        windows = [replace(window("uwsgi"), void="odd | <b>reason</b>\nsecond line")]
+        text = markdown.render(verdict_of(windows), {"engine_why": "a | b <script>"})
+        assert "- uwsgi, 100 rps, round 1: odd | &lt;b&gt;reason&lt;/b&gt; second line" in text
+        assert "a \\| b &lt;script&gt;" in text
+
+
+class Page(HTMLParser):
+    """Checks that every element is closed where it should be, and gathers what a browser would fetch or run."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[str] = []
+        self.addresses: list[str] = []
+        self.ids: list[str] = []
+        self.feed(text)
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.addresses += [str(value) for name, value in attrs if name in ("src", "href", "srcset", "action", "data")]
+        self.ids += [str(value) for name, value in attrs if name == "id"]
+        assert not [name for name, _ in attrs if name.startswith("on")]
+        if tag not in ELEMENTS_WITHOUT_END:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+        self.handle_endtag(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+@pytest.fixture(scope="module")
+def text(verdict: Json) -> str:
+    return html.render(verdict, MANIFEST)
+
+
+class TestHtml:
+    def test_needs_no_network_and_no_script(self, text: str) -> None:
+        page = Page(text)
+        assert page.addresses == []
+        assert not {"script", "link", "img", "iframe", "object"} & set(page.tags)
+        assert "url(" not in text
+        assert "@import" not in text
+
+    def test_is_well_formed_with_unique_ids_and_one_first_heading(self, text: str) -> None:
+        page = Page(text)
+        assert len(page.ids) == len(set(page.ids))
+        assert page.tags.count("h1") == 1
+        assert set(re.findall(r'aria-labelledby="([^"]+)"', text)) <= set(page.ids)
+
+    def test_is_small_even_with_eleven_servers_and_six_rates(self) -> None:
+        many = [
+            replace(each, plan=replace(each.plan, server=f"{each.plan.server}{copy}"))
+            for each in story(rates=(20.0, 40.0, 60.0, 80.0, 100.0, 120.0))
+            for copy in ("", "-x", "-y")
+        ]
+        assert len(html.render(verdict_of(many), MANIFEST).encode()) <= 400_000
+
+    def test_charts_are_named_and_described_for_screen_readers(self, text: str) -> None:
+        charts = re.findall(r'<svg class="chart"[^>]*role="img" aria-label="([^"]+)"><desc>([^<]+)</desc>', text)
+        assert {name for name, _ in charts} >= {
+            "p99 response time against offered rate",
+            "CPU per request at 100 rps",
+            "Memory at 100 rps",
+        }
+        assert any("uwsgi: 100 24.8 ms (24.1–25.5)" in description for _, description in charts)
+
+    def test_has_the_lessons_columns(self, text: str) -> None:
+        titles = re.findall(r'role="columnheader">([^<]+)<', text)
+        assert titles == ["Pattern", "Concurrency", "Request latency", "Resource use", "Verdict"]
+
+    def test_is_made_for_dark_light_and_paper(self, text: str) -> None:
+        assert "prefers-color-scheme: dark" in text
+        assert "size: A4" in text
+
+    def test_text_from_elsewhere_stays_text(self) -> None:
+        evil = "<script>alert(1)</script>"
+        windows = [replace(window("uwsgi"), void=evil), replace(window("uwsgi"), plan=plan(evil))]
+        text = html.render(
+            verdict_of(windows, workload=evil, problems=[evil]), {"engine_why": evil, "host": {"os": evil}}
+        )
+        assert evil not in text
+        Page(text)
+
+    def test_nothing_is_drawn_outside_its_chart(self, text: str) -> None:
+        for chart in re.findall(r'<svg class="chart".*?</svg>', text, re.DOTALL):
+            width, height = (float(number) for number in re.findall(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', chart)[0])
+            for x, y in re.findall(r"translate\(([-\d.]+) ([-\d.]+)\)", chart):
+                assert 0 <= float(x) <= width
+                assert 0 <= float(y) <= height
+
+
+class TestColours:
+    def test_a_server_keeps_its_colour_whoever_else_was_measured(self) -> None:
+        alone, together = colours.looks(["uwsgi"]), colours.looks(["mine", "dev", "uwsgi"])
+        assert alone["uwsgi"] == together["uwsgi"]
+
+    def test_no_two_servers_look_alike(self) -> None:
+        names = [*colours.COLOURS, "twin", "eight", "mine"]
+        looks = colours.looks(names)
+        assert len({(look.colour, look.marker) for look in looks.values()}) == len(names)
+        assert len({look.colour for look in looks.values()}) == len(names)
+
+    def test_are_those_of_the_dashboards(self) -> None:
+        palette = runpy.run_path(str(Path(__file__).parents[2] / "grafana" / "palette.py"))
+        assert palette["SERVER_COLORS"] == colours.COLOURS
+
+
+def test_rows_read_back_what_they_wrote(verdict: Json) -> None:
+    assert Verdict.from_json(json.loads(json.dumps(verdict))).to_json() == verdict

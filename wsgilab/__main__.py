@@ -1,0 +1,3 @@
+from wsgilab.cli import main
+
+main()

@@ -1,0 +1,147 @@
+"""Makes .venv from the lock file where it is missing or out of date, then becomes the lab.
+
+Runs under the system's Python, so it imports nothing but the standard library.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+STAMP = VENV / "installed-locks"
+EXIT_MISSING = 3
+
+
+class SetupError(Exception):
+    """Why the environment cannot be made: (what, likely cause, next command)."""
+
+
+def main(arguments: Sequence[str]) -> None:
+    lock = ROOT / "locks" / ("dev.txt" if arguments[:1] == ["test"] else "local.txt")
+    try:
+        prepare(lock)
+    except SetupError as error:
+        what, cause, next_command = error.args
+        sys.exit(_say(f"lab: {what}\n  Likely cause: {cause}\n  Next: {next_command}"))
+    except KeyboardInterrupt:
+        sys.exit(130)
+    python = VENV / "bin/python"
+    os.environ["PYTHONPATH"] = str(ROOT)
+    os.execv(python, [str(python), "-m", "wsgilab", *arguments])
+
+
+def prepare(lock: Path) -> None:
+    """Have everything that `lock` pins in .venv. Raises SetupError."""
+    wanted = f"{lock.stem} {hashlib.sha256(lock.read_bytes()).hexdigest()} {sys.version_info[:2]}"
+    if wanted in _installed():
+        return
+    try:
+        guard = (ROOT / ".venv.lock").open("w")
+    except OSError as error:
+        raise SetupError(
+            f"cannot write to {ROOT}: {error.strerror}.",
+            "the clone belongs to another user",
+            "clone the repository into a folder of your own",
+        ) from error
+    with guard:
+        fcntl.flock(guard, fcntl.LOCK_EX)  # a second ./lab waits for the first to finish installing
+        if wanted in _installed():
+            return
+        started = time.monotonic()
+        _say(
+            f"Setting up {VENV.name} from {lock.relative_to(ROOT)}, once: about half a minute, longer on a slow network …"
+        )
+        if not _python_matches():
+            shutil.rmtree(VENV, ignore_errors=True)
+        pip = _make_venv()
+        _install(pip, lock)
+        # dev.txt holds all that local.txt does.
+        STAMP.write_text("\n".join([wanted, _local_too(lock)]) + "\n")
+        _say(f"Ready after {time.monotonic() - started:.0f} s.")
+
+
+def _installed() -> list[str]:
+    try:
+        return STAMP.read_text().splitlines() if _python_matches() else []
+    except OSError:
+        return []
+
+
+def _local_too(lock: Path) -> str:
+    local = lock.with_name("local.txt")
+    return f"local {hashlib.sha256(local.read_bytes()).hexdigest()} {sys.version_info[:2]}"
+
+
+def _python_matches() -> bool:
+    """Whether .venv has a Python that still runs and is of this version."""
+    version = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    return (VENV / f"lib/python{version}").is_dir() and (VENV / "bin/python").exists()
+
+
+def _make_venv() -> list[str]:
+    """Make .venv, and give the command that is pip in it."""
+    python = str(VENV / "bin/python")
+    if importlib.util.find_spec("ensurepip"):
+        if not (VENV / "bin/pip").exists():
+            _run([sys.executable, "-m", "venv", str(VENV)], "the virtual environment could not be made")
+        return [python, "-m", "pip"]
+    # Debian keeps ensurepip in a package of its own, python3-venv. pip can be had without it, and without root.
+    _run([sys.executable, "-m", "venv", "--without-pip", str(VENV)], "the virtual environment could not be made")
+    if importlib.util.find_spec("pip"):
+        return [sys.executable, "-m", "pip", "--python", python]
+    return [python, str(_debian_pip() / "pip")]
+
+
+def _debian_pip() -> Path:
+    """pip's wheel out of Debian's package, downloaded and unpacked beside .venv; a wheel can be run as it is."""
+    folder = VENV / "pip"
+    folder.mkdir(exist_ok=True)
+    download = ["apt-get", "-o", "APT::Sandbox::User=root", "download", "python3-pip-whl"]
+    try:
+        if subprocess.run(download, cwd=folder, capture_output=True, check=False).returncode != 0 and os.geteuid() == 0:
+            subprocess.run(["apt-get", "update"], capture_output=True, check=True)
+            subprocess.run(download, cwd=folder, capture_output=True, check=True)
+        package = next(folder.glob("*.deb"))
+        subprocess.run(["dpkg-deb", "-x", str(package), str(folder)], capture_output=True, check=True)
+        return next(folder.glob("usr/share/python-wheels/pip-*.whl"))
+    except (OSError, subprocess.SubprocessError, StopIteration) as error:
+        raise SetupError(
+            "this Python can make no virtual environment: it has neither ensurepip nor pip.",
+            "Debian keeps both in packages of their own, and they could not be downloaded",
+            "apt-get install python3-venv (as root), then try again",
+        ) from error
+
+
+def _install(pip: Sequence[str], lock: Path) -> None:
+    options = ["--quiet", "--disable-pip-version-check", "--no-input", "--require-hashes"]
+    _run([*pip, "install", *options, "--requirement", str(lock)], "packages could not be installed")
+
+
+def _run(command: Sequence[str], what: str) -> None:
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    result = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, check=False)
+    if result.returncode != 0:
+        raise SetupError(
+            f"{what}; the last lines above say why.",
+            "no network, no room on the disk, or no package of that name for this platform",
+            "mend that, then repeat the command: what was downloaded is kept",
+        )
+
+
+def _say(text: str) -> int:
+    print(text, file=sys.stderr, flush=True)
+    return EXIT_MISSING
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

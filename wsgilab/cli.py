@@ -1,0 +1,92 @@
+"""The commands, and how errors become exit codes."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from wsgilab import conclude, doctor
+from wsgilab import run as the_run
+from wsgilab.errors import (
+    EXIT_DONE,
+    EXIT_FAULT,
+    EXIT_INTERRUPTED,
+    EXIT_NO_VALID_WINDOW,
+    Interrupted,
+    LabError,
+)
+from wsgilab.lab import load_lab
+from wsgilab.options import build_parser
+from wsgilab.store import RunFolder
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def main(argv: Sequence[str] | None = None) -> NoReturn:
+    """Run the command and exit with its code."""
+    arguments = build_parser(run, report, examine, test).parse_args(argv)
+    try:
+        sys.exit(arguments.command(arguments))
+    except LabError as error:
+        if arguments.debug:
+            raise
+        print(f"lab: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except (Interrupted, KeyboardInterrupt):
+        print("lab: interrupted before anything was measured.", file=sys.stderr)
+        sys.exit(EXIT_INTERRUPTED)
+    except BrokenPipeError:  # `./lab report … | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(EXIT_DONE)
+    except Exception as error:
+        if arguments.debug:
+            raise
+        fault = LabError(
+            f"Something in the lab itself went wrong: {type(error).__name__}: {error}",
+            "a fault of the lab, not of yours",
+            "the same command with --debug shows where; please report it",
+        )
+        print(f"lab: {fault}", file=sys.stderr)
+        sys.exit(EXIT_FAULT)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """`./lab run`: measure servers side by side, judge them, report."""
+    return the_run.run(ROOT, arguments)
+
+
+def report(arguments: argparse.Namespace) -> int:
+    """`./lab report DIR`: judge and render again from the saved windows."""
+    folder = RunFolder.open(arguments.folder)
+    windows, problems = folder.read()
+    manifest, more = folder.read_manifest()
+    problems += more
+    for problem in problems:
+        print(f"lab: {problem}", file=sys.stderr)
+    verdict = conclude.save(folder, windows, manifest, problems)
+    if arguments.json:
+        print(json.dumps(verdict, indent=2))
+    else:
+        conclude.show(verdict, folder)
+    return EXIT_DONE if any(window.void is None for window in windows) else EXIT_NO_VALID_WINDOW
+
+
+def examine(arguments: argparse.Namespace) -> int:
+    """`./lab doctor`: what is missing or odd on this machine."""
+    findings = doctor.examine(load_lab(ROOT))
+    if arguments.json:
+        print(json.dumps([finding.to_json() for finding in findings], indent=2))
+    else:
+        doctor.show(findings, conclude.console(sys.stdout))
+    return doctor.exit_code(findings)
+
+
+def test(arguments: argparse.Namespace) -> int:
+    """`./lab test`: the lab's own tests; hands over to pytest."""
+    os.chdir(ROOT)
+    os.execv(sys.executable, [sys.executable, "-m", "pytest", *arguments.pytest])

@@ -1,0 +1,61 @@
+"""From saved windows to a verdict, its files, and what the terminal shows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import IO, Any
+
+from rich.console import Console
+
+from wsgilab import slo
+from wsgilab.options import DEFAULT_SLO
+from wsgilab.records import Window
+from wsgilab.report import html, markdown, terminal
+from wsgilab.store import RunFolder
+from wsgilab.verdict import ServerFacts, analyse
+
+WIDTH = 100
+
+
+def save(
+    folder: RunFolder, windows: Sequence[Window], manifest: Mapping[str, Any], problems: Sequence[str]
+) -> dict[str, Any]:
+    """Write verdict.json, report.md and report.html from windows and manifest alone, and give the verdict."""
+    verdict = judge(windows, manifest, problems)
+    folder.write_verdict(verdict)
+    folder.write_text("report.md", markdown.render(verdict, manifest))
+    folder.write_text("report.html", html.render(verdict, manifest))
+    return verdict
+
+
+def judge(windows: Sequence[Window], manifest: Mapping[str, Any], problems: Sequence[str]) -> dict[str, Any]:
+    """The verdict on a run, as verdict.json holds it."""
+    return analyse(
+        windows,
+        ServerFacts.from_manifest(manifest),
+        slo.parse(str(manifest.get("slo") or DEFAULT_SLO)),
+        command=str(manifest.get("command") or "run"),
+        engine=str(manifest.get("engine") or "unknown"),
+        workload=str(manifest.get("workload") or "unknown"),
+        rounds=int(str(manifest.get("rounds") or 0)),
+        problems=problems,
+    )
+
+
+def show(verdict: dict[str, Any], folder: RunFolder) -> None:
+    """Print the verdict's table, and where the rest of it is."""
+    import sys
+
+    out = console(sys.stdout)
+    terminal.render(verdict, out)
+    out.print(
+        f"\nKept in {folder.path}: report.html, report.md, verdict.json, windows.jsonl",
+        soft_wrap=True,
+        markup=False,
+        highlight=False,
+    )
+
+
+def console(stream: IO[str]) -> Console:
+    """Colours only on a terminal; 100 columns where the width is unknown."""
+    return Console(file=stream, width=None if stream.isatty() else WIDTH)

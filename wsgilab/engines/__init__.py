@@ -1,0 +1,96 @@
+"""Where servers run: as local processes, or in containers of the lab's own network."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import urllib.parse
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Protocol
+
+from wsgilab.records import Server
+from wsgilab.waiting import Stop, poll_until
+
+START_TIMEOUT_S = float(os.environ.get("LAB_START_TIMEOUT_S") or 30)
+"""How long a server may take to get healthy; an app that loads for longer wants more."""
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Where one running server is reached."""
+
+    url: str
+    exporter_url: str
+    proxy_exporter_url: str | None
+
+
+class Engine(Protocol):
+    """Starts servers, says where they are, and stops them again: a context manager."""
+
+    name: str
+    restarts: bool
+    """Whether `restart` gives a fresh server; otherwise it waits for one."""
+    servers: Sequence[Server]
+
+    def __enter__(self) -> Engine: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    def start(self) -> None:
+        """Start every server and wait until each is healthy. Raises ServerError, MissingError, Interrupted."""
+
+    def endpoint(self, server: Server) -> Endpoint:
+        """Where a started server is reached."""
+
+    def death(self, server: Server) -> str | None:
+        """How the server died, or None while it lives (or where this engine cannot tell)."""
+
+    def restart(self, server: Server) -> None:
+        """Give the next window a fresh server, or wait for the one that its supervisor starts. Raises ServerError."""
+
+    def facts(self) -> Mapping[str, object]:
+        """What explains numbers and only the engine knows: versions, limits."""
+
+
+def health(url: str, path: str, timeout_s: float = 2.0) -> tuple[int, str]:
+    """(HTTP status, X-Lab-Server) of a GET. Raises OSError or http.client.HTTPException where nothing answers."""
+    target = urllib.parse.urlsplit(url)
+    connection = http.client.HTTPConnection(target.hostname or "", target.port, timeout=timeout_s)
+    try:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        answer.read()
+        return answer.status, answer.headers.get("X-Lab-Server", "")
+    finally:
+        connection.close()
+
+
+class HealthCheck:
+    """Asks one server for its health until it is there, and remembers the last answer for the error message."""
+
+    def __init__(self, server: Server, url: str) -> None:
+        self.server = server
+        self.url = url
+        self.last = "no answer yet"
+        self.healthy = False
+
+    def passes(self) -> bool:
+        """Healthy means: this very server answers, with a status below 500."""
+        path = self.server.environment.get("LAB_HEALTH_PATH", "/health")
+        try:
+            status, name = health(self.url, path)
+        except (OSError, http.client.HTTPException) as error:
+            self.last = f"{self.url}{path}: {error}"
+            return False
+        self.last = f"{self.url}{path}: HTTP {status}, answered by '{name or 'something that is not the lab'}'"
+        self.healthy = status < 500 and name == self.server.name
+        return self.healthy
+
+    def wait(self, stop: Stop, timeout_s: float = START_TIMEOUT_S, unless: Callable[[], bool] = lambda: False) -> bool:
+        """Whether the server became healthy in time; gives up early when `unless` holds. Raises Interrupted."""
+        poll_until(lambda: self.passes() or unless(), stop, timeout_s)
+        return self.healthy

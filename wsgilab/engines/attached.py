@@ -1,0 +1,72 @@
+"""Servers that already run beside the runner, in containers of the same Compose network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+
+from wsgilab.engines import START_TIMEOUT_S, Endpoint, HealthCheck
+from wsgilab.errors import MissingError, ServerError
+from wsgilab.lab import Lab
+from wsgilab.records import Server
+from wsgilab.waiting import Stop
+
+
+class AttachedEngine:
+    """Reaches containers by their service names. It starts and stops nothing: Compose does."""
+
+    name = "compose"
+    restarts = False
+
+    def __init__(self, lab: Lab, servers: Sequence[Server], stop: Stop) -> None:
+        self.lab = lab
+        self.servers = servers
+        self._stop = stop
+
+    def __enter__(self) -> AttachedEngine:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        pass
+
+    def start(self) -> None:
+        """Wait until every server is healthy. Raises MissingError for one whose container is not there."""
+        for server in self.servers:
+            check = HealthCheck(server, server.url)
+            if not check.wait(self._stop):
+                profile = "" if server.default else "--profile more "
+                raise MissingError(
+                    f"{server.name} does not answer after {START_TIMEOUT_S:g} s. Last answer: {check.last}",
+                    "its container does not run, or did not get healthy",
+                    f"docker compose {profile}up --detach --wait {server.name}; docker compose logs {server.name}",
+                )
+
+    def endpoint(self, server: Server) -> Endpoint:
+        """Where the container is reached."""
+        proxy = f"http://{server.via}-exporter:9100/metrics" if server.via else None
+        return Endpoint(server.url, server.exporter_url, proxy)
+
+    def death(self, server: Server) -> str | None:
+        """Always None: a container's end shows in its exporter, which ends with it."""
+        return None
+
+    def restart(self, server: Server) -> None:
+        """Wait for the container that Compose starts again. Raises ServerError where it does not come back."""
+        check = HealthCheck(server, server.url)
+        if not check.wait(self._stop):
+            raise ServerError(
+                f"{server.name} did not come back after {START_TIMEOUT_S:g} s. Last answer: {check.last}",
+                "its container was stopped, or dies again at every start",
+                f"docker compose up --detach --wait {server.name}; docker compose logs {server.name}",
+            )
+
+    def facts(self) -> Mapping[str, object]:
+        """Images and limits, as Compose was told."""
+        variables = self.lab.variables
+        images = {name: variables[name] for name in variables if name.endswith("_IMAGE")}
+        limits = {
+            name: variables.get(name, "") for name in ("SERVER_CPUS", "SERVER_MEMORY", "LOAD_CPUS", "LOAD_MEMORY")
+        }
+        return {"images": images, "limits": limits}

@@ -1,0 +1,151 @@
+"""Docker Compose from the host: brings the stack up, and lets the runner inside its network do the measuring."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from wsgilab.errors import EXIT_INTERRUPTED, MissingError
+from wsgilab.lab import Lab
+from wsgilab.records import Server
+from wsgilab.waiting import Stop
+
+ANSWER_TIMEOUT_S = 15.0
+UP_TIMEOUT_S = 120
+RECORDING = ["nginx", "nginx-exporter", "prometheus"]
+"""Services that a run needs beside its servers. Grafana only shows; `docker compose up` starts it."""
+
+
+def why_not() -> str | None:
+    """Why Docker Compose cannot be used on this machine, in one sentence; None where it can."""
+    if not shutil.which("docker"):
+        return "there is no docker command"
+    engine = _ask(["docker", "version", "--format", "{{.Server.Version}}"])
+    if engine.returncode != 0:
+        return f"no Docker engine answers ({_last_line(engine.stderr)})"
+    compose = _ask(["docker", "compose", "version", "--short"])
+    if compose.returncode != 0:
+        return "the docker command has no Compose plugin"
+    return None
+
+
+def require() -> None:
+    """Raise MissingError where Docker Compose cannot be used."""
+    reason = why_not()
+    if reason:
+        raise MissingError(
+            f"--engine compose was asked for, but {reason}.",
+            "Docker is not installed, not started, or not allowed for this user",
+            "start Docker and try again, or measure without it: ./lab run --engine local",
+        )
+
+
+def prepare_images(lab: Lab, services: Sequence[str], stop: Stop) -> str | None:
+    """Pull or build what is missing. Why that is impossible, in one sentence; None where the images are there."""
+    environment = compose_environment()
+    wanted = json.loads(
+        _ask([*compose(services), "config", "--format", "json"], lab.root, environment).stdout or "{}"
+    ).get("services", {})
+    missing = {name for name in services if name in wanted and not _has_image(wanted[name]["image"])}
+    for verb, names in (
+        ("pull", [name for name in missing if "build" not in wanted[name]]),
+        ("build", [name for name in missing if "build" in wanted[name]]),
+    ):
+        if names and (reason := _get(lab, verb, names, stop)):
+            return reason
+    return None
+
+
+def run_inside(lab: Lab, servers: Sequence[Server], arguments: Sequence[str], out: Path | None, stop: Stop) -> int:
+    """Bring the servers up, run `wsgilab ARGUMENTS` in the runner's container, and give back its exit code.
+
+    Services that ran before keep running; what was started here is stopped again. Raises MissingError.
+    """
+    environment = compose_environment()
+    if out:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        environment["LAB_RESULTS_DIR"] = str(out.parent.resolve())
+        arguments = [*arguments, "--out", f"/results/{out.name}"]
+    services = [*RECORDING, *(server.name for server in servers)]
+    running = set(_ask([*compose(), "ps", "--services", "--status", "running"], lab.root, environment).stdout.split())
+    try:
+        up = [*compose(services), "up", "--detach", "--wait", "--wait-timeout", str(UP_TIMEOUT_S), *services]
+        _bring_up(lab, up, environment, stop)
+        runner = [*compose(), "run", "--rm", "--no-deps", "runner", *arguments]
+        return _forward(runner, lab.root, environment, stop)
+    finally:
+        started_here = [name for name in services if name not in running]
+        if started_here:
+            _ask([*compose(services), "rm", "--stop", "--force", *started_here], lab.root, environment, timeout=90)
+        if not running:
+            _ask([*compose(), "down"], lab.root, environment, timeout=90)
+
+
+def compose(services: Sequence[str] = ()) -> list[str]:
+    """The command's beginning; with services, every profile that they may need."""
+    return ["docker", "compose", "--profile", "more"] if services else ["docker", "compose"]
+
+
+def compose_environment() -> dict[str, str]:
+    """This process's environment, with results belonging to whoever runs the lab."""
+    user = {"LAB_UID": str(os.getuid()), "LAB_GID": str(os.getgid())}
+    return user | dict(os.environ)
+
+
+def _bring_up(lab: Lab, command: Sequence[str], environment: Mapping[str, str], stop: Stop) -> None:
+    code = _forward(command, lab.root, environment, stop)
+    stop.check()
+    if code != 0:
+        raise MissingError(
+            "Docker Compose could not bring the servers up; its last lines are above.",
+            "a port in use, an image that cannot be had, or a container that does not get healthy",
+            "docker compose ps --all; docker compose logs",
+        )
+
+
+def _get(lab: Lab, verb: str, names: Sequence[str], stop: Stop) -> str | None:
+    print(f"docker compose {verb} {' '.join(sorted(names))} …", flush=True)
+    code = _forward([*compose(names), verb, *sorted(names)], lab.root, compose_environment(), stop)
+    stop.check()
+    return f"`docker compose {verb}` failed, its images cannot be had" if code else None
+
+
+def _has_image(image: str) -> bool:
+    return _ask(["docker", "image", "inspect", image]).returncode == 0
+
+
+def _forward(command: Sequence[str], folder: Path, environment: Mapping[str, str], stop: Stop) -> int:
+    """Run a command with this terminal. A signal for us is handed on, and the command ends in its own way."""
+    process = subprocess.Popen(command, cwd=folder, env=dict(environment), start_new_session=True)
+    asked = False
+    while True:
+        try:
+            code = process.wait(timeout=0.1)
+            return EXIT_INTERRUPTED if asked else code
+        except subprocess.TimeoutExpired:
+            if stop.requested and not asked:
+                process.send_signal(signal.SIGINT)
+                asked = True
+
+
+def _ask(
+    command: Sequence[str],
+    folder: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    timeout: float = ANSWER_TIMEOUT_S,
+) -> subprocess.CompletedProcess[str]:
+    try:
+        return subprocess.run(
+            command, cwd=folder, env=environment, capture_output=True, text=True, timeout=timeout, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return subprocess.CompletedProcess(command, 124, "", f"no answer within {timeout:g} s")
+
+
+def _last_line(text: str) -> str:
+    return (text.strip().splitlines() or ["no reason given"])[-1]

@@ -1,0 +1,65 @@
+"""Ports of this machine: a free one, or who holds the one we need."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+
+from wsgilab.errors import MissingError
+
+
+def free_port() -> int:
+    """A TCP port on loopback that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def require_free(ports: Mapping[int, tuple[str, str]]) -> None:
+    """Raise MissingError unless every port can be bound. `ports` maps a port to (server, variable that sets it)."""
+    for port, (server, variable) in ports.items():
+        if not is_free(port):
+            raise MissingError(
+                f"Port {port} on 127.0.0.1, which {server} needs, is in use.",
+                f"{holder(port)} listens on it",
+                f"end that process, or choose another port: {variable}={port + 1000} ./lab run",
+            )
+
+
+def is_free(port: int) -> bool:
+    """Whether a listener could be started on loopback."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def holder(port: int) -> str:
+    """Which process listens on a port, in words, as far as /proc lets this user see it."""
+    inodes = _listening_inodes(port)
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            for descriptor in (entry / "fd").iterdir():
+                if os.readlink(descriptor) in inodes:
+                    command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+                    return f"process {entry.name} ({command[:80]})"
+    return "another program (of another user, or in a container)"
+
+
+def _listening_inodes(port: int) -> set[str]:
+    """Links such as `socket:[123]` of the listeners on a port; the format is that of proc(5), /proc/net/tcp."""
+    listening = "0A"
+    found = set()
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        with contextlib.suppress(OSError):
+            for line in Path(table).read_text().splitlines()[1:]:
+                fields = line.split()
+                if fields[3] == listening and int(fields[1].rpartition(":")[2], 16) == port:
+                    found.add(f"socket:[{fields[9]}]")
+    return found

@@ -1,0 +1,49 @@
+"""One class per kind of failure: its exit code, what happened, the likely cause, the next command."""
+
+from __future__ import annotations
+
+EXIT_DONE = 0
+EXIT_FAULT = 1
+EXIT_USAGE = 2
+EXIT_MISSING = 3
+EXIT_SERVER = 4
+EXIT_NO_VALID_WINDOW = 5
+EXIT_SLO_MISSED = 6
+EXIT_INTERRUPTED = 130
+
+
+class LabError(Exception):
+    """A failure that is explained to the user in three parts instead of a traceback."""
+
+    exit_code = EXIT_FAULT
+
+    def __init__(self, what: str, cause: str, next_command: str) -> None:
+        super().__init__(what)
+        self.what = what
+        self.cause = cause
+        self.next_command = next_command
+
+    def __str__(self) -> str:
+        return f"{self.what}\n  Likely cause: {self.cause}\n  Next: {self.next_command}"
+
+
+class UsageError(LabError):
+    """The command line or an input file cannot be used as it stands."""
+
+    exit_code = EXIT_USAGE
+
+
+class MissingError(LabError):
+    """Something this machine should provide is not there: an engine, a tool, a free port, room on disk."""
+
+    exit_code = EXIT_MISSING
+
+
+class ServerError(LabError):
+    """A server under test did not start, or died."""
+
+    exit_code = EXIT_SERVER
+
+
+class Interrupted(Exception):
+    """SIGINT or SIGTERM arrived; what was measured is kept."""

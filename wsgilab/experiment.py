@@ -1,0 +1,209 @@
+"""Rounds of windows: plan them, measure each, save each at once."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from wsgilab import load
+from wsgilab.engines import Engine
+from wsgilab.errors import LabError, ServerError
+from wsgilab.records import LoadResult, Sample, Server, Usage, Window, WindowPlan
+from wsgilab.usage import read_sample, to_usage
+from wsgilab.validity import void_reason
+from wsgilab.waiting import Stop, poll_until
+
+SAMPLE_EVERY_S = 1.0
+DRAIN_TIMEOUT_S = 1.5
+"""A server that is still busy after this gets a fresh start where the engine can give it one."""
+DRAIN_PATIENCE_S = 40.0
+"""And where it cannot, this long at most: a full queue of 512 at 40 requests a second, and some."""
+
+
+Sampler = Callable[[], Sample | None]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What to measure and for how long."""
+
+    servers: tuple[str, ...]
+    workload: str
+    rates_rps: tuple[float, ...]
+    rounds: int
+    duration_s: float
+    warmup_s: float = 1.0
+    timeout_s: float = 10.0
+    grace_s: float = 2.0
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Bench:
+    """The tools of a run: where the servers are, what drives them, and who may interrupt."""
+
+    engine: Engine
+    k6: load.K6
+    stop: Stop
+
+
+def plan_windows(settings: Settings) -> list[WindowPlan]:
+    """Every window of a run in its order: rounds of one window for each server and rate, shuffled anew each round.
+
+    The same seed gives the same order. Shuffling keeps a drift of the machine from favouring whoever comes first
+    (Abedi & Brecht, ICPE 2017: randomized multiple interleaved trials).
+    """
+    shuffler = random.Random(settings.seed)
+    plans: list[WindowPlan] = []
+    for number in range(1, settings.rounds + 1):
+        cells = [(server, rate) for rate in settings.rates_rps for server in settings.servers]
+        shuffler.shuffle(cells)
+        for server, rate in cells:
+            plans.append(
+                WindowPlan(
+                    server=server,
+                    workload=settings.workload,
+                    rate_rps=rate,
+                    round=number,
+                    order=len(plans),
+                    warmup_s=settings.warmup_s,
+                    duration_s=settings.duration_s,
+                    timeout_s=settings.timeout_s,
+                    grace_s=settings.grace_s,
+                )
+            )
+    return plans
+
+
+def measure(
+    plans: Sequence[WindowPlan],
+    bench: Bench,
+    save: Callable[[Window], None],
+    announce: Callable[[WindowPlan], None],
+) -> None:
+    """Measure the windows one after the other; `save` gets each the moment it ends, `announce` each before.
+
+    A server that dies is a result, not the end: the others go on. Raises Interrupted between two waits; what was
+    saved stays saved.
+    """
+    servers = {server.name: server for server in bench.engine.servers}
+    gone: dict[str, str] = {}
+    for plan in plans:
+        bench.stop.check()
+        announce(plan)
+        server = servers[plan.server]
+        if server.name in gone:
+            save(Window(plan, None, None, died=gone[server.name]))
+            continue
+        window, drained = measure_window(plan, server, bench)
+        save(window)
+        try:
+            _make_ready_again(server, window, drained, bench)
+        except ServerError as error:
+            gone[server.name] = f"did not start again: {error.what.splitlines()[0]}"
+
+
+def measure_window(plan: WindowPlan, server: Server, bench: Bench) -> tuple[Window, bool]:
+    """One window: read the exporter, drive the load while reading on, wait for the last answers, read again.
+
+    Gives the window, and whether the server was done with all of it at the end.
+    """
+    sample = _sampler(server, bench)
+    before = sample()
+    if before is None:
+        reason = bench.engine.death(server) or "gave no answer from its exporter"
+        return Window(plan, None, None, died=f"the server {reason} before the window"), False
+    result, during, problem = _drive(plan, server, sample, bench)
+    after, drained = _drain(sample, bench.stop, DRAIN_TIMEOUT_S)
+    died = _death(server, before, after, bench)
+    if died or after is None:
+        return Window(plan, result, None, died=died), False
+    usage = to_usage(before, during, after, _measured_part(result, before, plan))
+    window = Window(plan, result, usage, notes=_notes(usage))
+    return replace(window, void=problem or void_reason(window, server, max(1, len(bench.k6.cpus)))), drained
+
+
+def _drive(
+    plan: WindowPlan, server: Server, sample: Sampler, bench: Bench
+) -> tuple[LoadResult | None, list[Sample], str | None]:
+    """Run k6 and read the exporter about once a second. (result, samples, what went wrong with k6)."""
+    during: list[Sample] = []
+    next_sample = time.monotonic() + SAMPLE_EVERY_S
+    with load.start(bench.k6, plan, bench.engine.endpoint(server).url) as run:
+        while not run.poll():
+            bench.stop.wait(0.1)
+            if time.monotonic() >= next_sample:
+                next_sample += SAMPLE_EVERY_S
+                during += [reading] if (reading := sample()) else []
+        try:
+            return run.result(), during, None
+        except LabError as error:
+            return None, during, error.what
+
+
+def _drain(sample: Sampler, stop: Stop, timeout_s: float) -> tuple[Sample | None, bool]:
+    """Wait until nothing is in flight or queued and no request was counted since the reading before.
+
+    Gives the last reading (None where the exporter is gone) and whether it got that far within `timeout_s`.
+    """
+    readings = [sample()]
+
+    def quiet() -> bool:
+        readings.append(sample())
+        return readings[-1] is None or _is_quiet(*readings[-2:])
+
+    ended = poll_until(quiet, stop, timeout_s, every_s=0.1)
+    return readings[-1], ended and readings[-1] is not None
+
+
+def _is_quiet(previous: Sample | None, latest: Sample | None) -> bool:
+    if previous is None or latest is None:
+        return False
+    return latest.in_flight <= 0 and latest.listen_queue <= 0 and previous.requests == latest.requests
+
+
+def _death(server: Server, before: Sample, after: Sample | None, bench: Bench) -> str | None:
+    """What happened to a server that did not live through its window; None where it did."""
+    known = bench.engine.death(server)
+    if known:
+        return f"the server {known} in the window"
+    if after is None or not after.up:
+        return "the server was gone when the window ended"
+    if after.start_time != before.start_time:
+        return "the server was started anew in the window"
+    return None
+
+
+def _make_ready_again(server: Server, window: Window, drained: bool, bench: Bench) -> None:
+    """Before the next window nothing of this one is left: the server has drained, or is a fresh one."""
+    if window.died or (not drained and bench.engine.restarts):
+        bench.engine.restart(server)
+    elif not drained:
+        _drain(_sampler(server, bench), bench.stop, DRAIN_PATIENCE_S)
+
+
+def _sampler(server: Server, bench: Bench) -> Sampler:
+    at = bench.engine.endpoint(server)
+    return lambda: read_sample(at.exporter_url, at.proxy_exporter_url)
+
+
+def _measured_part(result: LoadResult | None, before: Sample, plan: WindowPlan) -> tuple[float, float]:
+    """Start and end of the part that counts, in epoch seconds."""
+    start = result.started_at if result and result.started_at else before.at + plan.warmup_s
+    return start, start + plan.duration_s
+
+
+def _notes(usage: Usage | None) -> tuple[str, ...]:
+    """What the kernel did to the server in this window, in words."""
+    if usage is None:
+        return ()
+    notes = []
+    if usage.listen_overflows:
+        notes.append(f"{usage.listen_overflows:g} connections found the listen queue full")
+    if usage.throttled_s > 0:
+        notes.append(f"throttled for {usage.throttled_s:.2f} s by a CPU quota")
+    if usage.oom_kills:
+        notes.append(f"{usage.oom_kills:g} processes killed for want of memory")
+    return tuple(notes)

@@ -1,0 +1,158 @@
+"""compose.yaml and .env → Server records. There is no other list of servers."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import yaml
+from dotenv import dotenv_values
+
+from wsgilab.errors import UsageError
+from wsgilab.records import Server
+
+VARIABLE = re.compile(r"\$\{(?P<name>\w+)(?::-(?P<default>[^}]*))?\}")
+"""The two forms that compose.yaml uses: `${NAME}` and `${NAME:-default}`."""
+
+
+@dataclass(frozen=True)
+class Lab:
+    """The lab as its two files describe it, with every variable filled in."""
+
+    root: Path
+    variables: Mapping[str, str]
+    """.env, overruled by the environment, as Compose does."""
+    services: Mapping[str, Mapping[str, Any]]
+    servers: Mapping[str, Server]
+    """Every server, the default ones first, in the order of compose.yaml."""
+
+    @property
+    def default_servers(self) -> list[str]:
+        """The names measured when none are asked for."""
+        return [server.name for server in self.servers.values() if server.default]
+
+    def select(self, names: Sequence[str]) -> list[Server]:
+        """The servers of these names, in this order.
+
+        Raises UsageError for a name that is not there (naming the nearest) or that comes twice.
+        """
+        for name in names:
+            if name not in self.servers:
+                raise unknown("server", name, list(self.servers))
+            if names.count(name) > 1:
+                raise UsageError(f"Server '{name}' is named twice.", "the list of --servers", "name each server once")
+        return [self.servers[name] for name in names]
+
+    def cpus(self, variable: str) -> frozenset[int]:
+        """The CPU numbers that `SERVER_CPUS` or `LOAD_CPUS` stands for. Raises UsageError where it cannot be read."""
+        return parse_cpus(variable, self.variables.get(variable, ""))
+
+
+def load_lab(root: Path, environ: Mapping[str, str] = os.environ) -> Lab:
+    """Read compose.yaml and .env in `root`. Raises UsageError where they cannot be understood."""
+    compose_path, env_path = root / "compose.yaml", root / ".env"
+    variables = {name: value or "" for name, value in dotenv_values(env_path, interpolate=False).items()} | dict(
+        environ
+    )
+    try:
+        raw = yaml.safe_load(compose_path.read_text(encoding="utf-8"))["services"]
+        services = {name: _filled_in(service, variables) for name, service in raw.items()}
+        servers = [_server(name, raw, services) for name in raw if "lab.pattern" in raw[name].get("labels", {})]
+    except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError) as error:
+        raise UsageError(
+            f"{compose_path.name} cannot be read as the lab's table of servers: {error!r}.",
+            f"an edit of {compose_path.name} or {env_path.name}",
+            "git diff compose.yaml .env",
+        ) from error
+    servers.sort(key=lambda server: not server.default)
+    return Lab(root, variables, services, {server.name: server for server in servers})
+
+
+def settings_of(name: str, root: Path) -> list[str]:
+    """The variables that compose.yaml names for one server: what may be changed about it."""
+    raw = yaml.safe_load((root / "compose.yaml").read_text(encoding="utf-8"))["services"][name]
+    found = {match["name"] for text in (str(raw["command"]), str(raw["labels"])) for match in VARIABLE.finditer(text)}
+    found |= {match["name"] for value in raw["environment"].values() for match in VARIABLE.finditer(str(value))}
+    return sorted(found)
+
+
+def unknown(kind: str, name: str, known: Sequence[str]) -> UsageError:
+    """The error for a `kind` of that name that does not exist; suggests the nearest."""
+    nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
+    hint = f"did you mean '{nearest[0]}'?" if nearest else "a name that the lab does not have"
+    return UsageError(f"There is no {kind} '{name}'.", hint, f"use one of: {', '.join(known)}")
+
+
+def parse_cpus(variable: str, text: str) -> frozenset[int]:
+    """A CPU list such as `0-2,5` as numbers. Raises UsageError, naming `variable`, where it is none."""
+    numbers: set[int] = set()
+    try:
+        for part in text.split(","):
+            first, _, last = part.partition("-")
+            numbers |= set(range(int(first), int(last or first) + 1))
+    except ValueError as error:
+        raise UsageError(
+            f"{variable} is '{text}', which is no list of CPUs.",
+            f"the value of {variable} in .env or the environment",
+            f"{variable}=0 ./lab run",
+        ) from error
+    return frozenset(numbers)
+
+
+def slots_of(concurrency: str) -> int | None:
+    """`4 x 2` → 8; None for `unbounded`."""
+    if concurrency == "unbounded":
+        return None
+    product = 1
+    for factor in concurrency.split("x"):
+        product *= int(factor)
+    return product
+
+
+def _server(name: str, raw: Mapping[str, Any], services: Mapping[str, Any]) -> Server:
+    service = services[name]
+    labels = service["labels"]
+    proxy = labels.get("lab.via")
+    inside = urlsplit(labels["lab.url"]).port
+    port, variable = _published(raw[proxy or name]["ports"], services[proxy or name]["ports"], inside)
+    concurrency = labels["lab.slots"]
+    return Server(
+        name=name,
+        pattern=labels["lab.pattern"],
+        concurrency=concurrency,
+        slots=slots_of(concurrency),
+        via=proxy,
+        url=labels["lab.url"],
+        exporter_url=f"http://{name}:{service['environment']['LAB_EXPORTER_PORT']}/metrics",
+        default="profiles" not in service,
+        command=tuple(service["command"].split()),
+        environment=service["environment"],
+        port_variable=variable,
+        port=port,
+    )
+
+
+def _published(raw: Sequence[str], filled_in: Sequence[str], inside: int | None) -> tuple[int, str]:
+    """The host's port for a container's port, and the variable that sets it."""
+    for raw_entry, entry in zip(raw, filled_in, strict=True):
+        _, port, container_port = entry.rsplit(":", 2)
+        if int(container_port) == inside:
+            return int(port), VARIABLE.findall(raw_entry)[-1][0]
+    raise ValueError(f"no published port for container port {inside}")
+
+
+def _filled_in(node: Any, variables: Mapping[str, str]) -> Any:
+    """`node` with every variable in its strings replaced, as Compose would."""
+    if isinstance(node, str):
+        return VARIABLE.sub(lambda match: variables.get(match["name"]) or match["default"] or "", node)
+    if isinstance(node, dict):
+        return {key: _filled_in(value, variables) for key, value in node.items()}
+    if isinstance(node, list):
+        return [_filled_in(value, variables) for value in node]
+    return node

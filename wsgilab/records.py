@@ -1,0 +1,195 @@
+"""The nouns that cross module borders. Frozen, with units in the names; JSON is parsed into them once, here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+WINDOW_SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Server:
+    """One way to serve the app, as compose.yaml defines it."""
+
+    name: str
+    pattern: str
+    """What the lesson calls it: the row's title in a report."""
+    concurrency: str
+    """How many requests it handles at once, as a person would write it: `4 x 2`, `unbounded`."""
+    slots: int | None
+    """The same as a number; None where nothing bounds it."""
+    via: str | None
+    """The proxy in front of it, or None."""
+    url: str
+    """Where the lab's own network reaches it."""
+    exporter_url: str
+    default: bool
+    """Measured when no --servers is given."""
+    command: tuple[str, ...]
+    environment: Mapping[str, str]
+    port_variable: str
+    """The .env variable that holds its published port."""
+    port: int
+
+
+@dataclass(frozen=True)
+class WindowPlan:
+    """One window to be measured: a server, a workload, an offered rate, for a while, after a warm-up."""
+
+    server: str
+    workload: str
+    rate_rps: float
+    round: int
+    order: int
+    """Position in the whole run, from 0."""
+    warmup_s: float
+    duration_s: float
+    timeout_s: float
+    grace_s: float
+
+
+@dataclass(frozen=True)
+class LoadResult:
+    """What k6 saw in the measured part of one window. Times in ms are `blocked + duration` of 2xx answers."""
+
+    scheduled: int
+    """Requests the open model called for: rate x duration."""
+    sent: int
+    dropped: int
+    """Scheduled, never sent: no free VU, all of them were waiting for answers."""
+    ok: int
+    """2xx from the right server within the timeout and the grace."""
+    failed: int
+    """Answered with something else, refused, reset or timed out."""
+    unanswered: int
+    """Still under way when the grace ended: sent - ok - failed - wrong_server."""
+    wrong_server: int
+    """2xx, but X-Lab-Server named another server."""
+    statuses: Mapping[str, int]
+    """Requests by status code; "0" is a connection error or a timeout."""
+    ladder_ms: Mapping[str, float]
+    """Quantiles of response time over `ok`, keyed by percentile as text ("0" is the minimum, "100" the maximum)."""
+    total_requests: int
+    """Every request k6 finished in this process, warm-up included (what the server's own counter should show)."""
+    started_at: float
+    """Epoch seconds of the first measured request; 0.0 where none was sent."""
+    wall_s: float
+    """How long k6 ran, start to exit."""
+    k6_cpu_s: float
+    """CPU time that k6 used."""
+    lag_ms: float
+    """How far k6 fell behind its own schedule, at worst."""
+    vus_max: int
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One reading of a server's exporter (its proxy's share added). Counters are since the server's start."""
+
+    at: float
+    """Epoch seconds."""
+    up: bool
+    requests: float
+    busy_s: float
+    """Sum of request durations as the middleware saw them."""
+    in_flight: float
+    listen_queue: float
+    cpu_s: float
+    memory_bytes: float
+    throttled_s: float
+    listen_overflows: float
+    oom_kills: float
+    start_time: float
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What one window cost the server: differences of two samples, and the gauges between them."""
+
+    requests: float
+    """Requests the middleware counted from before the warm-up until everything was answered."""
+    cpu_ms_per_request: float | None
+    service_ms: float | None
+    """Mean time in the app, as the middleware saw it."""
+    memory_mb: float | None
+    """Largest proportional set size (PSS) seen."""
+    in_flight_mean: float | None
+    listen_queue_max: float | None
+    throttled_s: float
+    listen_overflows: float
+    oom_kills: float
+    restarts: int
+    samples: tuple[Sample, ...] = ()
+
+
+@dataclass(frozen=True)
+class Window:
+    """One measured window: a line of windows.jsonl."""
+
+    plan: WindowPlan
+    load: LoadResult | None
+    """None where k6 gave nothing back; `void` or `died` then says why."""
+    usage: Usage | None
+    died: str | None = None
+    """What happened to the server in this window, where it did not survive it."""
+    void: str | None = None
+    """Why the measurement cannot be trusted; None where it can."""
+    notes: tuple[str, ...] = ()
+    schema: int = WINDOW_SCHEMA
+
+    def to_json(self) -> dict[str, Any]:
+        """The window as plain JSON values."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Window:
+        """Parse one line of windows.jsonl; unknown keys are ignored.
+
+        Raises ValueError for a schema this version does not know, KeyError or TypeError for a damaged record.
+        """
+        if data["schema"] != WINDOW_SCHEMA:
+            raise ValueError(f"schema {data['schema']}, this version reads {WINDOW_SCHEMA}")
+        usage = data["usage"]
+        if usage is not None:
+            samples = tuple(_build(Sample, sample) for sample in usage["samples"])
+            usage = _build(Usage, {**usage, "samples": samples})
+        load = None if data["load"] is None else _build(LoadResult, data["load"])
+        return cls(_build(WindowPlan, data["plan"]), load, usage, data["died"], data["void"], tuple(data["notes"]))
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A figure with its 95 % interval. `low` and `high` are None where there were too few windows for one."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+    censored: bool = False
+    """The value is a bound: the true one is larger (it was cut off at the timeout)."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The `I` of verdict.json."""
+        plain: dict[str, Any] = {"value": self.value, "low": self.low, "high": self.high}
+        return {**plain, "censored": True} if self.censored else plain
+
+
+@dataclass(frozen=True)
+class Slo:
+    """A service level objective: every term must hold."""
+
+    terms: tuple[tuple[str, float], ...] = field(default=(("p99", 250.0),))
+    """(metric, bound): `p50`..`p99.9` in ms, `failed` as a ratio."""
+
+    def __str__(self) -> str:
+        return " and ".join(
+            f"{metric}<{bound * 100:g}%" if metric == "failed" else f"{metric}<{bound:g}ms"
+            for metric, bound in self.terms
+        )
+
+
+def _build(cls: type[T], data: Mapping[str, Any]) -> T:
+    known = {name: data[name] for name in data if name in cls.__dataclass_fields__}  # type: ignore[attr-defined]
+    return cls(**known)

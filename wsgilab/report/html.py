@@ -1,0 +1,129 @@
+"""The verdict as one HTML file: no network, no script, light and dark, for a screen, a phone and a sheet of A4."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from wsgilab import slo
+from wsgilab.errors import UsageError
+from wsgilab.report import notes, words
+from wsgilab.report.charts import NARROW, WIDE, Bar, Series, bar_chart, latency_chart, swatch
+from wsgilab.report.colours import Look, looks
+from wsgilab.report.rows import BAD, DOES_NOT_HOLD, GOOD, HOLDS, INCONCLUSIVE, Comparison, Verdict
+
+HERE = Path(__file__).parent
+MOST_DISTRIBUTIONS = 4
+MOST_COMPARISONS = 240
+"""Enough for the default run. More would fill the page before anybody reads it; verdict.json has all of them."""
+PERCENTILES = (("p50", "p50_ms"), ("p90", "p90_ms"), ("p95", "p95_ms"), ("p99", "p99_ms"), ("p99.9", "p99_9_ms"))
+MARKS = {GOOD: "✓", BAD: "✕", INCONCLUSIVE: "?", HOLDS: "✓", DOES_NOT_HOLD: "✕"}
+"""Beside the word: no verdict is told by colour alone."""
+
+
+def render(verdict: Mapping[str, Any], manifest: Mapping[str, Any]) -> str:
+    """report.html for verdict.json and manifest.json; the same bytes for the same input."""
+    said = Verdict.from_json(verdict)
+    look = looks([row.server for row in said.servers])
+    page = _environment().get_template("report.html.j2")
+    return page.render(
+        verdict=said,
+        started=_minute(manifest.get("started_at")),
+        css=Markup((HERE / "report.css").read_text(encoding="utf-8")),
+        swatches={name: swatch(each) for name, each in look.items()},
+        marks=MARKS,
+        latency=_latency_over_rates(said, look),
+        distributions=_distributions(said, look),
+        costs=_costs(said, look),
+        comparisons=_comparisons(said),
+        method=notes.method(said),
+        facts=notes.facts(manifest),
+        commands=notes.commands(manifest),
+    )
+
+
+def _environment() -> Environment:
+    made = Environment(
+        loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    made.globals["words"] = words
+    return made
+
+
+def _minute(moment: object) -> str:
+    """An ISO time as a person writes it, where it is one in UTC."""
+    text = str(moment or "")
+    return f"{text[:16].replace('T', ' ')} UTC" if text.endswith("+00:00") else text
+
+
+def _bound_ms(verdict: Verdict, metric: str) -> float | None:
+    try:
+        return dict(slo.parse(verdict.slo).terms).get(metric)
+    except UsageError:
+        return None
+
+
+def _latency_over_rates(verdict: Verdict, look: Mapping[str, Look]) -> tuple[Markup, Markup]:
+    """The same chart for wide and for narrow screens; the page shows one of them."""
+    rates = verdict.rates_rps
+    series = []
+    for row in verdict.servers:
+        loads = (row.at(rate) for rate in rates)
+        series.append(Series(row.server, look[row.server], [load["p99_ms"] if load else None for load in loads]))
+    title = "p99 response time against offered rate"
+    labels, bound_ms = [f"{rate:g}" for rate in rates], _bound_ms(verdict, "p99")
+    x_title = "offered rate, rps"
+    wide = latency_chart(title, labels, x_title, series, bound_ms, WIDE)
+    return wide, latency_chart(title, labels, x_title, series, bound_ms, NARROW)
+
+
+def _distributions(verdict: Verdict, look: Mapping[str, Look]) -> list[tuple[float, Markup]]:
+    """(offered rate, chart of the percentiles) for each rate, or for a few from the lowest to the highest."""
+    charts = []
+    for rate in _spread(verdict.rates_rps, MOST_DISTRIBUTIONS):
+        loads = [(row.server, load) for row in verdict.servers if (load := row.at(rate))]
+        series = [Series(name, look[name], [load[figure] for _, figure in PERCENTILES]) for name, load in loads]
+        labels = [label for label, _ in PERCENTILES]
+        title = f"Response time by percentile at {words.rps(rate)}"
+        charts.append((rate, latency_chart(title, labels, "percentile of scheduled requests", series)))
+    return charts
+
+
+def _spread(rates: Sequence[float], most: int) -> list[float]:
+    if len(rates) <= most:
+        return list(rates)
+    return [rates[round(number * (len(rates) - 1) / (most - 1))] for number in range(most)]
+
+
+def _costs(verdict: Verdict, look: Mapping[str, Look]) -> list[tuple[str, Markup]]:
+    """(title, bars) of CPU per request and memory at the lowest rate, where most servers still keep up."""
+    if not verdict.rates_rps:
+        return []
+    rate = verdict.rates_rps[0]
+    loads = [(row.server, load) for row in verdict.servers if (load := row.at(rate))]
+    charts = []
+    for title, figure, unit in (("CPU per request", "cpu_ms_per_request", "ms"), ("Memory", "memory_mb", "MB")):
+        bars = [Bar(name, look[name], load[figure], words.full_amount(load[figure], unit)) for name, load in loads]
+        charts.append((f"{title} at {words.rps(rate)}", bar_chart(f"{title} at {words.rps(rate)}", bars)))
+    return charts
+
+
+def _comparisons(verdict: Verdict) -> list[tuple[Comparison, str]]:
+    """(comparison, its ratio in words) of what people ask first: p99 and CPU; of long runs, at the highest rate."""
+    asked = [each for each in verdict.comparisons if each.metric in ("p99_ms", "cpu_ms_per_request")]
+    if len(asked) > MOST_COMPARISONS:
+        asked = [each for each in asked if each.rate_rps == asked[-1].rate_rps][:MOST_COMPARISONS]
+    return [(each, _ratio_text(each)) for each in asked]
+
+
+def _ratio_text(comparison: Comparison) -> str:
+    ratio = comparison.ratio
+    if ratio is None:
+        return words.UNKNOWN
+    if not ratio.censored:
+        return words.full_amount(ratio, "")
+    return f"{'at least' if ratio.high is None else 'at most'} {words.number(ratio.value)}"

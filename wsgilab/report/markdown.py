@@ -1,0 +1,86 @@
+"""The verdict as Markdown that fits a pull-request comment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from wsgilab.report import notes, words
+from wsgilab.report.rows import BAD, DOES_NOT_HOLD, GOOD, HOLDS, LoadRow, ServerRow, Verdict
+
+MARKS = {GOOD: "✅", BAD: "❌", HOLDS: "✅", DOES_NOT_HOLD: "❌"}
+"""Beside the word, never instead of it."""
+COLUMNS = ("Server", "At once", "p50", "p95", "p99", "Served", "Failed", "CPU per request", "Memory", "Verdict")
+
+
+def render(verdict: Mapping[str, Any], manifest: Mapping[str, Any]) -> str:
+    """report.md for verdict.json and manifest.json."""
+    return "\n".join(_lines(Verdict.from_json(verdict), manifest)) + "\n"
+
+
+def _lines(verdict: Verdict, manifest: Mapping[str, Any]) -> Iterator[str]:
+    yield "# WSGI Lab: how the same Flask app was served\n"
+    yield (
+        f"Workload `{verdict.workload}`, SLO `{verdict.slo}`, {words.counted(verdict.rounds, 'round')}, "
+        f"engine `{verdict.engine}`. In parentheses: 95 % intervals over windows.\n"
+    )
+    for rate in verdict.rates_rps:
+        yield f"## {words.rps(rate)} offered\n"
+        rows = [(row, load) for row in verdict.servers if (load := row.at(rate))]
+        yield from _table(COLUMNS, (_cells(row, load) for row, load in rows))
+    yield "## Verdict\n"
+    yield from (f"- {_marked(row.verdict)} · **{row.server}**: {_plain(row.why)}." for row in verdict.servers)
+    yield ""
+    yield from _details(verdict, manifest)
+
+
+def _details(verdict: Verdict, manifest: Mapping[str, Any]) -> Iterator[str]:
+    if verdict.claims:
+        yield "## The lesson's claims\n"
+        held = ((claim.text, _marked(claim.result), f"{claim.evidence}.") for claim in verdict.claims)
+        yield from _table(("Claim", "Result", "Evidence"), held)
+    yield "## Void windows\n"
+    for void in verdict.void_windows:
+        yield f"- {void.server}, {words.rps(void.rate_rps)}, round {void.round}: {_plain(void.reason)}"
+    yield "" if verdict.void_windows else "None.\n"
+    if verdict.problems:
+        yield "## About the data\n"
+        yield from (f"- {_plain(problem)}" for problem in verdict.problems)
+        yield ""
+    yield "<details><summary>Method and machine</summary>\n"
+    yield from (f"- {_plain(sentence)}" for sentence in notes.method(verdict))
+    yield ""
+    facts = notes.facts(manifest)
+    yield from _table(("What", "Value"), facts) if facts else ()
+    yield "</details>"
+
+
+def _cells(row: ServerRow, load: LoadRow) -> Sequence[str]:
+    return (
+        f"**{row.server}**",
+        row.concurrency,
+        words.full_duration(load["p50_ms"]),
+        words.full_duration(load["p95_ms"]),
+        words.full_duration(load["p99_ms"]),
+        words.with_range(words.amount(load["goodput_rps"], "rps", 0), words.amount_range(load["goodput_rps"], 0)),
+        words.full_percent(load["failed_ratio"]),
+        words.full_amount(load["cpu_ms_per_request"], "ms"),
+        words.full_amount(load["memory_mb"], "MB"),
+        _marked(load.verdict),
+    )
+
+
+def _table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    yield f"| {' | '.join(titles)} |"
+    yield "|" + " --- |" * len(titles)
+    yield from (f"| {' | '.join(_plain(cell).replace('|', chr(92) + '|') for cell in row)} |" for row in rows)
+    yield ""
+
+
+def _marked(outcome: str) -> str:
+    return f"{MARKS[outcome]} {outcome}" if outcome in MARKS else outcome
+
+
+def _plain(text: str) -> str:
+    """One line, and nothing that a page would take for HTML."""
+    return " ".join(text.split()).replace("<", "&lt;").replace(">", "&gt;")

@@ -1,0 +1,74 @@
+"""What every report says besides figures: how it was measured, and on what."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from wsgilab.report.rows import Verdict
+
+KEYS = {
+    "started_at": "Started",
+    "finished_at": "Finished",
+    "command": "Command",
+    "engine": "Engine",
+    "engine_why": "Why this engine",
+    "workload": "Workload",
+    "rates_rps": "Offered rates, rps",
+    "rounds": "Rounds",
+    "duration_s": "Window, s",
+    "warmup_s": "Warm-up, s",
+    "timeout_s": "Timeout, s",
+    "slo": "SLO",
+    "seed": "Seed of the order",
+    "host": "Host",
+    "cpu_sets": "CPU sets",
+    "limits": "Limits",
+    "versions": "Versions",
+}
+"""What of the manifest a report shows, in this order. All of it is in manifest.json."""
+
+
+def method(verdict: Verdict) -> tuple[str, ...]:
+    """How the figures came about, a sentence or two each."""
+    return (
+        "Open model: k6 sends requests on schedule whether or not earlier ones were answered, at the same offered rate "
+        "to every server, one server at a time, in an order shuffled anew each round.",
+        "Response time counts from setting up the connection to the last byte. Percentiles are over scheduled "
+        "requests: one that failed, timed out, was dropped or was not answered by the end counts as slower than the "
+        "timeout, and a percentile that falls there is printed with >.",
+        "A figure takes one value per window and is their mean (the geometric mean of times, CPU and memory), with a "
+        "95 % interval by Student's t over windows, for the geometric means on the logarithmic scale. Requests are not "
+        "pooled, since those of one window are not independent. A single window has no interval. Shares of failed "
+        "requests take the wider of that and Wilson's interval over requests.",
+        "Comparisons are ratios within each round, with an interval by the same method; where it holds 1, no "
+        "difference is shown.",
+        f"Verdict: under one rate a server is good when the whole interval keeps {verdict.slo}, bad when all of it "
+        "misses or when the server died, otherwise inconclusive. Since percentiles count failures, a bound on p99 "
+        "lets at most 1 % fail. A server is good when it is good at every rate and bad when it is bad at any.",
+        "A window is void when the measurement failed, not the server. Void windows are listed and not counted.",
+        "Memory is the largest proportional set size (PSS) seen, CPU that of all processes of the server; both include "
+        "the nginx in front of a server, where there is one.",
+    )
+
+
+def facts(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """(label, value) of what the manifest knows, in a fixed order."""
+    return [(label, _text(manifest[key])) for key, label in KEYS.items() if manifest.get(key) not in (None, "", {}, [])]
+
+
+def commands(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """(server, the command that started it)."""
+    servers = manifest.get("servers")
+    entries = [entry for entry in servers if isinstance(entry, Mapping)] if isinstance(servers, list) else []
+    return [(str(entry.get("name")), _text(entry["command"], " ")) for entry in entries if entry.get("command")]
+
+
+def _text(value: Any, joint: str = ", ") -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(
+            f"{str(key).replace('_', ' ')} {_text(item)}" for key, item in value.items() if item is not None
+        )
+    if isinstance(value, list | tuple):
+        return joint.join(_text(item) for item in value)
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,195 @@
+"""What a verdict says, as typed rows: verdict.json is written from them and read back into them, nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from wsgilab.records import Interval
+
+VERDICT_SCHEMA = 1
+
+GOOD, BAD, INCONCLUSIVE = "good", "bad", "inconclusive"
+HOLDS, DOES_NOT_HOLD = "holds", "does not hold"
+A_LOWER, B_LOWER, NO_DIFFERENCE = "a lower", "b lower", "no difference shown"
+
+FIGURES = (
+    "p50_ms",
+    "p90_ms",
+    "p95_ms",
+    "p99_ms",
+    "p99_9_ms",
+    "goodput_rps",
+    "failed_ratio",
+    "cpu_ms_per_request",
+    "memory_mb",
+    "service_ms",
+)
+"""What a load is described by; `service_ms` is the mean time inside the app."""
+
+
+@dataclass(frozen=True)
+class LoadRow:
+    """One server under one offered rate."""
+
+    rate_rps: float
+    windows: int
+    """Valid ones."""
+    void: int
+    verdict: str
+    why: str
+    figures: Mapping[str, Interval | None]
+    """By the names in FIGURES."""
+    deaths: int = 0
+    """Windows the server did not survive."""
+    throttled_s: float = 0.0
+    listen_overflows: float = 0.0
+    oom_kills: float = 0.0
+
+    def __getitem__(self, figure: str) -> Interval | None:
+        return self.figures[figure]
+
+    def to_json(self) -> dict[str, Any]:
+        plain = {name: value for name, value in asdict(self).items() if name != "figures"}
+        figures = {name: interval and interval.to_json() for name, interval in self.figures.items()}
+        return {**plain, **figures}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> LoadRow:
+        rest = {name: data[name] for name in cls.__dataclass_fields__ if name in data}
+        return cls(**rest, figures={name: interval(data.get(name)) for name in FIGURES})
+
+
+@dataclass(frozen=True)
+class ServerRow:
+    """One server with everything measured of it."""
+
+    server: str
+    pattern: str
+    concurrency: str
+    slots: int | None
+    via: str | None
+    service_ms: Interval | None
+    """Mean time inside the app at the lowest rate measured."""
+    verdict: str
+    why: str
+    loads: tuple[LoadRow, ...]
+    capacity_rps: Interval | None = None
+
+    def at(self, rate_rps: float) -> LoadRow | None:
+        """The load at this offered rate, where it was measured."""
+        return next((load for load in self.loads if load.rate_rps == rate_rps), None)
+
+    def to_json(self) -> dict[str, Any]:
+        plain = {name: getattr(self, name) for name in ("server", "pattern", "concurrency", "slots", "via")}
+        return {
+            **plain,
+            "service_ms": self.service_ms and self.service_ms.to_json(),
+            "verdict": self.verdict,
+            "why": self.why,
+            "loads": [load.to_json() for load in self.loads],
+            "capacity_rps": self.capacity_rps and self.capacity_rps.to_json(),
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> ServerRow:
+        names = ("server", "pattern", "concurrency", "slots", "via", "verdict", "why")
+        return cls(
+            **{name: data[name] for name in names},
+            service_ms=interval(data["service_ms"]),
+            loads=tuple(LoadRow.from_json(load) for load in data["loads"]),
+            capacity_rps=interval(data["capacity_rps"]),
+        )
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two servers under the same offered rate, paired by round: the ratio a ÷ b."""
+
+    a: str
+    b: str
+    rate_rps: float
+    metric: str
+    ratio: Interval | None
+    """Censored: a bound, from below where `high` is None, from above where `low` is."""
+    result: str
+
+    def to_json(self) -> dict[str, Any]:
+        return {**asdict(self), "ratio": self.ratio and self.ratio.to_json()}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Comparison:
+        return cls(**{**data, "ratio": interval(data["ratio"])})
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A sentence of the lesson, held against what was measured."""
+
+    id: str
+    text: str
+    result: str
+    evidence: str
+
+
+@dataclass(frozen=True)
+class VoidWindow:
+    """A window that was measured and is not counted."""
+
+    server: str
+    rate_rps: float
+    round: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Everything a report may say."""
+
+    command: str
+    engine: str
+    workload: str
+    rounds: int
+    slo: str
+    servers: tuple[ServerRow, ...]
+    comparisons: tuple[Comparison, ...]
+    claims: tuple[Claim, ...]
+    void_windows: tuple[VoidWindow, ...]
+    problems: tuple[str, ...] = ()
+    """What a reader must know about the data: rounds that are missing, lines that could not be read."""
+    schema: int = VERDICT_SCHEMA
+
+    @property
+    def rates_rps(self) -> tuple[float, ...]:
+        """Every rate that some server was offered, ascending."""
+        return tuple(sorted({load.rate_rps for row in self.servers for load in row.loads}))
+
+    def to_json(self) -> dict[str, Any]:
+        """verdict.json as plain JSON values."""
+        return {
+            "schema": self.schema,
+            **{name: getattr(self, name) for name in ("command", "engine", "workload", "rounds", "slo")},
+            "servers": [row.to_json() for row in self.servers],
+            "comparisons": [comparison.to_json() for comparison in self.comparisons],
+            "claims": [asdict(claim) for claim in self.claims],
+            "void_windows": [asdict(window) for window in self.void_windows],
+            "problems": list(self.problems),
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Verdict:
+        """Parse verdict.json. Raises KeyError or TypeError where it is not one."""
+        return cls(
+            **{name: data[name] for name in ("command", "engine", "workload", "rounds", "slo", "schema")},
+            servers=tuple(ServerRow.from_json(row) for row in data["servers"]),
+            comparisons=tuple(Comparison.from_json(comparison) for comparison in data["comparisons"]),
+            claims=tuple(Claim(**claim) for claim in data["claims"]),
+            void_windows=tuple(VoidWindow(**window) for window in data["void_windows"]),
+            problems=tuple(data.get("problems", ())),
+        )
+
+
+def interval(data: Mapping[str, Any] | None) -> Interval | None:
+    """The `I` of verdict.json as a record."""
+    return None if data is None else Interval(**data)
