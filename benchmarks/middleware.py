@@ -2,8 +2,9 @@
 
     python benchmarks/middleware.py [--json]
 
-Wrapped and bare take turns within one run, so that a change of the machine's mood meets both. Each figure is the median
-over rounds of the difference within a round. CPU time is compared, which is what capacity is made of.
+Wrapped and bare take turns within one run, every few milliseconds, so that a change of the machine's mood meets both.
+Each figure is the median over rounds of the difference within a round. CPU time is compared, which is what capacity is
+made of.
 """
 
 from __future__ import annotations
@@ -19,9 +20,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "services" / "serve"))
-sys.path.insert(0, str(ROOT / "services" / "app"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "services" / "serve"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "services" / "app"))
 
 from app import app as lab_app
 from metrics import Middleware
@@ -51,10 +51,10 @@ def main() -> int:
 def measure() -> dict[str, float]:
     """Microseconds and percentages by what was measured."""
     with tempfile.TemporaryDirectory(dir="/dev/shm") as directory:
-        empty_us, _ = in_process(_empty_app, Path(directory), {}, rounds=41, calls=2000)
-        hello_us, hello_share = in_process(lab_app, Path(directory), _environ("/"), rounds=41, calls=200)
-        _, mix_share = in_process(lab_app, Path(directory), _environ("/mix?io=0"), rounds=21, calls=5)
-    served_us, served_share = behind_gunicorn("/", rounds=61, calls=100)
+        empty_us, _ = in_process(_empty_app, Path(directory), {}, rounds=401, calls=200)
+        hello_us, hello_share = in_process(lab_app, Path(directory), _environ("/"), rounds=401, calls=20)
+        _, mix_share = in_process(lab_app, Path(directory), _environ("/mix?io=0"), rounds=101, calls=2)
+    served_us, served_share = behind_gunicorn("/", rounds=301, calls=20)
     return {
         "cost of one request, us": empty_us,
         "cost of one request around Flask, us": hello_us,

@@ -55,9 +55,7 @@ def side_by_side() -> Dashboard:
     return (
         Dashboard("Side by side")
         .uid("side-by-side")
-        .description(
-            "One app, served in different ways, under the same load: what clients see, what it costs."
-        )
+        .description("One app, served in different ways, under the same load: what clients see, what it costs.")
         .tags(["wsgilab"])
         .readonly()
         .time("now-5m", "now")
@@ -194,9 +192,7 @@ def _quantile(percentile: int, reading: str) -> timeseries.Panel:
             unit="s",
             span=8,
         )
-        .scale_distribution(
-            common_builders.ScaleDistributionConfig().type(common.ScaleDistribution.LOG).log(10)
-        )
+        .scale_distribution(common_builders.ScaleDistributionConfig().type(common.ScaleDistribution.LOG).log(10))
         .thresholds(_slo_threshold())
         .with_target(_query(f"server:response_time_seconds:p{percentile}"))
     )
@@ -331,9 +327,7 @@ def _inside_the_app() -> timeseries.Panel:
             unit="s",
             span=8,
         )
-        .scale_distribution(
-            common_builders.ScaleDistributionConfig().type(common.ScaleDistribution.LOG).log(10)
-        )
+        .scale_distribution(common_builders.ScaleDistributionConfig().type(common.ScaleDistribution.LOG).log(10))
         .with_target(_query("server:app_duration_seconds:p99"))
         .with_target(_query("server:app_duration_seconds:p50", second="p50"))
     )
@@ -359,9 +353,7 @@ def _lines(title: str, description: str, *, unit: str, span: int) -> timeseries.
         .show_points(common.VisibilityMode.AUTO)
         .span_nulls(False)
         .tooltip(
-            common_builders.VizTooltipOptions()
-            .mode(common.TooltipDisplayMode.MULTI)
-            .sort(common.SortOrder.DESCENDING)
+            common_builders.VizTooltipOptions().mode(common.TooltipDisplayMode.MULTI).sort(common.SortOrder.DESCENDING)
         )
         .legend(
             common_builders.VizLegendOptions()

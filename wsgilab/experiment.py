@@ -116,7 +116,9 @@ def measure_window(plan: WindowPlan, server: Server, bench: Bench) -> tuple[Wind
         reason = bench.engine.death(server) or "gave no answer from its exporter"
         return Window(plan, None, None, died=f"the server {reason} before the window"), False
     result, during, problem = _drive(plan, server, sample, bench)
-    after, drained = _drain(sample, bench.stop, DRAIN_TIMEOUT_S)
+    # Where answers are still owed, waiting would only delay the fresh start.
+    overdue = result is not None and result.unanswered > 0 and bench.engine.restarts
+    after, drained = _drain(sample, bench.stop, 0.0 if overdue else DRAIN_TIMEOUT_S)
     died = _death(server, before, after, bench)
     if died or after is None:
         return Window(plan, result, None, died=died), False

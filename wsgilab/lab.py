@@ -94,8 +94,8 @@ def parse_cpus(variable: str, text: str) -> frozenset[int]:
     numbers: set[int] = set()
     try:
         for part in text.split(","):
-            first, _, last = part.partition("-")
-            numbers |= set(range(int(first), int(last or first) + 1))
+            first, dash, last = part.partition("-")
+            numbers |= set(range(int(first), int(last if dash else first) + 1))
     except ValueError as error:
         raise UsageError(
             f"{variable} is '{text}', which is no list of CPUs.",

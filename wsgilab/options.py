@@ -14,7 +14,7 @@ from wsgilab.errors import UsageError
 
 DEFAULT_RATES = "100,250"
 DEFAULT_SLO = "p99<250ms"
-PRESETS = {"quick": (1, 2.0), "default": (3, 3.0), "rigorous": (10, 8.0)}
+PRESETS = {"quick": (1, 1.5), "default": (3, 2.5), "rigorous": (10, 8.0)}
 """(rounds, seconds of each measured part)."""
 MAX_RATE_RPS, MAX_ROUNDS, MAX_DURATION_S = 20_000.0, 1_000, 600.0
 
@@ -114,10 +114,12 @@ def build_parser(run: Command, report: Command, doctor: Command, test: Command) 
         "--duration",
         type=number("the duration", 0.5, MAX_DURATION_S, " seconds"),
         metavar="S",
-        help="measured seconds of each window (default: 3)",
+        help="measured seconds of each window (default: 2.5)",
     )
     preset = it.add_mutually_exclusive_group()
-    preset.add_argument("--quick", action="store_true", help="1 round of 2 s windows: a first look, without intervals")
+    preset.add_argument(
+        "--quick", action="store_true", help="1 round of 1.5 s windows: a first look, without intervals"
+    )
     preset.add_argument("--rigorous", action="store_true", help="10 rounds of 8 s windows: narrow intervals")
     it.add_argument("--out", type=Path, metavar="DIR", help="where results go (default: results/TIME-run)")
     it.add_argument("--seed", type=int, metavar="N", help="repeat the order of another run (its manifest has the seed)")

@@ -62,6 +62,8 @@ class LoadResult:
     """Scheduled, never sent: no free VU, all of them were waiting for answers."""
     ok: int
     """2xx from the right server within the timeout and the grace."""
+    ok_in_time: int
+    """Those that came before the schedule ended: what the server achieved without the grace."""
     failed: int
     """Answered with something else, refused, reset or timed out."""
     unanswered: int
@@ -73,7 +75,9 @@ class LoadResult:
     ladder_ms: Mapping[str, float]
     """Quantiles of response time over `ok`, keyed by percentile as text ("0" is the minimum, "100" the maximum)."""
     total_requests: int
-    """Every request k6 finished in this process, warm-up included (what the server's own counter should show)."""
+    """Requests that got an HTTP answer in this window, warm-up included."""
+    total_sent: int
+    """Requests begun in this window, warm-up included. The app's own count lies between the two."""
     started_at: float
     """Epoch seconds of the first measured request; 0.0 where none was sent."""
     wall_s: float

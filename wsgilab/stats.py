@@ -58,22 +58,17 @@ def percentile_ms(window: Window, percentile: float) -> Interval | None:
 
 
 def goodput_rps(window: Window) -> float | None:
-    """2xx answers per second, from when the first were due to when the last came in.
+    """2xx answers per second, while requests were being sent.
 
-    A saturated server goes on answering after the last request was sent; dividing by the window's length alone would
-    credit it with more than it can do. The tail is the spread of response times (p95 less the fastest), no longer than
-    the grace.
+    Answers of the grace do not count: a saturated server works on after the last request, and would be credited with
+    more than it can do. No answer can come before the fastest one's time has passed, so that time is left out.
     """
-    load, plan = window.load, window.plan
+    load = window.load
     if load is None:
         return 0.0 if window.died else None
-    if load.ok == 0 or not load.ladder_ms:
+    if load.ok_in_time == 0 or not load.ladder_ms:
         return 0.0
-    slow = percentile_ms(window, 95)
-    tail_s = plan.grace_s
-    if slow is not None and not slow.censored:
-        tail_s = min(plan.grace_s, (slow.value - _on_ladder(load.ladder_ms, 0)) / 1000)
-    return load.ok / (plan.duration_s + tail_s)
+    return load.ok_in_time / (window.plan.duration_s - _on_ladder(load.ladder_ms, 0) / 1000)
 
 
 def failures(window: Window) -> tuple[int, int] | None:

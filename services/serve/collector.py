@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-import proctree
+import process
 import uwsgi_stats
 from cgroup import ControlGroup
 from listeners import Listeners, listen_overflows
@@ -80,12 +80,12 @@ class Collector(BaseCollector):
 
     def _processes(self) -> Iterator[Metric]:
         tree, root = self.sources.tree, self.sources.root
-        yield from _gauge("server_up", "1 while the server's first process lives.", proctree.is_alive(root))
+        yield from _gauge("server_up", "1 while the server's first process lives.", process.is_alive(root))
         usage = self._attempt("processes", tree.read) if tree else None
         if usage is None:
             return
         if self._started_at is None:
-            self._started_at = self._attempt("processes", lambda: proctree.started_at(root))
+            self._started_at = self._attempt("processes", lambda: process.started_at(root))
         self._errors.update(usage.refused)
         yield from _counter("server_cpu_seconds", "CPU time of all processes, living and dead.", usage.cpu_s)
         yield from _gauge("server_processes", "Processes.", usage.processes)

@@ -26,7 +26,8 @@ import cgroup
 from collector import Collector, Sources
 from listeners import Listeners
 from nginx_status import NginxStatus
-from proctree import PROC, ProcessTree, is_alive, oldest_named
+from process import PROC, is_alive, oldest_named
+from proctree import ProcessTree
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from tally import Tables

@@ -11,32 +11,15 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from kernel_files import read
+import process
+from process import PROC, Stat
 
-PROC = "/proc"
-_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
-_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
-_KERNEL_LISTS_CHILDREN = os.path.exists(f"{PROC}/{os.getpid()}/task/{os.getpid()}/children")
 _PSS_SHARE_OF_A_CORE = 0.001
 _PSS_ALLOWANCE_MAX_S = 0.004
 _PSS_NEW_PROCESSES_S = 0.008
 
 # A process as far as counting goes: its number may be given out again, its number and start time may not.
 Identity = tuple[int, int]
-
-
-@dataclass(frozen=True)
-class Stat:
-    """Fields of /proc/PID/stat, see proc_pid_stat(5)."""
-
-    comm: str
-    state: str
-    parent: int
-    reaped_cpu_s: float
-    """CPU time of children that this process has waited for, and of theirs."""
-    threads: int
-    start_ticks: int
-    """Since boot."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +64,7 @@ class ProcessTree:
         threads: dict[int, list[str]] = {}
         for pid in self._walk():
             try:
-                stat, tids = read_stat(pid), os.listdir(f"{PROC}/{pid}/task")
+                stat, tids = process.read_stat(pid), os.listdir(f"{PROC}/{pid}/task")
             except (FileNotFoundError, ProcessLookupError):
                 continue  # it ended between being listed and being read
             stats[pid], threads[pid] = stat, tids
@@ -104,16 +87,16 @@ class ProcessTree:
             cpu_s=self._cpu_s(stats),
             processes=len(stats),
             threads=sum(stat.threads for stat in stats.values()),
-            rss_bytes=unless_refused("rss", lambda: _total(stats, _rss_bytes)),
+            rss_bytes=unless_refused("rss", lambda: _total(stats, process.rss_bytes)),
             pss_bytes=unless_refused("pss", lambda: self._pss.read(identities)),
-            open_fds=unless_refused("open_fds", lambda: _total(stats, _open_fds)),
+            open_fds=unless_refused("open_fds", lambda: _total(stats, process.open_fds)),
             voluntary_switches=voluntary,
             involuntary_switches=involuntary,
             refused=tuple(refused),
         )
 
     def _walk(self) -> Iterator[int]:
-        children = _children if _KERNEL_LISTS_CHILDREN else _children_by_scan()
+        children = process.children if process.KERNEL_LISTS_CHILDREN else process.children_by_scan()
         waiting = [self.root]
         while waiting:
             pid = waiting.pop()
@@ -131,7 +114,7 @@ class ProcessTree:
             identity = pid, stat.start_ticks
             before = self._seen.get(identity)
             try:
-                cpu_s = process_cpu_s(pid)
+                cpu_s = process.cpu_s(pid)
             except ProcessLookupError:
                 continue
             # A thread's last microseconds are added in two steps: the clock may step back a little.
@@ -165,7 +148,7 @@ class _Switches:
         for pid, tids in threads.items():
             for tid in tids:
                 try:
-                    now[pid, tid] = _switches(f"{PROC}/{pid}/task/{tid}/status")
+                    now[pid, tid] = process.switches(pid, tid)
                 except (FileNotFoundError, ProcessLookupError):
                     continue
         for thread, (voluntary, involuntary) in self._last.items():
@@ -216,91 +199,8 @@ class _Pss:
         started = time.thread_time()
         self._bytes.pop(identity, None)
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # ended meanwhile: it counts as not known
-            self._bytes[identity] = _pss_bytes(identity[0])
+            self._bytes[identity] = process.pss_bytes(identity[0])
         return time.thread_time() - started
-
-
-def process_cpu_s(pid: int) -> float:
-    """CPU time of a process in seconds, its dead threads included, in nanosecond steps.
-
-    The clock's number is what clock_getcpuclockid(3) computes on Linux (MAKE_PROCESS_CPUCLOCK with CPUCLOCK_SCHED in
-    the kernel's include/linux/posix-timers_types.h). /proc/PID/stat has the same figure in steps of 10 ms.
-    """
-    try:
-        return time.clock_gettime((~pid << 3) | 2)
-    except OSError as error:  # EINVAL: there is no such process
-        raise ProcessLookupError(pid) from error
-
-
-def read_stat(pid: int) -> Stat:
-    """Raise FileNotFoundError or ProcessLookupError when there is no such process."""
-    text = read(f"{PROC}/{pid}/stat").decode(errors="replace")
-    # The name is in parentheses and may contain some itself.
-    comm = text[text.index("(") + 1 : text.rindex(")")]
-    fields = text[text.rindex(")") + 2 :].split()
-    return Stat(
-        comm=comm,
-        state=fields[0],
-        parent=int(fields[1]),
-        reaped_cpu_s=(int(fields[13]) + int(fields[14])) / _TICKS_PER_S,
-        threads=int(fields[17]),
-        start_ticks=int(fields[19]),
-    )
-
-
-def is_alive(pid: int) -> bool:
-    """Whether the process still runs; a zombie does not. Without /proc (macOS) a zombie does, too."""
-    try:
-        return read_stat(pid).state not in "ZX"
-    except (FileNotFoundError, ProcessLookupError):
-        if os.path.isdir(f"{PROC}/self"):
-            return False
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
-def _children(pid: int) -> list[int]:
-    """Child processes, whichever thread of `pid` started them. Empty when `pid` has gone."""
-    found: list[int] = []
-    try:
-        for tid in os.listdir(f"{PROC}/{pid}/task"):
-            found.extend(map(int, read(f"{PROC}/{pid}/task/{tid}/children").split()))
-    except (FileNotFoundError, ProcessLookupError):
-        pass
-    return found
-
-
-def _children_by_scan() -> Callable[[int], list[int]]:
-    """The same from every process's parent, for kernels without CONFIG_PROC_CHILDREN."""
-    by_parent: dict[int, list[int]] = {}
-    for pid, stat in _all_processes():
-        by_parent.setdefault(stat.parent, []).append(pid)
-    return lambda pid: by_parent.get(pid, [])
-
-
-def oldest_named(comm: str) -> int | None:
-    """The process of that name that started first, or None: nginx's master is the oldest nginx."""
-    return min(((stat.start_ticks, pid) for pid, stat in _all_processes() if stat.comm == comm), default=(0, None))[1]
-
-
-def _all_processes() -> Iterator[tuple[int, Stat]]:
-    for name in os.listdir(PROC):
-        if name.isdigit():
-            try:
-                yield int(name), read_stat(int(name))
-            except (FileNotFoundError, ProcessLookupError):
-                continue
-
-
-def started_at(pid: int) -> float:
-    """Epoch seconds at which a process started."""
-    boot = next(line for line in read(f"{PROC}/stat").splitlines() if line.startswith(b"btime "))
-    return float(boot.split()[1]) + read_stat(pid).start_ticks / _TICKS_PER_S
 
 
 def _total(pids: Iterable[int], read_one: Callable[[int], int]) -> int:
@@ -310,26 +210,3 @@ def _total(pids: Iterable[int], read_one: Callable[[int], int]) -> int:
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
             total += read_one(pid)
     return total
-
-
-def _rss_bytes(pid: int) -> int:
-    return int(read(f"{PROC}/{pid}/statm").split()[1]) * _PAGE_BYTES
-
-
-def _pss_bytes(pid: int) -> int:
-    for line in read(f"{PROC}/{pid}/smaps_rollup").splitlines():
-        if line.startswith(b"Pss:"):
-            return int(line.split()[1]) * 1024
-    return 0  # a zombie has no memory left
-
-
-def _open_fds(pid: int) -> int:
-    # Since Linux 6.2 the folder's size is the number of open files; before that it is 0.
-    return os.stat(f"{PROC}/{pid}/fd").st_size or len(os.listdir(f"{PROC}/{pid}/fd"))
-
-
-def _switches(status_path: str) -> tuple[int, int]:
-    text = read(status_path)
-    start = text.index(b"voluntary_ctxt_switches:")
-    fields = text[start:].split()
-    return int(fields[1]), int(fields[3])

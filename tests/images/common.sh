@@ -61,15 +61,17 @@ refresh_apt() { # SUITE…
   for suite in "$@"; do
     echo "deb ${keyring:+[signed-by=$keyring]} $mirror $suite main"
   done >"$APT_DIR/sources/private.list"
-  private_apt apt-get -qq update >"$APT_DIR/log" 2>&1 ||
-    fail "apt could not read the package lists of: $*" "$(tail -n 1 "$APT_DIR/log")" \
+  # Error-Mode: by itself, apt takes a mirror that it cannot reach for a mere warning.
+  private_apt apt-get -qq update -o APT::Update::Error-Mode=any >"$APT_DIR/log" 2>&1 ||
+    fail "apt could not read the package lists of: $*" "$(grep '^E:' "$APT_DIR/log" | head -n 1)" \
       "check 'apt-get update' on this machine; log: $APT_DIR/log"
 }
 
 unpack_packages() { # FOLDER PACKAGE/SUITE…
-  local folder="$1" downloads package
+  local folder="$1" downloads="$CACHE/download" package
   shift
-  downloads="$(mktemp -d "$CACHE/download.XXXXXX")"
+  rm -rf "$downloads"
+  mkdir -p "$downloads"
   (cd "$downloads" && private_apt apt-get -qq download "$@") >"$APT_DIR/log" 2>&1 ||
     fail "apt could not download: $*" "$(tail -n 1 "$APT_DIR/log")" \
       "check the mirror in /etc/apt; log: $APT_DIR/log"

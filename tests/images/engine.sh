@@ -274,7 +274,7 @@ bridges() {
 remember_machine() {
   cat /proc/sys/net/ipv4/ip_forward >"$STATE/ip_forward"
   bridges >"$STATE/bridges"
-  if ! "$DAEMON/iptables-save" 2>/dev/null | grep -q DOCKER; then touch "$STATE/no-docker-rules"; fi
+  if ! "$DAEMON/iptables-save" 2>/dev/null | grep DOCKER >/dev/null; then touch "$STATE/no-docker-rules"; fi
 }
 
 restore_machine() {

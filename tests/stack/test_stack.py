@@ -14,8 +14,6 @@ import pytest
 from compose_stack import Stack
 from support import wait_for, windows_of
 
-from wsgilab.usage import scrape
-
 FIVE = ["dev-single", "dev", "gunicorn", "uwsgi-single", "uwsgi"]
 
 

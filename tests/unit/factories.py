@@ -70,12 +70,14 @@ def load_result(latencies_ms: Sequence[float], scheduled: int | None = None, **c
         sent=scheduled,
         dropped=0,
         ok=ok,
+        ok_in_time=ok,
         failed=scheduled - ok,
         unanswered=0,
         wrong_server=0,
         statuses={"200": ok},
         ladder_ms=ladder(latencies_ms),
         total_requests=scheduled + scheduled // 3,
+        total_sent=scheduled + scheduled // 3,
         started_at=1000.0,
         wall_s=9.0,
         k6_cpu_s=1.6,
@@ -110,13 +112,18 @@ def window(server: str, rate_rps: float = 100.0, round: int = 1, seed: int = 0) 
         for number, latency in enumerate(latencies)
         if latency < TIMEOUT_S * 1000 and number / rate_rps * 1000 + latency < patience_ms
     ]
+    in_time = sum(
+        number / rate_rps * 1000 + latency <= here.duration_s * 1000 for number, latency in enumerate(latencies)
+    )
     unanswered = scheduled - len(ok)
     warmup = round_half_up(rate_rps * here.warmup_s)
     load = load_result(
         ok,
         scheduled,
+        ok_in_time=in_time,
         failed=0,
         unanswered=unanswered,
+        total_sent=scheduled + warmup,
         total_requests=len(ok) + warmup,
         vus_max=10 + unanswered,
     )

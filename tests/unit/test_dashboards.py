@@ -47,9 +47,7 @@ def palette(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     return colors
 
 
-@pytest.mark.filterwarnings(
-    "ignore:Prefer using dashboardv2:DeprecationWarning"
-)  # importing the SDK is enough
+@pytest.mark.filterwarnings("ignore:Prefer using dashboardv2:DeprecationWarning")  # importing the SDK is enough
 def test_the_committed_dashboards_are_what_the_source_builds(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("grafana_foundation_sdk", reason="grafana-foundation-sdk is not installed")
     monkeypatch.syspath_prepend(str(GRAFANA))
@@ -60,9 +58,7 @@ def test_the_committed_dashboards_are_what_the_source_builds(monkeypatch: pytest
 
 def test_every_server_has_a_colour_of_its_own(palette: dict[str, str]) -> None:
     compose = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))
-    servers = {
-        name for name, service in compose["services"].items() if "lab.pattern" in service.get("labels", {})
-    }
+    servers = {name for name, service in compose["services"].items() if "lab.pattern" in service.get("labels", {})}
     assert set(palette) == servers
     assert len(set(palette.values())) == len(servers)
 
@@ -139,9 +135,7 @@ def test_a_server_has_its_colour_in_every_chart(panel: dict[str, Any], palette: 
 
 
 def test_the_data_source_has_the_uid_that_the_panels_name() -> None:
-    provisioned = yaml.safe_load(
-        (GRAFANA / "provisioning/datasources/prometheus.yaml").read_text(encoding="utf-8")
-    )
+    provisioned = yaml.safe_load((GRAFANA / "provisioning/datasources/prometheus.yaml").read_text(encoding="utf-8"))
     (source,) = provisioned["datasources"]
     assert {"type": source["type"], "uid": source["uid"]} == DATASOURCE
     assert source["url"] == "http://prometheus:9090"

@@ -14,7 +14,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "services" / "serve"))
 
-import proctree
+import process
 from proctree import ProcessTree
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="no /proc on this system")
@@ -112,7 +112,7 @@ def test_a_tree_whose_root_has_gone_says_so(parent: subprocess.Popen[str]) -> No
     tree = ProcessTree(parent.pid)
     os.killpg(parent.pid, signal.SIGKILL)
     parent.wait()
-    assert not proctree.is_alive(parent.pid)
+    assert not process.is_alive(parent.pid)
     with pytest.raises(ProcessLookupError):
         tree.read()
 
@@ -120,22 +120,22 @@ def test_a_tree_whose_root_has_gone_says_so(parent: subprocess.Popen[str]) -> No
 def test_a_zombie_is_not_alive() -> None:
     pid = os.posix_spawn(sys.executable, [sys.executable, "-c", ""], {})
     os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
-    assert proctree.read_stat(pid).state == "Z"
-    assert not proctree.is_alive(pid)
+    assert process.read_stat(pid).state == "Z"
+    assert not process.is_alive(pid)
     os.waitpid(pid, 0)
 
 
 def test_the_process_clock_shows_the_cpu_time_of_dead_threads_too() -> None:
-    assert abs(proctree.process_cpu_s(os.getpid()) - time.process_time()) < 0.05
+    assert abs(process.cpu_s(os.getpid()) - time.process_time()) < 0.05
 
 
 def test_a_process_that_does_not_exist_has_no_clock() -> None:
     with pytest.raises(ProcessLookupError):
-        proctree.process_cpu_s(2**22 + 1)
+        process.cpu_s(2**22 + 1)
 
 
 def test_this_process_started_in_the_past_and_after_the_machine() -> None:
-    started_at = proctree.started_at(os.getpid())
+    started_at = process.started_at(os.getpid())
     assert time.time() - time.clock_gettime(time.CLOCK_BOOTTIME) < started_at + 1
     assert started_at < time.time() + 1
 
@@ -143,14 +143,14 @@ def test_this_process_started_in_the_past_and_after_the_machine() -> None:
 def test_a_name_with_blanks_and_parentheses_is_read_whole(tmp_path: Path) -> None:
     program = tmp_path / "a) b (c"
     program.symlink_to("/bin/sleep")
-    with subprocess.Popen([program, "60"]) as process:
+    with subprocess.Popen([program, "60"]) as sleeper:
         deadline = time.monotonic() + 10
-        while (comm := proctree.read_stat(process.pid).comm) != program.name and time.monotonic() < deadline:
+        while (comm := process.read_stat(sleeper.pid).comm) != program.name and time.monotonic() < deadline:
             time.sleep(0.01)  # until it has become what it was started as
         assert comm == "a) b (c"
-        assert proctree.read_stat(process.pid).parent == os.getpid()
-        assert proctree.oldest_named("a) b (c") == process.pid
-        process.kill()
+        assert process.read_stat(sleeper.pid).parent == os.getpid()
+        assert process.oldest_named("a) b (c") == sleeper.pid
+        sleeper.kill()
 
 
 def test_kernels_that_do_not_list_children_are_searched_by_parent(
@@ -158,5 +158,5 @@ def test_kernels_that_do_not_list_children_are_searched_by_parent(
 ) -> None:
     heard(parent)
     expected = ProcessTree(parent.pid).read().processes
-    monkeypatch.setattr(proctree, "_KERNEL_LISTS_CHILDREN", False)
+    monkeypatch.setattr(process, "KERNEL_LISTS_CHILDREN", False)
     assert ProcessTree(parent.pid).read().processes == expected == 2

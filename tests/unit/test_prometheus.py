@@ -13,11 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 CONFIG = yaml.safe_load((ROOT / "prometheus/prometheus.yaml").read_text(encoding="utf-8"))
 RULES = yaml.safe_load((ROOT / "prometheus/rules.yaml").read_text(encoding="utf-8"))
 COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))
-SERVERS = {
-    name: service
-    for name, service in COMPOSE["services"].items()
-    if "lab.pattern" in service.get("labels", {})
-}
+SERVERS = {name: service for name, service in COMPOSE["services"].items() if "lab.pattern" in service.get("labels", {})}
 EXPORTER_PORT = 9100
 
 
@@ -27,11 +23,7 @@ def scrape_config(job: str) -> dict[str, Any]:
 
 def static_targets(job: str) -> dict[str, dict[str, Any]]:
     """Labels by target, "HOST:PORT"."""
-    return {
-        target: config["labels"]
-        for config in scrape_config(job)["static_configs"]
-        for target in config["targets"]
-    }
+    return {target: config["labels"] for config in scrape_config(job)["static_configs"] for target in config["targets"]}
 
 
 def looked_up() -> dict[str, Any]:
@@ -66,9 +58,7 @@ def test_every_server_is_scraped() -> None:
 
 
 def test_servers_behind_nginx_are_charged_for_it() -> None:
-    static = {
-        labels["server"] for labels in static_targets("servers").values() if labels.get("via") == "nginx"
-    }
+    static = {labels["server"] for labels in static_targets("servers").values() if labels.get("via") == "nginx"}
     relabelled = {
         rule["regex"]
         for rule in scrape_config("more")["relabel_configs"]
@@ -109,9 +99,7 @@ def test_a_recorded_series_is_named_level_metric_operation(rule: dict[str, str])
     assert re.fullmatch(r"(server|nginx|generator):[a-z_]+(:(rate|ratio|p\d\d))?", rule["record"])
 
 
-@pytest.mark.parametrize(
-    "rule", [*records(), *alerts()], ids=lambda rule: rule.get("record") or rule["alert"]
-)
+@pytest.mark.parametrize("rule", [*records(), *alerts()], ids=lambda rule: rule.get("record") or rule["alert"])
 def test_a_rule_uses_only_series_that_are_recorded(rule: dict[str, str]) -> None:
     used = set(re.findall(r"\b(?:server|nginx|generator):[a-z0-9_:]+", rule["expr"]))
     assert used <= {known["record"] for known in records()}

@@ -10,7 +10,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from wsgilab.errors import EXIT_INTERRUPTED, MissingError
+from wsgilab.errors import MissingError
 from wsgilab.lab import Lab
 from wsgilab.records import Server
 from wsgilab.waiting import Stop
@@ -76,8 +76,10 @@ def run_inside(lab: Lab, servers: Sequence[Server], arguments: Sequence[str], ou
     try:
         up = [*compose(services), "up", "--detach", "--wait", "--wait-timeout", str(UP_TIMEOUT_S), *services]
         _bring_up(lab, up, environment, stop)
-        runner = [*compose(), "run", "--rm", "--no-deps", "runner", *arguments]
-        return _forward(runner, lab.root, environment, stop)
+        name = f"wsgilab-run-{os.getpid()}"
+        runner = [*compose(), "run", "--rm", "--no-deps", "--name", name, "runner", *arguments]
+        # A signal for the docker client alone would end the client and leave the container measuring.
+        return _forward(runner, lab.root, environment, stop, ["docker", "kill", "--signal", "INT", name])
     finally:
         started_here = [name for name in services if name not in running]
         if started_here:
@@ -119,18 +121,31 @@ def _has_image(image: str) -> bool:
     return _ask(["docker", "image", "inspect", image]).returncode == 0
 
 
-def _forward(command: Sequence[str], folder: Path, environment: Mapping[str, str], stop: Stop) -> int:
-    """Run a command with this terminal. A signal for us is handed on, and the command ends in its own way."""
-    process = subprocess.Popen(command, cwd=folder, env=dict(environment), start_new_session=True)
+def _forward(
+    command: Sequence[str],
+    folder: Path,
+    environment: Mapping[str, str],
+    stop: Stop,
+    interrupt: Sequence[str] | None = None,
+) -> int:
+    """Run a command with this terminal, and give its exit code.
+
+    When a signal arrives for us, `interrupt` is run (or the command gets the signal itself), and the command ends in
+    its own way.
+    """
+    # No terminal for standard input and a session of its own: Ctrl-C comes to us alone, and is handed on once.
+    process = subprocess.Popen(
+        command, cwd=folder, env=dict(environment), stdin=subprocess.DEVNULL, start_new_session=True
+    )
     asked = False
     while True:
         try:
-            code = process.wait(timeout=0.1)
-            return EXIT_INTERRUPTED if asked else code
+            return process.wait(timeout=0.1)
         except subprocess.TimeoutExpired:
             if stop.requested and not asked:
-                process.send_signal(signal.SIGINT)
                 asked = True
+                if interrupt is None or _ask(interrupt, folder, environment).returncode != 0:
+                    os.killpg(process.pid, signal.SIGINT)
 
 
 def _ask(

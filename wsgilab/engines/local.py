@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -227,10 +227,19 @@ class LocalEngine:
 
 
 def _group_lives(group: int) -> bool:
+    """Whether a process of the group still runs. A dead one that init has not collected yet does not count."""
     try:
         os.killpg(group, 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, PermissionError):  # macOS says "permission" of a group of zombies
         return False
-    except PermissionError:  # macOS says so of a group of zombies
-        return False
-    return True
+    states = dict(_states(group))
+    return not states or any(state != "Z" for state in states.values())
+
+
+def _states(group: int) -> Iterator[tuple[str, str]]:
+    """(process id, state letter) of a group's processes, from /proc/PID/stat (proc(5)); nothing without /proc."""
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):  # it may end while we look
+            state, _, its_group, *_ = path.read_text().rpartition(")")[2].split()
+            if int(its_group) == group:
+                yield path.parent.name, state

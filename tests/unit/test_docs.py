@@ -1,0 +1,59 @@
+"""What the documentation says is what is there."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from support import ROOT
+
+from wsgilab.lab import load_lab, settings_of
+from wsgilab.options import build_parser
+from wsgilab.workloads import load_workloads
+
+REFERENCE = (ROOT / "docs/reference.md").read_text()
+README = (ROOT / "README.md").read_text()
+
+
+def commands() -> dict[str, object]:
+    parser = build_parser(int, int, int, int)  # type: ignore[arg-type]
+    (subparsers,) = [action for action in parser._actions if hasattr(action, "choices") and action.choices]
+    return dict(subparsers.choices)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("command", commands())
+def test_every_command_has_help_and_a_line_in_the_reference(command: str) -> None:
+    assert re.search(rf"^\| `\./lab {command}\b", REFERENCE, re.MULTILINE)
+    assert commands()[command].format_help()  # type: ignore[attr-defined]
+
+
+def test_every_option_of_run_is_in_the_reference() -> None:
+    options = {name for action in commands()["run"]._actions for name in action.option_strings}  # type: ignore[attr-defined]
+    for option in options - {"-h", "--help"}:
+        assert f"`{option}" in REFERENCE, option
+
+
+def test_every_server_stands_in_the_reference_with_its_settings() -> None:
+    lab = load_lab(ROOT, {})
+    for server in lab.servers.values():
+        (row,) = re.findall(rf"^\| `{server.name}` .*$", REFERENCE, re.MULTILINE)
+        assert f"| {server.concurrency} |" in row
+        for setting in settings_of(server.name, ROOT):
+            assert setting.startswith("LAB_") or f"`{setting}`" in row
+
+
+def test_every_workload_stands_in_the_reference() -> None:
+    for name in load_workloads():
+        assert f"`{name}`" in REFERENCE
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "docs").glob("*.md")) + [ROOT / "README.md", ROOT / "CONTRIBUTING.md"])
+def test_links_between_documents_lead_somewhere(path) -> None:  # type: ignore[no-untyped-def]
+    for target in re.findall(r"\]\((?!https?://|#)([^)#]+)", path.read_text()):
+        assert (path.parent / target).exists(), target
+
+
+def test_the_readme_is_short_and_names_both_ways_to_start() -> None:
+    assert len(README.splitlines()) <= 130
+    for command in ("docker compose up", "./lab run", "./lab test"):
+        assert command in README
