@@ -47,7 +47,7 @@ def test_every_workload_stands_in_the_reference() -> None:
         assert f"`{name}`" in REFERENCE
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "docs").glob("*.md")) + [ROOT / "README.md", ROOT / "CONTRIBUTING.md"])
+@pytest.mark.parametrize("path", [*sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md", ROOT / "CONTRIBUTING.md"])
 def test_links_between_documents_lead_somewhere(path) -> None:  # type: ignore[no-untyped-def]
     for target in re.findall(r"\]\((?!https?://|#)([^)#]+)", path.read_text()):
         assert (path.parent / target).exists(), target
