@@ -10,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 from wsgilab.records import WindowPlan
 
-OVERHEAD_S = 1.9
+OVERHEAD_S = 2.6
 """What a window takes beside warm-up and measured part: k6 starts, last answers arrive, exporters are read."""
 
 
