@@ -23,4 +23,4 @@ SERVER_COLORS = {
 STATE_COLORS = {"down": "#BB5566", "idle": "#555555", "warm-up": "#BBBBBB", "measured": "#F0E442"}
 
 # Of the parts that a response time is made of, from the client inwards.
-PART_COLORS = {"connect": "#88CCEE", "nginx": "#44AA99", "queue": "#CC6677", "app": "#332288", "transfer": "#DDCC77"}
+PART_COLORS = {"connect": "#88CCEE", "nginx": "#44AA99", "queue": "#CC6677", "app": "#4477AA", "transfer": "#DDCC77"}

@@ -68,7 +68,7 @@ def _latest_values() -> table.Panel:
             "where a server stands behind it."
         )
         .datasource(PROMETHEUS)
-        .height(9)
+        .height(7)
         .span(24)
         .unit("none")
         .sort_by([common_builders.TableSortByFieldState().display_name("p99").desc(True)])
