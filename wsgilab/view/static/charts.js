@@ -21,7 +21,8 @@ function timeAxis(shown) {
 function valueAxis(panel) {
   const { unit, min, max, custom } = defaults(panel);
   const log = custom?.scaleDistribution?.type === 'log';
-  return { type: log ? 'log' : 'value', logBase: 10, min: log ? undefined : min, max: max ?? undefined, splitNumber: 4,
+  return { type: log ? 'log' : 'value', logBase: 10, min: log ? undefined : min, max: max ?? undefined,
+    interval: max && !log ? max / 4 : undefined, splitNumber: 4,
     axisLabel: { ...TEXT, formatter: (value) => format(value, unit) }, splitLine: { lineStyle: { color: GRID } } };
 }
 

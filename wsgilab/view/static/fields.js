@@ -1,7 +1,7 @@
 // What a panel's fieldConfig says about one of its series: colour, dashes, unit. See Grafana's "field overrides".
 
-// For series that no override names; told apart with red-green and blue-yellow blindness (Paul Tol, "muted").
-const SPARE = ['#332288', '#117733', '#CC6677', '#0072B2', '#AA4499', '#999933', '#882255', '#44AA99', '#E69F00', '#555555'];
+// For series that no override names: no server's colour, and told apart by colour-blind readers (after Paul Tol).
+const SPARE = ['#1B1F24', '#117733', '#AA4499', '#4477AA', '#661100', '#888888', '#CCBB44', '#EE6677'];
 
 function applies(matcher, name) {
   if (matcher.id === 'byName') return matcher.options === name;
