@@ -33,6 +33,7 @@ from wsgilab.load import K6
 from wsgilab.manifest import describe, utc_now
 from wsgilab.options import PRESETS
 from wsgilab.progress import RunProgress, estimate_s, minutes
+from wsgilab.recorder import Recorder, recorder_for
 from wsgilab.records import Server, Slo, Window
 from wsgilab.report.words import counted
 from wsgilab.store import RunFolder, new_folder
@@ -59,11 +60,20 @@ def run(root: Path, arguments: argparse.Namespace) -> int:
             engine = LocalEngine(lab, servers, stop, _app_dir(lab))
         with _one_run_at_a_time(results):
             folder = _folder(arguments.out, results)
-            return _measure_and_report(lab, engine, why, settings, objective, folder, stop)
+            wanted = arguments.prometheus and engine.name == "local"
+            recorder = recorder_for(lab, results, stop) if wanted else None
+            return _measure_and_report(lab, engine, why, settings, objective, folder, stop, recorder)
 
 
 def _measure_and_report(
-    lab: Lab, engine: Engine, why: str, settings: Settings, objective: Slo, folder: RunFolder, stop: Stop
+    lab: Lab,
+    engine: Engine,
+    why: str,
+    settings: Settings,
+    objective: Slo,
+    folder: RunFolder,
+    stop: Stop,
+    recorder: Recorder | None,
 ) -> int:
     plans = plan_windows(settings)
     console = conclude.console(sys.stderr)
@@ -76,13 +86,15 @@ def _measure_and_report(
         folder.append(window)
 
     try:
-        k6 = K6(str(find_k6()), lab.cpus("LOAD_CPUS") & available(), os.environ.get("LAB_PROMETHEUS_URL"))
+        prometheus_url = recorder.url if recorder else os.environ.get("LAB_PROMETHEUS_URL")
+        k6 = K6(str(find_k6()), lab.cpus("LOAD_CPUS") & available(), prometheus_url)
         console.print(_opening(engine, why, settings, len(plans), estimate_s(plans)), markup=False, highlight=False)
         with engine:
             engine.start()
-            manifest = describe("run", lab, engine, why, settings, plans, objective, k6.path)
+            described = describe("run", lab, engine, why, settings, plans, objective, k6.path)
+            manifest = {**described, "prometheus": prometheus_url}
             folder.write_manifest(manifest)
-            with RunProgress(console, plans) as progress:
+            with _recorded(recorder, engine, stop), RunProgress(console, plans) as progress:
                 measure(plans, Bench(engine, k6, stop), save, progress.announce)
     except (Interrupted, LabError) as error:
         if not windows:
@@ -92,6 +104,22 @@ def _measure_and_report(
     manifest = {**manifest, "finished_at": utc_now().isoformat(timespec="seconds")}
     trouble = _report(folder, windows, manifest) or trouble
     return _exit_code(windows, trouble)
+
+
+@contextmanager
+def _recorded(recorder: Recorder | None, engine: Engine, stop: Stop) -> Iterator[None]:
+    """While the block lasts, Prometheus records the engine's servers, if there is one; a run needs none."""
+    if recorder is None:
+        yield
+        return
+    with recorder, recorder.watching({it.name: (it, engine.endpoint(it)) for it in engine.servers}, stop):
+        yield
+    if recorder.lost:
+        print(
+            f"lab: Prometheus did not last as long as the run ({recorder.lost}). The dashboards lack a part of it; "
+            "the verdict is complete, for it needs none.",
+            file=sys.stderr,
+        )
 
 
 def _report(folder: RunFolder, windows: Sequence[Window], manifest: Mapping[str, Any]) -> LabError | None:
