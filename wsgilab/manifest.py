@@ -61,6 +61,7 @@ def describe(
                 "concurrency": server.concurrency,
                 "slots": server.slots,
                 "via": server.via,
+                "variant_of": server.variant_of,
                 "command": " ".join(server.command),
                 "environment": dict(server.environment),
             }

@@ -92,6 +92,14 @@ def build_parser(run: Command, report: Command, doctor: Command, test: Command) 
     )
     it.add_argument("--servers", type=_names, metavar="A,B,…", help="which servers (default: the lesson's five)")
     it.add_argument(
+        "--variant",
+        action="append",
+        default=[],
+        dest="variants",
+        metavar="NAME=SERVER[,SETTING=VALUE…]",
+        help="also a server with settings changed, under a name of its own (again for more)",
+    )
+    it.add_argument(
         "--workload",
         default="mix",
         metavar="W",

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from wsgilab import conclude, slo
+from wsgilab import conclude, slo, variants
 from wsgilab.affinity import available
 from wsgilab.engines import Engine, compose
 from wsgilab.engines.attached import AttachedEngine
@@ -43,8 +43,9 @@ from wsgilab.workloads import find_workload
 
 def run(root: Path, arguments: argparse.Namespace) -> int:
     """`./lab run`: measure, judge, report. Gives the exit code; raises LabError where nothing was measured."""
-    lab = load_lab(root, _environment(arguments))
-    servers = lab.select(arguments.servers or lab.default_servers)
+    asked = [variants.parse(text) for text in arguments.variants]
+    lab = variants.add(load_lab(root, _environment(arguments)), asked)
+    servers = _selection(lab, arguments.servers, [variant.name for variant in asked])
     settings = _settings(arguments, servers)
     objective = slo.parse(arguments.slo)
     results = Path(os.environ.get("LAB_RESULTS") or root / "results")
@@ -60,6 +61,12 @@ def run(root: Path, arguments: argparse.Namespace) -> int:
         with _one_run_at_a_time(results):
             folder = _folder(arguments.out, results)
             return _measure_and_report(lab, engine, why, settings, objective, folder, stop)
+
+
+def _selection(lab: Lab, names: Sequence[str] | None, asked: Sequence[str]) -> list[Server]:
+    """The servers of --servers (or the default ones), and each variant wherever it is named, or after them."""
+    chosen = list(names or lab.default_servers)
+    return lab.select([*chosen, *(name for name in asked if name not in chosen)])
 
 
 def _measure_and_report(
@@ -143,7 +150,9 @@ def _choose_engine(arguments: argparse.Namespace, lab: Lab, servers: Sequence[Se
         compose.require()
     elif reason := compose.why_not():
         return f"local processes, because {reason}"
-    reason = compose.prepare_images(lab, [*compose.RECORDING, "runner", *(server.name for server in servers)], stop)
+    # A variant runs from the image of its server.
+    images = [server.variant_of or server.name for server in servers]
+    reason = compose.prepare_images(lab, [*compose.RECORDING, "runner", *images], stop)
     if reason is None:
         print("Engine: compose (a Docker engine answers and its images are there).", file=sys.stderr)
         return None
@@ -162,6 +171,7 @@ def _inside(arguments: argparse.Namespace, settings: Settings) -> list[str]:
     return [
         "run",
         *("--servers", ",".join(settings.servers)),
+        *(word for text in arguments.variants for word in ("--variant", text)),
         *("--workload", settings.workload),
         *("--rate", rates),
         *("--rounds", str(settings.rounds)),
