@@ -11,6 +11,9 @@ from typing import IO, Any
 from rich.console import Console
 
 from wsgilab import slo
+from wsgilab.capacity import Goal
+from wsgilab.errors import UsageError
+from wsgilab.lab import parse_cpus
 from wsgilab.options import DEFAULT_SLO
 from wsgilab.records import Window
 from wsgilab.report import html, markdown, terminal
@@ -42,7 +45,18 @@ def judge(windows: Sequence[Window], manifest: Mapping[str, Any], problems: Sequ
         workload=str(manifest.get("workload") or "unknown"),
         rounds=int(str(manifest.get("rounds") or 0)),
         problems=problems,
+        goal=Goal.from_json(manifest.get("search")) if manifest.get("command") == "capacity" else None,
+        cores=_server_cores(manifest),
     )
+
+
+def _server_cores(manifest: Mapping[str, Any]) -> int:
+    """How many CPUs the servers shared; one where the manifest does not say."""
+    sets = manifest.get("cpu_sets")
+    try:
+        return len(parse_cpus("SERVER_CPUS", str(sets["servers"]))) if isinstance(sets, Mapping) else 1
+    except (KeyError, UsageError):
+        return 1
 
 
 def show(verdict: dict[str, Any], folder: RunFolder) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from wsgilab import load
@@ -79,13 +79,14 @@ def plan_windows(settings: Settings) -> list[WindowPlan]:
 
 
 def measure(
-    plans: Sequence[WindowPlan],
+    plans: Iterable[WindowPlan],
     bench: Bench,
     save: Callable[[Window], None],
     announce: Callable[[WindowPlan], None],
 ) -> None:
     """Measure the windows one after the other; `save` gets each the moment it ends, `announce` each before.
 
+    `plans` may be made as it goes: the next one is asked for when the one before is saved.
     A server that dies is a result, not the end: the others go on. Raises Interrupted between two waits; what was
     saved stays saved.
     """

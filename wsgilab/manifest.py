@@ -27,11 +27,14 @@ def describe(
     engine: Engine,
     engine_why: str,
     settings: Settings,
-    plans: Sequence[WindowPlan],
     objective: Slo,
     k6: str,
+    schedule: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """The manifest of a run that starts now. `engine.start` has been called: versions are those that run."""
+    """The manifest of a run that starts now. `engine.start` has been called: versions are those that run.
+
+    `schedule`: what decides which windows are measured, as `order_of` gives it.
+    """
     facts = engine.facts()
     running = {server.name: dict(identity(engine.endpoint(server).exporter_url)) for server in engine.servers}
     commands = {name: said.pop("command", None) for name, said in running.items()}
@@ -64,13 +67,19 @@ def describe(
                 "concurrency": server.concurrency,
                 "slots": server.slots,
                 "via": server.via,
+                "variant_of": server.variant_of,
                 "command": commands[server.name] or " ".join(server.command),
                 "environment": dict(server.environment),
             }
             for server in engine.servers
         ],
-        "order": [[plan.round, plan.server, plan.rate_rps] for plan in plans],
+        **schedule,
     }
+
+
+def order_of(plans: Sequence[WindowPlan]) -> dict[str, Any]:
+    """The schedule of a run whose windows are known before it starts."""
+    return {"order": [[plan.round, plan.server, plan.rate_rps] for plan in plans]}
 
 
 def host() -> dict[str, object]:

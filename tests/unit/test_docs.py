@@ -16,7 +16,7 @@ README = (ROOT / "README.md").read_text()
 
 
 def commands() -> dict[str, object]:
-    parser = build_parser(int, int, int, int, int)  # type: ignore[arg-type]
+    parser = build_parser(int, int, int, int, int, int)  # type: ignore[arg-type]
     (subparsers,) = [action for action in parser._actions if hasattr(action, "choices") and action.choices]
     return dict(subparsers.choices)  # type: ignore[arg-type]
 

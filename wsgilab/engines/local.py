@@ -23,6 +23,7 @@ from wsgilab.errors import ServerError
 from wsgilab.lab import Lab
 from wsgilab.records import Server
 from wsgilab.tools import Nginx, find_nginx
+from wsgilab.variants import inside_port, nginx_blocks
 from wsgilab.waiting import Stop
 
 STOP_TIMEOUT_S = 5.0
@@ -179,10 +180,10 @@ class LocalEngine:
 
     def _nginx_config(self, nginx: Nginx, folder: Path) -> str:
         text = (self.lab.root / "services/nginx/nginx.conf").read_text(encoding="utf-8")
+        text = nginx_blocks(text, self.lab.servers)
         for server in self.lab.servers.values():
             if server.via:
-                inside = server.url.rpartition(":")[2]
-                text = text.replace(f"0.0.0.0:{inside};", f"127.0.0.1:{server.port};")
+                text = text.replace(f"0.0.0.0:{inside_port(server)};", f"127.0.0.1:{server.port};")
         text = text.replace("0.0.0.0:8080;", f"127.0.0.1:{self._nginx_ports['status']};")
         text = text.replace("/etc/nginx/", f"{nginx.etc}/")
         text = text.replace("/run/sockets", str(self._folder / "sockets"))
