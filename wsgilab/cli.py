@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from wsgilab import conclude, doctor
+from wsgilab import conclude, doctor, search, side_by_side
 from wsgilab import run as the_run
 from wsgilab import view as the_view
 from wsgilab.errors import (
@@ -30,7 +30,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Run the command and exit with its code."""
-    arguments = build_parser(run, report, view, examine, test).parse_args(argv)
+    arguments = build_parser(run, report, view, examine, test, capacity).parse_args(argv)
     try:
         sys.exit(arguments.command(arguments))
     except LabError as error:
@@ -61,8 +61,15 @@ def run(arguments: argparse.Namespace) -> int:
     return the_run.run(ROOT, arguments)
 
 
+def capacity(arguments: argparse.Namespace) -> int:
+    """`./lab capacity`: the highest offered rate that keeps the SLO, for each server."""
+    return search.search(ROOT, arguments)
+
+
 def report(arguments: argparse.Namespace) -> int:
-    """`./lab report DIR`: judge and render again from the saved windows."""
+    """`./lab report DIR`: judge and render again from the saved windows; `./lab report A B`: what changed."""
+    if arguments.other:
+        return side_by_side.compare(arguments.folder, arguments.other, arguments.anyway, arguments.json)
     folder = RunFolder.open(arguments.folder)
     windows, problems = folder.read()
     manifest, more = folder.read_manifest()

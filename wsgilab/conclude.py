@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import IO, Any
 
 from rich.console import Console
 
 from wsgilab import slo
+from wsgilab.capacity import Goal
+from wsgilab.errors import UsageError
+from wsgilab.lab import parse_cpus
 from wsgilab.options import DEFAULT_SLO
 from wsgilab.records import Window
 from wsgilab.report import html, markdown, terminal
@@ -39,21 +45,39 @@ def judge(windows: Sequence[Window], manifest: Mapping[str, Any], problems: Sequ
         workload=str(manifest.get("workload") or "unknown"),
         rounds=int(str(manifest.get("rounds") or 0)),
         problems=problems,
+        goal=Goal.from_json(manifest.get("search")) if manifest.get("command") == "capacity" else None,
+        cores=_server_cores(manifest),
     )
+
+
+def _server_cores(manifest: Mapping[str, Any]) -> int:
+    """How many CPUs the servers shared; one where the manifest does not say."""
+    sets = manifest.get("cpu_sets")
+    try:
+        return len(parse_cpus("SERVER_CPUS", str(sets["servers"]))) if isinstance(sets, Mapping) else 1
+    except (KeyError, UsageError):
+        return 1
 
 
 def show(verdict: dict[str, Any], folder: RunFolder) -> None:
     """Print the verdict's table, and where the rest of it is."""
-    import sys
 
     out = console(sys.stdout)
     terminal.render(verdict, out)
     out.print(
-        f"\nKept in {folder.path}: report.html, report.md, verdict.json, windows.jsonl",
+        f"\nKept in {_as_seen_from_the_host(folder.path)}: report.html, report.md, verdict.json, windows.jsonl",
         soft_wrap=True,
         markup=False,
         highlight=False,
     )
+
+
+def _as_seen_from_the_host(path: Path) -> Path:
+    """In a container, results are somewhere else than the person who looks for them would find them."""
+    inside, outside = os.environ.get("LAB_RESULTS"), os.environ.get("LAB_RESULTS_OUTSIDE")
+    if inside and outside and path.is_relative_to(inside):
+        return Path(outside) / path.relative_to(inside)
+    return path
 
 
 def console(stream: IO[str]) -> Console:

@@ -61,8 +61,8 @@ def load_lab(root: Path, environ: Mapping[str, str] = os.environ) -> Lab:
         environ
     )
     try:
-        raw = yaml.safe_load(compose_path.read_text(encoding="utf-8"))["services"]
-        services = {name: _filled_in(service, variables) for name, service in raw.items()}
+        raw = read_services(root)
+        services = {name: filled_in(service, variables) for name, service in raw.items()}
         servers = [_server(name, raw, services) for name in raw if "lab.pattern" in raw[name].get("labels", {})]
     except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError) as error:
         raise UsageError(
@@ -74,9 +74,19 @@ def load_lab(root: Path, environ: Mapping[str, str] = os.environ) -> Lab:
     return Lab(root, variables, services, {server.name: server for server in servers})
 
 
+def read_services(root: Path) -> dict[str, Any]:
+    """The services of compose.yaml as they stand there, with its anchors resolved and its variables not."""
+    services: dict[str, Any] = yaml.safe_load((root / "compose.yaml").read_text(encoding="utf-8"))["services"]
+    return services
+
+
 def settings_of(name: str, root: Path) -> list[str]:
     """The variables that compose.yaml names for one server: what may be changed about it."""
-    raw = yaml.safe_load((root / "compose.yaml").read_text(encoding="utf-8"))["services"][name]
+    return settings_in(read_services(root)[name])
+
+
+def settings_in(raw: Mapping[str, Any]) -> list[str]:
+    """The variables that one service of `read_services` names in its command, labels and environment."""
     found = {match["name"] for text in (str(raw["command"]), str(raw["labels"])) for match in VARIABLE.finditer(text)}
     found |= {match["name"] for value in raw["environment"].values() for match in VARIABLE.finditer(str(value))}
     return sorted(found)
@@ -138,21 +148,21 @@ def _server(name: str, raw: Mapping[str, Any], services: Mapping[str, Any]) -> S
     )
 
 
-def _published(raw: Sequence[str], filled_in: Sequence[str], inside: int | None) -> tuple[int, str]:
+def _published(raw: Sequence[str], entries: Sequence[str], inside: int | None) -> tuple[int, str]:
     """The host's port for a container's port, and the variable that sets it."""
-    for raw_entry, entry in zip(raw, filled_in, strict=True):
+    for raw_entry, entry in zip(raw, entries, strict=True):
         _, port, container_port = entry.rsplit(":", 2)
         if int(container_port) == inside:
             return int(port), VARIABLE.findall(raw_entry)[-1][0]
     raise ValueError(f"no published port for container port {inside}")
 
 
-def _filled_in(node: Any, variables: Mapping[str, str]) -> Any:
+def filled_in(node: Any, variables: Mapping[str, str]) -> Any:
     """`node` with every variable in its strings replaced, as Compose would."""
     if isinstance(node, str):
         return VARIABLE.sub(lambda match: variables.get(match["name"]) or match["default"] or "", node)
     if isinstance(node, dict):
-        return {key: _filled_in(value, variables) for key, value in node.items()}
+        return {key: filled_in(value, variables) for key, value in node.items()}
     if isinstance(node, list):
-        return [_filled_in(value, variables) for value in node]
+        return [filled_in(value, variables) for value in node]
     return node

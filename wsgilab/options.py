@@ -70,7 +70,9 @@ def _names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
 
 
-def build_parser(run: Command, report: Command, view: Command, doctor: Command, test: Command) -> Parser:
+def build_parser(
+    run: Command, report: Command, view: Command, doctor: Command, test: Command, capacity: Command
+) -> Parser:
     """The parser; each command's namespace holds its function as `command`."""
     parser = Parser(
         prog="./lab",
@@ -84,20 +86,7 @@ def build_parser(run: Command, report: Command, view: Command, doctor: Command, 
 
     it = commands.add_parser("run", parents=[common], help="measure servers side by side and judge them")
     it.set_defaults(command=run)
-    it.add_argument(
-        "--engine",
-        choices=["auto", "compose", "local", "attached"],
-        default=os.environ.get("LAB_ENGINE", "auto"),
-        help="where servers run: containers, local processes, or whichever can be had (default: auto); "
-        "'attached' is for the runner inside the Compose network",
-    )
-    it.add_argument("--servers", type=_names, metavar="A,B,…", help="which servers (default: the lesson's five)")
-    it.add_argument(
-        "--workload",
-        default="mix",
-        metavar="W",
-        help="hello, io, cpu, mix, upload, or a path of your app (default: mix)",
-    )
+    _add_selection(it, "run")
     it.add_argument(
         "--rate",
         type=_rates,
@@ -122,16 +111,23 @@ def build_parser(run: Command, report: Command, view: Command, doctor: Command, 
         "--quick", action="store_true", help="1 round of 1.5 s windows: a first look, without intervals"
     )
     preset.add_argument("--rigorous", action="store_true", help="10 rounds of 8 s windows: narrow intervals")
-    it.add_argument("--out", type=Path, metavar="DIR", help="where results go (default: results/TIME-run)")
-    it.add_argument("--seed", type=int, metavar="N", help="repeat the order of another run (its manifest has the seed)")
-    it.add_argument("--app", metavar="MODULE:ATTR", help="the WSGI app to serve (default: app:app, the lab's own)")
-    it.add_argument("--app-dir", type=Path, metavar="DIR", help="the folder it is imported from")
-    it.add_argument("--slo", default=DEFAULT_SLO, help=f"what counts as good (default: '{DEFAULT_SLO}')")
 
+    it = commands.add_parser("capacity", parents=[common], help="find the highest rate that keeps the SLO")
+    it.set_defaults(command=capacity)
+    _add_selection(it, "capacity")
     it.add_argument(
-        "--prometheus",
-        action="store_true",
-        help="local processes: record the run in a Prometheus too, for ./lab view (Compose always does)",
+        "--duration",
+        type=number("the duration", 1, MAX_DURATION_S, " seconds"),
+        default=8.0,
+        metavar="S",
+        help="for how long a rate must keep the SLO (default: 8)",
+    )
+    it.add_argument(
+        "--budget",
+        type=number("the budget", 20, 36_000, " seconds"),
+        default=180.0,
+        metavar="S",
+        help="seconds of searching for each server, at most (default: 180)",
     )
 
     it = commands.add_parser("view", parents=[common], help="the dashboards in a browser, without Grafana")
@@ -146,6 +142,8 @@ def build_parser(run: Command, report: Command, view: Command, doctor: Command, 
     it = commands.add_parser("report", parents=[common], help="render a run again from its saved windows")
     it.set_defaults(command=report)
     it.add_argument("folder", type=Path, metavar="DIR", help="a folder in results/")
+    it.add_argument("other", type=Path, nargs="?", metavar="DIR", help="a second one: print what changed between them")
+    it.add_argument("--anyway", action="store_true", help="compare runs of different machines or limits all the same")
     it.add_argument("--json", action="store_true", help="print verdict.json")
 
     it = commands.add_parser("doctor", parents=[common], help="what is missing or odd on this machine")
@@ -156,3 +154,39 @@ def build_parser(run: Command, report: Command, view: Command, doctor: Command, 
     it.set_defaults(command=test)
     it.add_argument("pytest", nargs=argparse.REMAINDER, metavar="…", help="arguments for pytest")
     return parser
+
+
+def _add_selection(it: argparse.ArgumentParser, command: str) -> None:
+    """What every command that measures takes: engine, servers, workload, app, objective, and where results go."""
+    it.add_argument(
+        "--engine",
+        choices=["auto", "compose", "local", "attached"],
+        default=os.environ.get("LAB_ENGINE", "auto"),
+        help="where servers run: containers, local processes, or whichever can be had (default: auto); "
+        "'attached' is for the runner inside the Compose network",
+    )
+    it.add_argument("--servers", type=_names, metavar="A,B,…", help="which servers (default: the lesson's five)")
+    it.add_argument(
+        "--variant",
+        action="append",
+        default=[],
+        dest="variants",
+        metavar="NAME=SERVER[,SETTING=VALUE…]",
+        help="also a server with settings changed, under a name of its own (again for more)",
+    )
+    it.add_argument(
+        "--workload",
+        default="mix",
+        metavar="W",
+        help="hello, io, cpu, mix, upload, or a path of your app (default: mix)",
+    )
+    it.add_argument("--out", type=Path, metavar="DIR", help=f"where results go (default: results/TIME-{command})")
+    it.add_argument("--seed", type=int, metavar="N", help="repeat the order of another run (its manifest has the seed)")
+    it.add_argument("--app", metavar="MODULE:ATTR", help="the WSGI app to serve (default: app:app, the lab's own)")
+    it.add_argument("--app-dir", type=Path, metavar="DIR", help="the folder it is imported from")
+    it.add_argument("--slo", default=DEFAULT_SLO, help=f"what counts as good (default: '{DEFAULT_SLO}')")
+    it.add_argument(
+        "--prometheus",
+        action="store_true",
+        help="local processes: record in a Prometheus too, for ./lab view (Compose always does)",
+    )

@@ -3,28 +3,32 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from types import TracebackType
+from typing import Self
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 
 from wsgilab.records import WindowPlan
 
-OVERHEAD_S = 1.2
-"""What a window takes beside its warm-up and its measured part: k6 starts, the last answers arrive, exporters are read."""
+OVERHEAD_S = 2.6
+"""What a window takes beside warm-up and measured part: k6 starts, last answers arrive, exporters are read."""
 
 
-def estimate_s(plans: list[WindowPlan]) -> float:
+def estimate_s(plans: Sequence[WindowPlan]) -> float:
     """How long these windows will take, in seconds, if no server needs its grace."""
     return sum(plan.warmup_s + plan.duration_s + OVERHEAD_S for plan in plans)
 
 
-class RunProgress:
-    """Announces each window as it starts, and corrects the time left by what the windows before it took."""
+class Announcer:
+    """Announces each window as it starts, with the time that is left."""
 
-    def __init__(self, console: Console, plans: list[WindowPlan]) -> None:
+    unit = ""
+
+    def __init__(self, console: Console, total: int | None) -> None:
         self._console = console
-        self._plans = plans
+        self._total = total
         self._started = time.monotonic()
         self._bar = Progress(
             SpinnerColumn(),
@@ -35,9 +39,9 @@ class RunProgress:
             transient=True,
             disable=not console.is_terminal,
         )
-        self._task = self._bar.add_task("starting", total=len(plans))
+        self._task = self._bar.add_task("starting", total=total)
 
-    def __enter__(self) -> RunProgress:
+    def __enter__(self) -> Self:
         self._bar.start()
         return self
 
@@ -48,18 +52,52 @@ class RunProgress:
 
     def announce(self, plan: WindowPlan) -> None:
         """A window is about to be measured."""
-        what = f"{plan.server}, {plan.workload} at {plan.rate_rps:g} rps, round {plan.round}"
-        left = f"about {minutes(self._left_s(plan.order))} left"
+        what = f"{plan.server}, {plan.workload} at {plan.rate_rps:g} rps, {self.unit} {plan.round}"
+        left = f"{self.left(plan.order)} left"
         if self._console.is_terminal:
             self._bar.update(self._task, completed=plan.order, description=f"{what} · {left}")
-        else:
-            self._console.print(f"[{plan.order + 1}/{len(self._plans)}] {what} ({left})", markup=False, highlight=False)
+            return
+        total = f"/{self._total}" if self._total else ""
+        self._console.print(f"[{plan.order + 1}{total}] {what} ({left})", markup=False, highlight=False)
 
-    def _left_s(self, done: int) -> float:
+    def left(self, done: int) -> str:
+        """How long the rest will take after `done` windows, in words."""
+        raise NotImplementedError
+
+    def elapsed_s(self) -> float:
+        """Seconds since the start."""
+        return time.monotonic() - self._started
+
+
+class RunProgress(Announcer):
+    """Of windows that are all known; corrects the time left by what the windows before took."""
+
+    unit = "round"
+
+    def __init__(self, console: Console, plans: Sequence[WindowPlan]) -> None:
+        super().__init__(console, len(plans))
+        self._plans = list(plans)
+
+    def left(self, done: int) -> str:
+        """The rest of the plan."""
         rest = estimate_s(self._plans[done:])
-        if done == 0:
-            return rest
-        return rest * (time.monotonic() - self._started) / estimate_s(self._plans[:done])
+        if done:
+            rest *= self.elapsed_s() / estimate_s(self._plans[:done])
+        return f"about {minutes(rest)}"
+
+
+class SearchProgress(Announcer):
+    """Of a search, which ends when it knows enough, or when its time is up."""
+
+    unit = "try"
+
+    def __init__(self, console: Console, at_most_s: float) -> None:
+        super().__init__(console, None)
+        self._at_most_s = at_most_s
+
+    def left(self, done: int) -> str:  # noqa: ARG002 - how many were measured says nothing about a search
+        """The rest of the budget."""
+        return f"at most {minutes(max(0.0, self._at_most_s - self.elapsed_s()))}"
 
 
 def minutes(seconds: float) -> str:

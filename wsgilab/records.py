@@ -31,8 +31,10 @@ class Server:
     command: tuple[str, ...]
     environment: Mapping[str, str]
     port_variable: str
-    """The .env variable that holds its published port."""
+    """The .env variable that holds its published port; empty for a variant."""
     port: int
+    variant_of: str | None = None
+    """The server of compose.yaml that this one is, but for some settings."""
 
 
 @dataclass(frozen=True)

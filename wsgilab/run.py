@@ -1,18 +1,20 @@
-"""The story of a run: choose an engine, measure window after window, judge, report."""
+"""The story of a measurement: choose an engine, measure window after window, judge, report."""
 
 from __future__ import annotations
 
 import argparse
-import fcntl
 import os
 import random
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from wsgilab import conclude, slo
+from rich.console import Console
+
+from wsgilab import conclude, prepare, slo
 from wsgilab.affinity import available
 from wsgilab.engines import Engine, compose
 from wsgilab.engines.attached import AttachedEngine
@@ -24,58 +26,68 @@ from wsgilab.errors import (
     EXIT_SERVER,
     Interrupted,
     LabError,
-    MissingError,
-    UsageError,
 )
 from wsgilab.experiment import Bench, Settings, measure, plan_windows
-from wsgilab.lab import Lab, load_lab
+from wsgilab.lab import Lab
 from wsgilab.load import K6
-from wsgilab.manifest import describe, utc_now
+from wsgilab.manifest import describe, order_of, utc_now
 from wsgilab.options import PRESETS
-from wsgilab.progress import RunProgress, estimate_s, minutes
+from wsgilab.progress import Announcer, RunProgress, estimate_s, minutes
 from wsgilab.recorder import Recorder, recorder_for
-from wsgilab.records import Server, Slo, Window
+from wsgilab.records import Server, Slo, Window, WindowPlan
 from wsgilab.report.words import counted
-from wsgilab.store import RunFolder, new_folder
+from wsgilab.store import RunFolder
 from wsgilab.tools import find_k6
 from wsgilab.waiting import Stop
 from wsgilab.workloads import find_workload
 
 
+@dataclass(frozen=True)
+class Job:
+    """What a command wants measured."""
+
+    command: str
+    settings: Settings
+    objective: Slo
+    plans: Callable[[Sequence[Window]], Iterable[WindowPlan]]
+    """The windows to measure, one after the other; a search looks at those that are done, which the list grows by."""
+    schedule: Mapping[str, Any]
+    """What decides which windows are measured, for the manifest."""
+    about: str
+    """Said before it begins, with the time that it will take."""
+    progress: Callable[[Console], Announcer]
+    inside: Sequence[str]
+    """Its own options, as the runner in a container must hear them."""
+
+
 def run(root: Path, arguments: argparse.Namespace) -> int:
     """`./lab run`: measure, judge, report. Gives the exit code; raises LabError where nothing was measured."""
-    lab = load_lab(root, _environment(arguments))
-    servers = lab.select(arguments.servers or lab.default_servers)
-    settings = _settings(arguments, servers)
-    objective = slo.parse(arguments.slo)
-    results = Path(os.environ.get("LAB_RESULTS") or root / "results")
+    lab, servers = prepare.selection(root, arguments)
+    return carry_out(lab, servers, arguments, _job(arguments, servers))
+
+
+def carry_out(lab: Lab, servers: Sequence[Server], arguments: argparse.Namespace, job: Job) -> int:
+    """Measure what the job wants, wherever servers can run, and report. Gives the exit code; raises LabError."""
+    results = Path(os.environ.get("LAB_RESULTS") or lab.root / "results")
     with Stop() as stop:
-        why = _choose_engine(arguments, lab, servers, stop)
+        why = prepare.choose_engine(arguments, lab, servers, stop)
         if why is None:
-            return compose.run_inside(lab, servers, _inside(arguments, settings), arguments.out, stop)
+            return compose.run_inside(lab, servers, _inside(arguments, job), arguments.out, stop)
         engine: Engine
         if arguments.engine == "attached":
             engine = AttachedEngine(lab, servers, stop)
         else:
-            engine = LocalEngine(lab, servers, stop, _app_dir(lab))
-        with _one_run_at_a_time(results):
-            folder = _folder(arguments.out, results)
+            engine = LocalEngine(lab, servers, stop, prepare.app_dir(lab))
+        with prepare.one_run_at_a_time(results):
+            folder = prepare.folder_for(job.command, arguments.out, results)
             wanted = arguments.prometheus and engine.name == "local"
             recorder = recorder_for(lab, results, stop) if wanted else None
-            return _measure_and_report(lab, engine, why, settings, objective, folder, stop, recorder)
+            return _measure_and_report(lab, engine, why, job, folder, stop, recorder)
 
 
 def _measure_and_report(
-    lab: Lab,
-    engine: Engine,
-    why: str,
-    settings: Settings,
-    objective: Slo,
-    folder: RunFolder,
-    stop: Stop,
-    recorder: Recorder | None,
+    lab: Lab, engine: Engine, why: str, job: Job, folder: RunFolder, stop: Stop, recorder: Recorder | None
 ) -> int:
-    plans = plan_windows(settings)
     console = conclude.console(sys.stderr)
     windows: list[Window] = []
     trouble: LabError | Interrupted | None = None
@@ -88,14 +100,16 @@ def _measure_and_report(
     try:
         prometheus_url = recorder.url if recorder else os.environ.get("LAB_PROMETHEUS_URL")
         k6 = K6(str(find_k6()), lab.cpus("LOAD_CPUS") & available(), prometheus_url)
-        console.print(_opening(engine, why, settings, len(plans), estimate_s(plans)), markup=False, highlight=False)
+        console.print(f"Engine: {engine.name} ({why}).\n{job.about}", markup=False, highlight=False)
         with engine:
             engine.start()
-            described = describe("run", lab, engine, why, settings, plans, objective, k6.path)
+            described = describe(
+                job.command, lab, engine, why, job.settings, job.objective, k6.path, schedule=job.schedule
+            )
             manifest = {**described, "prometheus": prometheus_url}
             folder.write_manifest(manifest)
-            with _recorded(recorder, engine, stop), RunProgress(console, plans) as progress:
-                measure(plans, Bench(engine, k6, stop), save, progress.announce)
+            with _recorded(recorder, engine, stop), job.progress(console) as progress:
+                measure(job.plans(windows), Bench(engine, k6, stop), save, progress.announce)
     except (Interrupted, LabError) as error:
         if not windows:
             folder.discard()
@@ -151,51 +165,36 @@ def _exit_code(windows: Sequence[Window], trouble: LabError | Interrupted | None
     return EXIT_DONE
 
 
-def _opening(engine: Engine, why: str, settings: Settings, windows: int, seconds: float) -> str:
+def _job(arguments: argparse.Namespace, servers: Sequence[Server]) -> Job:
+    settings = _settings(arguments, servers)
+    plans = plan_windows(settings)
     rates = ", ".join(f"{rate:g}" for rate in settings.rates_rps)
-    return (
-        f"Engine: {engine.name} ({why}).\n"
-        f"{counted(len(settings.servers), 'server')}, workload {settings.workload} at {rates} rps, "
-        f"{counted(settings.rounds, 'round')}: {counted(windows, 'window')} of {settings.duration_s:g} s, "
-        f"about {minutes(seconds)} in all. Seed {settings.seed}."
+    return Job(
+        command="run",
+        settings=settings,
+        objective=slo.parse(arguments.slo),
+        plans=lambda _measured: plans,
+        schedule=order_of(plans),
+        about=f"{counted(len(servers), 'server')}, workload {settings.workload} at {rates} rps, "
+        f"{counted(settings.rounds, 'round')}: {counted(len(plans), 'window')} of {settings.duration_s:g} s, "
+        f"about {minutes(estimate_s(plans))} in all. Seed {settings.seed}.",
+        progress=lambda console: RunProgress(console, plans),
+        inside=["--rate", rates.replace(" ", ""), "--rounds", str(settings.rounds)],
     )
 
 
-def _choose_engine(arguments: argparse.Namespace, lab: Lab, servers: Sequence[Server], stop: Stop) -> str | None:
-    """Why servers are measured from here; None where a runner inside the Compose network does it."""
-    if arguments.engine == "attached":
-        return "the runner is in the Compose network"
-    if arguments.engine == "local":
-        return "asked for"
-    if arguments.engine == "compose":
-        compose.require()
-    elif reason := compose.why_not():
-        return f"local processes, because {reason}"
-    reason = compose.prepare_images(lab, [*compose.RECORDING, "runner", *(server.name for server in servers)], stop)
-    if reason is None:
-        print("Engine: compose (a Docker engine answers and its images are there).", file=sys.stderr)
-        return None
-    if arguments.engine == "compose":
-        raise MissingError(
-            f"--engine compose was asked for, but {reason}.",
-            "no image registry can be reached",
-            "./lab run --engine local",
-        )
-    return f"local processes, because {reason}"
-
-
-def _inside(arguments: argparse.Namespace, settings: Settings) -> list[str]:
+def _inside(arguments: argparse.Namespace, job: Job) -> list[str]:
     """The same request as the runner in the container must hear it."""
-    rates = ",".join(f"{rate:g}" for rate in settings.rates_rps)
+    settings = job.settings
     return [
-        "run",
+        job.command,
         *("--servers", ",".join(settings.servers)),
+        *(word for text in arguments.variants for word in ("--variant", text)),
         *("--workload", settings.workload),
-        *("--rate", rates),
-        *("--rounds", str(settings.rounds)),
         *("--duration", f"{settings.duration_s:g}"),
         *("--seed", str(settings.seed)),
         *("--slo", arguments.slo),
+        *job.inside,
         *(["--debug"] if arguments.debug else []),
     ]
 
@@ -208,64 +207,10 @@ def _settings(arguments: argparse.Namespace, servers: Sequence[Server]) -> Setti
         rates_rps=arguments.rate,
         rounds=arguments.rounds or rounds,
         duration_s=arguments.duration or duration_s,
-        seed=arguments.seed if arguments.seed is not None else random.SystemRandom().randrange(1_000_000),
+        seed=seed(arguments),
     )
 
 
-def _environment(arguments: argparse.Namespace) -> dict[str, str]:
-    """The environment, with what --app and --app-dir say."""
-    if arguments.app:
-        os.environ["LAB_APP"] = arguments.app
-    if arguments.app_dir:
-        if not arguments.app_dir.is_dir():
-            raise UsageError(
-                f"--app-dir {arguments.app_dir} is no folder.",
-                "a typo, or a path from elsewhere",
-                f"ls {arguments.app_dir.parent}",
-            )
-        os.environ["LAB_APP_DIR"] = str(arguments.app_dir.resolve())
-    return dict(os.environ)
-
-
-def _app_dir(lab: Lab) -> Path:
-    return (lab.root / (lab.variables.get("LAB_APP_DIR") or "services/app")).resolve()
-
-
-def _folder(out: Path | None, results: Path) -> RunFolder:
-    """Where this run goes. In a container that may not write to the host's results/, a volume: nothing is lost."""
-    if out:
-        return RunFolder.create(out)
-    try:
-        return RunFolder.create(new_folder(results, "run", utc_now()))
-    except MissingError as error:
-        spare = os.environ.get("LAB_SPARE_RESULTS")
-        if not spare:
-            raise
-        print(
-            f"lab: {error.what} This run goes into the volume 'spare' instead.\n"
-            f"  Likely cause: results/ on the host does not belong to user {os.getuid()}\n"
-            "  Next: docker compose cp runner:/spare/. results/, and from now on: "
-            "LAB_UID=$(id -u) LAB_GID=$(id -g) docker compose up",
-            file=sys.stderr,
-        )
-        return RunFolder.create(new_folder(Path(spare), "run", utc_now()))
-
-
-@contextmanager
-def _one_run_at_a_time(folder: Path) -> Iterator[None]:
-    """Two runs on one machine would measure each other. Raises MissingError while another one is under way."""
-    try:
-        lock = (folder / ".run.lock").open("a")
-    except OSError:  # a folder that cannot be written is told of where results are created
-        yield
-        return
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise MissingError(
-                "Another run is under way.",
-                "a ./lab run or docker compose run in another terminal; two at once would measure each other",
-                "wait for it to end, or stop it with Ctrl-C",
-            ) from error
-        yield
+def seed(arguments: argparse.Namespace) -> int:
+    """The seed that was asked for, or a new one."""
+    return arguments.seed if arguments.seed is not None else random.SystemRandom().randrange(1_000_000)

@@ -143,6 +143,25 @@ def paired_ratio(pairs: Sequence[tuple[Interval, Interval]]) -> Interval | None:
     return Interval(value, low, high, censored)
 
 
+def unpaired_ratio(first: Sequence[Interval], second: Sequence[Interval]) -> Interval | None:
+    """The ratio second ÷ first of two groups of windows that share no rounds: Welch's t on the logarithms.
+
+    (Welch, Biometrika 1947; whole degrees of freedom, rounded down.) Cut-off values make bounds, as in `paired_ratio`.
+    """
+    first_cut, second_cut = (any(each.censored for each in group) for group in (first, second))
+    if not first or not second or (first_cut and second_cut) or any(each.value <= 0 for each in (*first, *second)):
+        return None
+    logs = [[math.log(each.value) for each in group] for group in (first, second)]
+    centre = math.fsum(logs[1]) / len(logs[1]) - math.fsum(logs[0]) / len(logs[0])
+    value, censored = _tidy(math.exp(centre)), first_cut or second_cut
+    half = _welch(*logs)
+    if half is None:
+        return Interval(value, censored=censored)
+    low = None if first_cut else _tidy(math.exp(centre - half))
+    high = None if second_cut else _tidy(math.exp(centre + half))
+    return Interval(value, low, high, censored)
+
+
 def lower(ratio: Interval | None) -> str:
     """Which side of a paired ratio is lower: `a lower`, `b lower` or `no difference shown` (the interval holds 1)."""
     if ratio is not None and ratio.high is not None and ratio.high < 1:
@@ -169,6 +188,21 @@ def _student(values: Sequence[float]) -> tuple[float, float | None]:
         return centre, None
     variance = math.fsum((value - centre) ** 2 for value in values) / (count - 1)
     return centre, t_quantile(count - 1) * math.sqrt(variance / count)
+
+
+def _welch(first: Sequence[float], second: Sequence[float]) -> float | None:
+    """Half the width of the interval of a difference of two means; None where a group has fewer than two values."""
+    if min(len(first), len(second)) < 2:
+        return None
+    parts = []
+    for group in (first, second):
+        centre = math.fsum(group) / len(group)
+        parts.append(math.fsum((value - centre) ** 2 for value in group) / (len(group) - 1) / len(group))
+    total = sum(parts)
+    if total == 0:
+        return 0.0
+    freedom = total**2 / sum(part**2 / (len(group) - 1) for part, group in zip(parts, (first, second), strict=True))
+    return t_quantile(max(1, int(freedom))) * math.sqrt(total)
 
 
 def _t_within(t: float, freedom: int) -> float:

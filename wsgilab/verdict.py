@@ -1,8 +1,8 @@
 """Windows → verdict.json: every figure with its interval, every server judged, every void window named. Pure.
 
 The rule. Under one offered rate a server is good when every term of the SLO holds with its whole interval, bad when one
-fails with its whole interval or the server died, otherwise inconclusive (`slo.judge`). A server is good when it is good
-at every rate measured, bad when it is bad at any, otherwise inconclusive.
+fails with its whole interval or the server died; windows that are all clearly on one side decide too; otherwise it is
+inconclusive (`slo.judge`). A server is good when it is good at every rate measured, bad when it is bad at any.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any, TypeVar
 
-from wsgilab import claims, slo, stats
+from wsgilab import capacity, claims, slo, stats
+from wsgilab.capacity import Goal
+from wsgilab.capacity_verdict import capacity_row
 from wsgilab.records import Interval, Server, Slo, Window
 from wsgilab.report import words
 from wsgilab.report.rows import (
@@ -45,11 +47,12 @@ class ServerFacts:
     concurrency: str
     slots: int | None
     via: str | None
+    variant_of: str | None = None
 
     @classmethod
     def from_server(cls, server: Server) -> ServerFacts:
         """The facts of a server as compose.yaml defines it."""
-        return cls(server.name, server.pattern, server.concurrency, server.slots, server.via)
+        return cls(server.name, server.pattern, server.concurrency, server.slots, server.via, server.variant_of)
 
     @classmethod
     def from_manifest(cls, manifest: Mapping[str, Any]) -> tuple[ServerFacts, ...]:
@@ -61,6 +64,7 @@ class ServerFacts:
                 entry.get("concurrency") or words.UNKNOWN,
                 entry.get("slots"),
                 entry.get("via"),
+                entry.get("variant_of"),
             )
             for entry in manifest.get("servers", ())
             if isinstance(entry, Mapping) and isinstance(entry.get("name"), str)
@@ -85,12 +89,21 @@ def analyse(
     workload: str,
     rounds: int,
     problems: Sequence[str] = (),
+    goal: Goal | None = None,
+    cores: int = 1,
 ) -> dict[str, Any]:
-    """verdict.json for these windows, its keys all there. `problems`: what went wrong with reading them."""
+    """verdict.json for these windows, its keys all there. `problems`: what went wrong with reading them.
+
+    `goal`: how `capacity` searched. Its servers met different rates for different times, so neither comparisons nor the
+    lesson's claims can be drawn from them. `cores`: CPUs that the servers share.
+    """
     facts = _all_servers(windows, servers)
     grouped = _group(windows)
     rows = tuple(_server_row(each, grouped, windows, objective) for each in facts)
-    comparisons = tuple(_compare(facts, grouped))
+    if goal:
+        tried = capacity.by_server(windows, objective)
+        rows = tuple(capacity_row(row, tried.get(row.server, ()), goal, objective, cores) for row in rows)
+    comparisons = () if goal else tuple(_compare(facts, grouped))
     short = _missing_windows(windows, facts, rounds) if command == "run" else []
     return Verdict(
         command=command,
@@ -100,7 +113,7 @@ def analyse(
         slo=str(objective),
         servers=rows,
         comparisons=comparisons,
-        claims=claims.judge(rows, comparisons),
+        claims=() if goal else claims.judge(rows, comparisons),
         void_windows=tuple(_void_windows(windows)),
         problems=(*problems, *short),
     ).to_json()
@@ -121,11 +134,12 @@ def _group(windows: Sequence[Window]) -> Grouped:
     grouped: dict[tuple[str, float], list[_Measured]] = defaultdict(list)
     for window in windows:
         if window.void is None:
-            grouped[window.plan.server, window.plan.rate_rps].append(_Measured(window, _window_figures(window)))
+            grouped[window.plan.server, window.plan.rate_rps].append(_Measured(window, window_figures(window)))
     return grouped
 
 
-def _window_figures(window: Window) -> dict[str, Interval | None]:
+def window_figures(window: Window) -> dict[str, Interval | None]:
+    """What one window gives, by the names in FIGURES; a cut-off percentile is censored."""
     usage = window.usage
     costs = ("cpu_ms_per_request", "memory_mb", "service_ms")
     values = {name: getattr(usage, name) if usage else None for name in costs}
@@ -161,6 +175,7 @@ def _server_row(facts: ServerFacts, grouped: Grouped, windows: Sequence[Window],
         verdict=_overall([load.verdict for load in loads]),
         why="",
         loads=loads,
+        variant_of=facts.variant_of,
     )
     return replace(row, why=_explain(row))
 
@@ -169,7 +184,7 @@ def _load_row(rate: float, measured: Sequence[_Measured], own: Sequence[Window],
     figures = _load_figures(measured)
     deaths = [each.window.died for each in measured if each.window.died]
     void = sum(1 for window in own if window.plan.rate_rps == rate and window.void is not None)
-    outcome, why = slo.judge(objective, figures)
+    outcome, why = slo.judge(objective, figures, [each.figures for each in measured])
     if deaths:
         outcome, why = BAD, f"died in {words.counted(len(deaths), 'window')} of {len(measured)}: {deaths[0]}"
     if not measured:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import host
+import identity
 import process
 import uwsgi_stats
 from cgroup import ControlGroup
@@ -45,11 +46,13 @@ class Collector(BaseCollector):
         self.sources = sources
         self._errors: Counter[str] = Counter()
         self._started_at: float | None = None
+        self._versions = identity.versions()
 
     def describe(self) -> list[Metric]:
         return []  # else registering would take a reading to learn the names
 
     def collect(self) -> Iterator[Metric]:
+        yield from self._identity()
         yield from self._requests()
         yield from self._processes()
         yield from self._queue()
@@ -61,6 +64,13 @@ class Collector(BaseCollector):
             errors.add_metric([source], count)
         yield errors
         yield from _counter("exporter_cpu_seconds", "CPU time of this exporter.", time.process_time())
+
+    def _identity(self) -> Iterator[Metric]:
+        command = self._attempt("command", lambda: identity.command_of(self.sources.root))
+        labels = {"command": command or "", **self._versions}
+        info = GaugeMetricFamily("server_info", "What is running: always 1.", labels=list(labels))
+        info.add_metric(list(labels.values()), 1)
+        yield info
 
     def _requests(self) -> Iterator[Metric]:
         tables = self.sources.tables

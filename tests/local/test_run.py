@@ -77,7 +77,7 @@ def test_rendering_again_gives_the_same_bytes(everything: tuple[Lab, str]) -> No
 
 def test_nothing_is_left_running(everything: tuple[Lab, str]) -> None:
     port = everything[0].environment["GUNICORN_PORT"]
-    processes = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+    processes = subprocess.run(["ps", "-eww", "-o", "args"], capture_output=True, text=True, check=True).stdout
     assert f"127.0.0.1:{port}" not in processes
 
 
@@ -106,3 +106,57 @@ def test_an_app_of_the_users_own_is_measured_without_touching_it(lab: Lab, tmp_p
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert [window["load"]["ok"] for window in windows_of(only_run(lab))] == [30, 30, 30]
+
+
+def test_the_doctor_names_what_is_missing_and_the_cure(lab: Lab) -> None:
+    healthy = {finding["what"]: finding for finding in json.loads(lab("doctor", "--json").stdout)}
+    assert healthy["k6"]["state"] == healthy["nginx"]["state"] == healthy["Results"]["state"] == "ok"
+    without = lab("doctor", LAB_K6="/nowhere/k6", SERVER_CPUS="999")
+    assert without.returncode == 3
+    assert "missing k6" in without.stdout
+    assert "SERVER_CPUS=999, but only" in without.stdout
+    assert "→" in without.stdout
+
+
+def test_variants_are_measured_beside_their_server(lab: Lab, tmp_path: Path) -> None:
+    """An app that answers with a variable of its environment shows whose settings it got."""
+    (tmp_path / "echo.py").write_text(
+        "import os\n"
+        "def serve(environ, start_response):\n"
+        "    start_response(os.environ.get('ANSWER', '200 OK'), [('Content-Type', 'text/plain')])\n"
+        "    return [b'x']\n"
+    )
+    done = lab(
+        *("run", "--servers", "gunicorn", "--app", "echo:serve", "--app-dir", tmp_path, "--workload", "/"),
+        *("--rate", "30", "--rounds", "1", "--duration", "1"),
+        *("--variant", "twin=gunicorn", "--variant", "few=uwsgi,UWSGI_PROCESSES=1,UWSGI_THREADS=1"),
+        *("--variant", "teapot=gunicorn-nginx,ANSWER=418 no"),
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    windows = {window["plan"]["server"]: window for window in windows_of(only_run(lab))}
+    assert {name: window["void"] for name, window in windows.items()} == dict.fromkeys(
+        ("gunicorn", "twin", "few", "teapot")
+    )
+    assert windows["twin"]["load"]["statuses"] == windows["few"]["load"]["statuses"] == {"200": 30}
+    assert windows["teapot"]["load"]["failed"] == 30
+    verdict = json.loads((only_run(lab) / "verdict.json").read_text())
+    assert {each["server"]: each["slots"] for each in verdict["servers"]} == {
+        "gunicorn": 4,
+        "twin": 4,
+        "few": 1,
+        "teapot": 4,
+    }
+
+
+@pytest.mark.parametrize(
+    ("variant", "hint"),
+    [
+        ("twin=gunicron", "did you mean 'gunicorn'?"),
+        ("gunicorn=dev", "is taken"),
+        ("a=dev,GUNICORN_WORKERS=2", "it is a"),
+    ],
+)
+def test_a_variant_that_cannot_be_is_refused_before_anything_starts(lab: Lab, variant: str, hint: str) -> None:
+    done = lab("run", "--variant", variant)
+    assert done.returncode == 2
+    assert hint in done.stderr

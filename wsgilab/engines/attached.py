@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import TracebackType
+from urllib.parse import urlsplit
 
 from wsgilab.engines import START_TIMEOUT_S, Endpoint, HealthCheck
 from wsgilab.errors import MissingError, ServerError
@@ -45,10 +46,10 @@ class AttachedEngine:
 
     def endpoint(self, server: Server) -> Endpoint:
         """Where the container is reached."""
-        proxy = f"http://{server.via}-exporter:9100/metrics" if server.via else None
+        proxy = f"http://{urlsplit(server.url).hostname}-exporter:9100/metrics" if server.via else None
         return Endpoint(server.url, server.exporter_url, proxy)
 
-    def death(self, server: Server) -> str | None:
+    def death(self, _server: Server) -> str | None:
         """Always None: a container's end shows in its exporter, which ends with it."""
         return None
 

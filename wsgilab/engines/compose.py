@@ -10,6 +10,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from wsgilab.engines import override
 from wsgilab.errors import MissingError
 from wsgilab.lab import Lab
 from wsgilab.records import Server
@@ -71,7 +72,14 @@ def run_inside(lab: Lab, servers: Sequence[Server], arguments: Sequence[str], ou
         out.parent.mkdir(parents=True, exist_ok=True)
         environment["LAB_RESULTS_DIR"] = str(out.parent.resolve())
         arguments = [*arguments, "--out", f"/results/{out.name}"]
-    services = [*RECORDING, *(server.name for server in servers)]
+    services = [*RECORDING, *override.extra_services(servers), *(server.name for server in servers)]
+    with override.laid_over(lab, servers, environment) as environment:
+        return _measure_inside(lab, services, arguments, environment, stop)
+
+
+def _measure_inside(
+    lab: Lab, services: Sequence[str], arguments: Sequence[str], environment: Mapping[str, str], stop: Stop
+) -> int:
     running = set(_ask([*compose(), "ps", "--services", "--status", "running"], lab.root, environment).stdout.split())
     try:
         up = [*compose(services), "up", "--detach", "--wait", "--wait-timeout", str(UP_TIMEOUT_S), *services]

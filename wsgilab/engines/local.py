@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.metadata
 import os
 import re
 import shutil
@@ -24,6 +23,7 @@ from wsgilab.errors import ServerError
 from wsgilab.lab import Lab
 from wsgilab.records import Server
 from wsgilab.tools import Nginx, find_nginx
+from wsgilab.variants import inside_port, nginx_blocks
 from wsgilab.waiting import Stop
 
 STOP_TIMEOUT_S = 5.0
@@ -104,10 +104,8 @@ class LocalEngine:
         self._wait_healthy(server)
 
     def facts(self) -> Mapping[str, object]:
-        """Versions of what was started, and the environment's limits."""
-        packages = ["flask", "werkzeug", "gunicorn", "gevent", "pyuwsgi", "waitress", "granian", "prometheus-client"]
-        versions = {name: importlib.metadata.version(name) for name in packages}
-        versions["python"] = sys.version.split()[0]
+        """nginx's version, and the limits: none but the CPUs."""
+        versions = {}
         if self._nginx:
             said = subprocess.run([self._nginx.binary, "-v"], capture_output=True, text=True, check=False).stderr
             versions["nginx"] = said.strip().rpartition("/")[2]
@@ -182,10 +180,10 @@ class LocalEngine:
 
     def _nginx_config(self, nginx: Nginx, folder: Path) -> str:
         text = (self.lab.root / "services/nginx/nginx.conf").read_text(encoding="utf-8")
+        text = nginx_blocks(text, self.lab.servers)
         for server in self.lab.servers.values():
             if server.via:
-                inside = server.url.rpartition(":")[2]
-                text = text.replace(f"0.0.0.0:{inside};", f"127.0.0.1:{server.port};")
+                text = text.replace(f"0.0.0.0:{inside_port(server)};", f"127.0.0.1:{server.port};")
         text = text.replace("0.0.0.0:8080;", f"127.0.0.1:{self._nginx_ports['status']};")
         text = text.replace("/etc/nginx/", f"{nginx.etc}/")
         text = text.replace("/run/sockets", str(self._folder / "sockets"))

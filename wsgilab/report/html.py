@@ -39,6 +39,7 @@ def render(verdict: Mapping[str, Any], manifest: Mapping[str, Any]) -> str:
         latency=_latency_over_rates(said, look),
         distributions=_distributions(said, look),
         costs=_costs(said, look),
+        capacities=_capacities(said, look),
         comparisons=_comparisons(said),
         method=notes.method(said),
         facts=notes.facts(manifest),
@@ -110,6 +111,15 @@ def _costs(verdict: Verdict, look: Mapping[str, Look]) -> list[tuple[str, Markup
         bars = [Bar(name, look[name], load[figure], words.full_amount(load[figure], unit)) for name, load in loads]
         charts.append((f"{title} at {words.rps(rate)}", bar_chart(f"{title} at {words.rps(rate)}", bars)))
     return charts
+
+
+def _capacities(verdict: Verdict, look: Mapping[str, Look]) -> Markup:
+    """Bars of the highest rates that kept the SLO, from a search."""
+    bars = []
+    for row in verdict.servers:
+        text = words.with_range(words.capacity(row.capacity_rps), words.capacity_range(row.capacity_rps))
+        bars.append(Bar(row.server, look[row.server], row.capacity_rps, text))
+    return bar_chart(f"Highest offered rate that keeps {verdict.slo}", bars)
 
 
 def _comparisons(verdict: Verdict) -> list[tuple[Comparison, str]]:

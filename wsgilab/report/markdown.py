@@ -12,6 +12,8 @@ MARKS = {GOOD: "✅", BAD: "❌", HOLDS: "✅", DOES_NOT_HOLD: "❌"}
 """Beside the word, never instead of it."""
 COLUMNS = ("Server", "At once", "p50", "p95", "p99", "Served", "Failed", "CPU per request", "Memory", "Verdict")
 
+CAPACITY_COLUMNS = ("Server", "At once", "Capacity (rates around it)", "Slots allow", "CPU allows", "Binds", "Verdict")
+
 
 def render(verdict: Mapping[str, Any], manifest: Mapping[str, Any]) -> str:
     """report.md for verdict.json and manifest.json."""
@@ -20,11 +22,15 @@ def render(verdict: Mapping[str, Any], manifest: Mapping[str, Any]) -> str:
 
 def _lines(verdict: Verdict, manifest: Mapping[str, Any]) -> Iterator[str]:
     yield "# WSGI Lab: how the same Flask app was served\n"
-    yield (
-        f"Workload `{verdict.workload}`, SLO `{verdict.slo}`, {words.counted(verdict.rounds, 'round')}, "
-        f"engine `{verdict.engine}`. In parentheses: 95 % intervals over windows.\n"
-    )
-    for rate in verdict.rates_rps:
+    if verdict.is_search:
+        yield f"Workload `{verdict.workload}`, engine `{verdict.engine}`: highest rate that keeps `{verdict.slo}`.\n"
+        yield from _table(CAPACITY_COLUMNS, (_capacity_cells(row) for row in verdict.servers))
+    else:
+        yield (
+            f"Workload `{verdict.workload}`, SLO `{verdict.slo}`, {words.counted(verdict.rounds, 'round')}, "
+            f"engine `{verdict.engine}`. In parentheses: 95 % intervals over windows.\n"
+        )
+    for rate in () if verdict.is_search else verdict.rates_rps:
         yield f"## {words.rps(rate)} offered\n"
         rows = [(row, load) for row in verdict.servers if (load := row.at(rate))]
         yield from _table(COLUMNS, (_cells(row, load) for row, load in rows))
@@ -53,6 +59,18 @@ def _details(verdict: Verdict, manifest: Mapping[str, Any]) -> Iterator[str]:
     facts = notes.facts(manifest)
     yield from _table(("What", "Value"), facts) if facts else ()
     yield "</details>"
+
+
+def _capacity_cells(row: ServerRow) -> Sequence[str]:
+    return (
+        f"**{row.server}**",
+        row.concurrency,
+        words.with_range(words.capacity(row.capacity_rps), words.capacity_range(row.capacity_rps)),
+        words.limit(row.slots_allow_rps),
+        words.limit(row.cpu_allows_rps),
+        row.binds or words.UNKNOWN,
+        _marked(row.verdict),
+    )
 
 
 def _cells(row: ServerRow, load: LoadRow) -> Sequence[str]:

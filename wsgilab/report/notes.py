@@ -31,6 +31,8 @@ KEYS = {
 
 def method(verdict: Verdict) -> tuple[str, ...]:
     """How the figures came about, a sentence or two each."""
+    if verdict.is_search:
+        return search_method(verdict)
     return (
         "Open model: k6 sends requests on schedule whether or not earlier ones were answered, at the same offered rate "
         "to every server, one server at a time, in an order shuffled anew each round.",
@@ -43,12 +45,28 @@ def method(verdict: Verdict) -> tuple[str, ...]:
         "requests take the wider of that and Wilson's interval over requests.",
         "Comparisons are ratios within each round, with an interval by the same method; where it holds 1, no "
         "difference is shown.",
-        f"Verdict: under one rate a server is good when the whole interval keeps {verdict.slo}, bad when all of it "
-        "misses or when the server died, otherwise inconclusive. Since percentiles count failures, a bound on p99 "
+        f"Verdict: under one rate a server is good when the whole interval keeps {verdict.slo}, or every window does "
+        "by a factor of 2; bad when all of it misses, every window does by that factor, or the server died; otherwise "
+        "inconclusive. Since percentiles count failures, a bound on p99 "
         "lets at most 1 % fail. A server is good when it is good at every rate and bad when it is bad at any.",
         "A window is void when the measurement failed, not the server. Void windows are listed and not counted.",
         "Memory is the largest proportional set size (PSS) seen, CPU that of all processes of the server; both include "
         "the nginx in front of a server, where there is one.",
+    )
+
+
+def search_method(verdict: Verdict) -> tuple[str, ...]:
+    """How the capacities came about."""
+    return (
+        "Open model: k6 sends requests on schedule whether or not earlier ones were answered. Percentiles are over "
+        "scheduled requests, failed ones as slower than the timeout.",
+        f"Short windows double the rate until one misses {verdict.slo} and halve the gap; long windows then decide: "
+        "one where it is a factor of two away from the bound, else two of three. A capacity is the highest rate that "
+        "kept the objective for so long; beside it stand the highest rate below every long window that missed, and "
+        "the lowest rate that missed.",
+        "At least: k6's own limit, or the largest rate allowed, ended the search, not the server.",
+        "Slots ÷ time in the app and CPUs ÷ CPU time a request are what a server could serve at most; the lower one "
+        "binds, where the capacity comes near it.",
     )
 
 

@@ -29,6 +29,10 @@ FIGURES = (
 """What a load is described by; `service_ms` is the mean time inside the app."""
 
 
+ADDED = ("slots_allow_rps", "cpu_allows_rps", "binds", "variant_of")
+"""Keys of a server that the first verdict.json did not have."""
+
+
 @dataclass(frozen=True)
 class LoadRow:
     """One server under one offered rate."""
@@ -76,6 +80,12 @@ class ServerRow:
     why: str
     loads: tuple[LoadRow, ...]
     capacity_rps: Interval | None = None
+    """Highest offered rate that keeps the SLO, `low` to `high` the rates around it; censored: at least."""
+    slots_allow_rps: float | None = None
+    cpu_allows_rps: float | None = None
+    binds: str = ""
+    """What holds the capacity back; empty where none was searched or nothing is known."""
+    variant_of: str | None = None
 
     def at(self, rate_rps: float) -> LoadRow | None:
         """The load at this offered rate, where it was measured."""
@@ -90,6 +100,7 @@ class ServerRow:
             "why": self.why,
             "loads": [load.to_json() for load in self.loads],
             "capacity_rps": self.capacity_rps and self.capacity_rps.to_json(),
+            **{name: getattr(self, name) for name in ADDED},
         }
 
     @classmethod
@@ -100,6 +111,7 @@ class ServerRow:
             service_ms=interval(data["service_ms"]),
             loads=tuple(LoadRow.from_json(load) for load in data["loads"]),
             capacity_rps=interval(data["capacity_rps"]),
+            **{name: data[name] for name in ADDED if name in data},
         )
 
 
@@ -164,6 +176,11 @@ class Verdict:
     def rates_rps(self) -> tuple[float, ...]:
         """Every rate that some server was offered, ascending."""
         return tuple(sorted({load.rate_rps for row in self.servers for load in row.loads}))
+
+    @property
+    def is_search(self) -> bool:
+        """Whether rates were searched for (`./lab capacity`) and not given."""
+        return self.command == "capacity"
 
     def to_json(self) -> dict[str, Any]:
         """verdict.json as plain JSON values."""

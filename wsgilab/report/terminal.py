@@ -34,10 +34,16 @@ def render(verdict: Mapping[str, Any], console: Console) -> None:
 
 
 def _parts(verdict: Verdict, console: Console, width: int) -> Iterator[Any]:
-    rounds = words.counted(verdict.rounds, "round")
+    rounds = "capacity" if verdict.is_search else words.counted(verdict.rounds, "round")
     yield Text(f"{verdict.workload} · {verdict.slo} · {rounds} · {verdict.engine}", "bold")
-    yield Text("Below each figure its 95 % interval over windows. Percentiles count every scheduled request.", "dim")
-    for rate in verdict.rates_rps:
+    if verdict.is_search:
+        yield Text("Highest offered rate that keeps the SLO; below it the rates around it.", "dim")
+        yield _capacity_table(verdict)
+    else:
+        yield Text(
+            "Below each figure its 95 % interval over windows. Percentiles count every scheduled request.", "dim"
+        )
+    for rate in () if verdict.is_search else verdict.rates_rps:
         yield Text(f"\n{words.rps(rate)} offered", "bold")
         roomy = _rate_table(verdict, rate, gap=1)
         wanted = Measurement.get(console, console.options.update(width=10 * WIDTH), roomy).maximum
@@ -67,6 +73,23 @@ def _rate_table(verdict: Verdict, rate_rps: float, gap: int) -> Table:
         load = row.at(rate_rps)
         if load is not None:
             table.add_row(*_cells(row, load))
+    return table
+
+
+def _capacity_table(verdict: Verdict) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 2, 0, 0), pad_edge=False, show_edge=False)
+    for title in ("Server", "Capacity", "Slots allow", "CPU allows", "Binds", "Windows", "Verdict"):
+        table.add_column(_cell(title, "at once") if title == "Server" else title, no_wrap=True)
+    for row in verdict.servers:
+        table.add_row(
+            _cell(row.server, row.concurrency),
+            _cell(words.capacity(row.capacity_rps), words.capacity_range(row.capacity_rps)),
+            words.limit(row.slots_allow_rps),
+            words.limit(row.cpu_allows_rps),
+            row.binds or words.UNKNOWN,
+            str(sum(load.windows for load in row.loads)),
+            Text(row.verdict, STYLES[row.verdict]),
+        )
     return table
 
 

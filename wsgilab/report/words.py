@@ -83,6 +83,25 @@ def rps(rate: float) -> str:
     return f"{rate:g} rps"
 
 
+def capacity(rate: Interval | None) -> str:
+    """A capacity that was searched for: `172 rps`, `at least 3000 rps`, `none`."""
+    if rate is None:
+        return "none"
+    return f"{'at least ' if rate.censored else ''}{rate.value:g} rps"
+
+
+def capacity_range(rate: Interval | None) -> str:
+    """The rates around a capacity: `169–176`; empty where one of them is not known."""
+    if rate is None or rate.low is None or rate.high is None:
+        return ""
+    return f"{rate.low:g}–{rate.high:g}"
+
+
+def limit(rate: float | None) -> str:
+    """A rate that was computed: `179 rps`."""
+    return UNKNOWN if rate is None else f"{rate:.0f} rps"
+
+
 def listed(items: Sequence[str]) -> str:
     """`a`, `a and b`, `a, b and c`."""
     return " and ".join([", ".join(items[:-1]), items[-1]] if len(items) > 1 else list(items))

@@ -1,0 +1,205 @@
+"""The search for the highest rate that keeps the SLO, against servers whose capacity is known."""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from factories import MODELS as FACTORY_MODELS
+from factories import SERVERS, Model, _queue, load_result, plain_window, plan, usage
+
+from wsgilab import conclude, slo
+from wsgilab.capacity import KEPT, MISSED, VOID, Goal, Probe, Tried, next_probe, spent_s, tried
+from wsgilab.capacity import conclude as found
+from wsgilab.experiment import Settings
+from wsgilab.records import Window, WindowPlan
+from wsgilab.search import plan_search
+from wsgilab.store import RunFolder
+
+P99 = slo.parse("p99<250ms")
+GOAL = Goal()
+
+
+def searched(outcome: Callable[[Probe], tuple[str, bool]], goal: Goal = GOAL) -> list[Tried]:
+    history: list[Tried] = []
+    while probe := next_probe(goal, history):
+        history.append(Tried(probe, *outcome(probe)))
+        assert len(history) < 200
+    return history
+
+
+def queue_of(capacity_rps: float, seed: int) -> Callable[[Probe], tuple[str, bool]]:
+    """A queue that serves so many requests per second, 2 % more or less in each window."""
+    rng = random.Random(seed)
+
+    def outcome(probe: Probe) -> tuple[str, bool]:
+        served = capacity_rps * rng.lognormvariate(0, 0.02)
+        waits, wait = [], 0.0
+        for _ in range(int(probe.rate_rps * probe.duration_s)):
+            wait = max(0.0, wait - 1 / probe.rate_rps) + (0.85 + 0.15 * rng.expovariate(1)) / served
+            waits.append(wait)
+        p99_s = sorted(waits)[int(len(waits) * 0.99) - 1] + 0.022
+        return (KEPT if p99_s < 0.25 else MISSED), not 0.125 < p99_s < 0.5
+
+    return outcome
+
+
+@pytest.mark.parametrize("capacity_rps", [45.0, 178.0, 700.0])
+def test_the_search_finds_the_capacity_and_brackets_it_within_its_time(capacity_rps: float) -> None:
+    for seed in range(8):
+        history = searched(queue_of(capacity_rps, seed))
+        result = found(GOAL, history)
+        assert result.finished
+        assert spent_s(history) <= GOAL.budget_s
+        assert result.kept_rps
+        assert result.missed_rps
+        assert result.missed_rps / result.kept_rps <= GOAL.width + 0.01
+        # A queue that grows by 3 % of the time stays under 250 ms for the eight seconds of a window.
+        assert 0.95 * capacity_rps <= result.kept_rps <= 1.08 * capacity_rps
+
+
+def test_two_searches_of_the_same_server_agree_within_five_per_cent() -> None:
+    kept = [found(GOAL, searched(queue_of(178.0, seed))).kept_rps or 0.0 for seed in range(40)]
+    apart = [max(a, b) / min(a, b) - 1 for a, b in zip(kept[::2], kept[1::2], strict=True)]
+    assert sum(each > 0.05 for each in apart) <= 1
+
+
+def test_a_server_that_misses_at_every_rate_has_no_capacity() -> None:
+    history = searched(lambda _: (MISSED, True))
+    assert found(GOAL, history).interval is None
+    assert min(each.probe.rate_rps for each in history) == GOAL.lowest_rps
+    assert len(history) < 8
+
+
+def test_where_k6_is_the_limit_the_result_says_at_least() -> None:
+    history = searched(lambda probe: (KEPT, True) if probe.rate_rps < 1000 else (VOID, False))
+    result = found(GOAL, history)
+    assert result.ceiling
+    assert result.interval is not None
+    assert result.interval.censored
+    assert result.interval.high is None
+    assert 850 <= result.interval.value < 1000
+
+
+def test_one_void_window_is_tried_again_and_is_no_ceiling() -> None:
+    voided: list[float] = []
+
+    def outcome(probe: Probe) -> tuple[str, bool]:
+        if probe.rate_rps >= 100 and probe.rate_rps not in voided:
+            voided.append(probe.rate_rps)
+            return VOID, False
+        return (KEPT if probe.rate_rps < 180 else MISSED), True
+
+    result = found(Goal(budget_s=600), searched(outcome, Goal(budget_s=600)))
+    assert not result.ceiling
+    assert result.kept_rps == pytest.approx(178, rel=0.02)
+
+
+def test_the_largest_rate_allowed_is_a_ceiling_too() -> None:
+    goal = Goal(highest_rps=400.0)
+    result = found(goal, searched(lambda _: (KEPT, True), goal))
+    assert result.ceiling
+    assert result.kept_rps == 400
+
+
+def test_a_search_whose_time_is_up_says_what_it_knows() -> None:
+    goal = Goal(budget_s=60.0)
+    history = searched(queue_of(178.0, 1), goal)
+    assert not found(goal, history).finished
+    assert spent_s(history) < goal.budget_s + 15
+
+
+def test_near_the_bound_two_of_three_windows_decide() -> None:
+    coarse = [Tried(Probe(50, 2.0), KEPT, True), Tried(Probe(56, 2.0), MISSED, True)]
+    (first,) = {next_probe(GOAL, coarse)}
+    assert first is not None
+    for outcomes, decided in (([KEPT], False), ([KEPT, MISSED], False), ([KEPT, MISSED, KEPT], True)):
+        history = [*coarse, *(Tried(first, each) for each in outcomes)]
+        assert (next_probe(GOAL, history) != first) is decided
+
+
+@pytest.mark.parametrize(
+    ("latencies", "failed", "objective", "outcome", "clear"),
+    [
+        ([24.0] * 600, 0, "p99<250ms", KEPT, True),
+        ([200.0] * 600, 0, "p99<250ms", KEPT, False),
+        ([300.0] * 600, 0, "p99<250ms", MISSED, False),
+        ([600.0] * 600, 0, "p99<250ms", MISSED, True),
+        ([24.0] * 580, 20, "p99<250ms", MISSED, True),
+        ([24.0] * 590, 10, "p95<250ms and failed<1%", MISSED, False),
+        ([24.0] * 600, 0, "p99.9<250ms and failed<1%", KEPT, True),
+    ],
+)
+def test_one_window_is_held_against_every_term(
+    latencies: list[float], failed: int, objective: str, outcome: str, clear: bool
+) -> None:
+    window = plain_window(latencies, len(latencies) + failed)
+    said = tried(window, slo.parse(objective))
+    assert (said.outcome, said.clear) == (outcome, clear)
+
+
+def test_void_and_dead_windows_are_told_apart() -> None:
+    window = plain_window([24.0] * 600)
+    assert tried(replace(window, void="k6 was short of CPU"), P99).outcome == VOID
+    assert tried(Window(plan(), None, None, died="killed"), P99) == Tried(Probe(100.0, 6.0), MISSED, True)
+
+
+def measured(wanted: WindowPlan) -> Window:
+    """A window as the queue of a real server gives it."""
+    model: Model = FACTORY_MODELS[wanted.server]
+    rng = random.Random(wanted.order)
+    count = math.ceil(wanted.rate_rps * wanted.duration_s)
+    latencies = _queue(model, wanted.rate_rps, count, 1.0, rng)
+    return Window(
+        wanted, load_result(latencies), usage(count, service_ms=model.service_ms, cpu_ms_per_request=model.cpu_ms)
+    )
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> RunFolder:
+    """A capacity run of two servers, as it lies on disk."""
+    settings = Settings(("dev-single", "gunicorn"), "mix", (), 0, GOAL.fine_s, seed=3)
+    folder = RunFolder.create(tmp_path / "run")
+    windows: list[Window] = []
+    for each in plan_search(settings, GOAL, P99, windows):
+        windows.append(measured(each))
+        folder.append(windows[-1])
+    servers = [
+        {"name": each.name, "pattern": each.pattern, "concurrency": each.concurrency, "slots": each.slots}
+        for each in SERVERS
+        if each.name in settings.servers
+    ]
+    manifest = {"command": "capacity", "engine": "local", "workload": "mix", "slo": str(P99), "servers": servers}
+    folder.write_manifest({**manifest, "search": GOAL.to_json(), "cpu_sets": {"servers": "0", "load": "1"}})
+    return folder
+
+
+def test_saved_windows_give_capacity_its_limits_and_what_binds(saved: RunFolder) -> None:
+    windows, _ = saved.read()
+    manifest, _ = saved.read_manifest()
+    verdict = conclude.save(saved, windows, manifest, [])
+    rows = {row["server"]: row for row in verdict["servers"]}
+    for name, slots in (("dev-single", 1), ("gunicorn", 4)):
+        row, limit = rows[name], slots / FACTORY_MODELS[name].service_ms * 1000
+        assert row["capacity_rps"]["value"] == pytest.approx(limit, rel=0.08)
+        assert row["capacity_rps"]["low"] <= row["capacity_rps"]["value"] < row["capacity_rps"]["high"]
+        assert row["slots_allow_rps"] == pytest.approx(limit, rel=0.01)
+        assert row["binds"] == "slots"
+        assert row["verdict"] == "good"
+    assert verdict["claims"] == verdict["comparisons"] == verdict["problems"] == []
+    for report in ("report.md", "report.html"):
+        assert f"{rows['gunicorn']['capacity_rps']['value']:g} rps" in (saved.path / report).read_text()
+    again = conclude.judge(windows, json.loads((saved.path / "manifest.json").read_text()), [])
+    assert again == verdict
+
+
+def test_a_search_that_was_cut_short_is_inconclusive_and_says_so(saved: RunFolder) -> None:
+    windows, _ = saved.read()
+    manifest, _ = saved.read_manifest()
+    rows = {row["server"]: row for row in conclude.judge(windows[:8], manifest, [])["servers"]}
+    assert rows["gunicorn"]["verdict"] == "inconclusive"

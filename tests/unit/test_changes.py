@@ -1,0 +1,136 @@
+"""Two runs side by side."""
+
+from __future__ import annotations
+
+import json
+import random
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from factories import story, window
+
+from wsgilab import changes, side_by_side, stats
+from wsgilab.errors import UsageError
+from wsgilab.records import Interval, Window
+from wsgilab.store import RunFolder
+
+MANIFEST: dict[str, Any] = {
+    "engine": "local",
+    "workload": "mix",
+    "duration_s": 2.5,
+    "host": {"cpu_model": "a CPU", "cpus": 2, "kernel": "6.1"},
+    "limits": {"memory": "none", "cpus": [0]},
+    "cpu_sets": {"servers": "0", "load": "1"},
+    "versions": {"gunicorn": "24.0"},
+    "servers": [{"name": "gunicorn", "command": "gunicorn -w 4", "environment": {"LAB_APP": "app:app"}}],
+}
+
+
+def slower(measured: Window, factor: float) -> Window:
+    """The same window with every request `factor` times as long."""
+    assert measured.load
+    ladder = {rung: ms * factor for rung, ms in measured.load.ladder_ms.items()}
+    return replace(measured, load=replace(measured.load, ladder_ms=ladder))
+
+
+def run(seed: int, factor: float = 1.0) -> list[Window]:
+    return [slower(window("gunicorn", 100, number, seed), factor) for number in range(1, 6)]
+
+
+def test_a_run_that_got_slower_is_told_apart_with_its_ratio() -> None:
+    found = {change.metric: change for change in changes.compare(run(1), run(2, 1.3))}
+    assert found["p99_ms"].result == "higher"
+    ratio = found["p99_ms"].ratio
+    assert ratio
+    assert ratio.low
+    assert ratio.low > 1
+    assert ratio.value == pytest.approx(1.3, rel=0.05)
+    assert {found[name].result for name in ("cpu_ms_per_request", "memory_mb")} == {"no difference shown"}
+
+
+def test_two_runs_of_the_same_thing_show_no_difference_at_most_one_time_in_twenty() -> None:
+    rng = random.Random(5)
+
+    def group() -> list[Interval]:
+        return [Interval(24.0 * rng.lognormvariate(0, 0.1)) for _ in range(4)]
+
+    called = sum(stats.lower(stats.unpaired_ratio(group(), group())) != "no difference shown" for _ in range(2000))
+    assert called <= 0.06 * 2000
+
+
+def test_the_order_of_the_runs_turns_the_ratio_round() -> None:
+    there = stats.unpaired_ratio([Interval(10.0), Interval(11.0)], [Interval(20.0), Interval(23.0)])
+    back = stats.unpaired_ratio([Interval(20.0), Interval(23.0)], [Interval(10.0), Interval(11.0)])
+    assert there
+    assert back
+    assert there.low
+    assert back.high
+    assert there.value == pytest.approx(1 / back.value, rel=1e-4)
+    assert there.low == pytest.approx(1 / back.high, rel=1e-4)
+
+
+def test_one_window_has_no_interval_and_cut_off_figures_make_bounds() -> None:
+    assert stats.unpaired_ratio([Interval(10.0)], [Interval(20.0), Interval(21.0)]) == Interval(2.04939)
+    cut = [Interval(10_000.0, censored=True)] * 3
+    ratio = stats.unpaired_ratio([Interval(100.0), Interval(101.0), Interval(99.0)], cut)
+    assert ratio
+    assert (ratio.censored, ratio.high) == (True, None)
+    assert ratio.low
+    assert ratio.low > 90
+    assert stats.unpaired_ratio(cut, cut) is None
+
+
+def test_void_windows_are_not_counted_and_cells_of_one_run_are_named() -> None:
+    before = [replace(each, void="k6 gave no result") for each in run(1)]
+    assert changes.compare(before, run(2)) == []
+    notes = changes.only_in_one(story(rounds=1), run(2))
+    assert "dev at 100 rps was measured in the first run only" in notes
+    assert not any("gunicorn at 100 rps" in note for note in notes)
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"host": {"cpu_model": "another", "cpus": 2, "kernel": "6.1"}}, "cpu model a CPU and another"),
+        ({"limits": {"memory": "512m", "cpus": [0]}}, "limits: memory none and 512m"),
+        ({"cpu_sets": {"servers": "0-1", "load": "1"}}, "cpu sets: servers 0 and 0-1"),
+        ({"engine": "compose"}, "engine local and compose"),
+        ({"workload": "io"}, "workload mix and io"),
+        ({"duration_s": 8.0}, "duration 2.5 and 8.0"),
+    ],
+)
+def test_what_makes_runs_incomparable_is_named(changed: dict[str, Any], said: str) -> None:
+    assert any(said in each for each in changes.obstacles(MANIFEST, {**MANIFEST, **changed}))
+    assert changes.obstacles(MANIFEST, dict(MANIFEST)) == []
+    assert changes.obstacles(MANIFEST, {}) != []
+
+
+def test_what_was_set_differently_is_listed() -> None:
+    other = json.loads(json.dumps(MANIFEST))
+    other["versions"]["gunicorn"] = "25.0"
+    other["servers"][0] |= {"command": "gunicorn -w 8", "environment": {"LAB_APP": "shop:app"}}
+    assert changes.settings(MANIFEST, other) == [
+        "gunicorn: 24.0 → 25.0",
+        "gunicorn: gunicorn -w 4 → gunicorn -w 8",
+        "gunicorn: LAB_APP app:app → shop:app",
+    ]
+
+
+def test_the_command_refuses_and_then_compares_anyway(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name, seed, cpu in (("a", 1, "one"), ("b", 2, "two")):
+        folder = RunFolder.create(tmp_path / name)
+        folder.write_manifest({**MANIFEST, "host": {"cpu_model": cpu}})
+        for each in run(seed):
+            folder.append(each)
+    with pytest.raises(UsageError, match="cpu model one and two") as caught:
+        side_by_side.compare(tmp_path / "a", tmp_path / "b", anyway=False, as_json=False)
+    assert "--anyway" in caught.value.next_command
+    assert side_by_side.compare(tmp_path / "a", tmp_path / "b", anyway=True, as_json=False) == 0
+    printed = capsys.readouterr().out
+    assert "no difference shown" in printed
+    assert "Not the same in both: host: cpu model one and two" in printed
+    assert max(len(line) for line in printed.splitlines()) <= 100
+    assert side_by_side.compare(tmp_path / "a", tmp_path / "a", anyway=False, as_json=True) == 0
+    assert {each["result"] for each in json.loads(capsys.readouterr().out)["changes"]} == {"no difference shown"}

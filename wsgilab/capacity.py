@@ -1,0 +1,237 @@
+"""The search for the highest offered rate that keeps the SLO: which rate to try next, and what is known so far. Pure.
+
+Two stages. Short windows double the rate until one misses, then halve the gap (on the logarithmic scale). Long windows
+then decide: from there the search walks up or down in steps, and halves the last step. A rate is decided by one window
+where it is far from the bound, else by two of three. Short windows only guide: a queue that grows by 5 % of the time
+has hardly begun to grow in two seconds.
+
+The next rate follows from the history alone, so saved windows give the same result again.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from wsgilab import slo, stats
+from wsgilab.records import Interval, Slo, Window
+
+KEPT, MISSED, VOID = "kept", "missed", "void"
+WINDOW_OVERHEAD_S, LATE_OVERHEAD_S = 2.2, 3.0
+"""What a window costs beside its own time (warm-up, k6's start), and what a late server adds (grace, restart)."""
+MOST_VOID = 2
+"""Void windows in a row at one rate from which on k6, and not luck, is the limit there."""
+FAR = 2.0
+"""A window this factor away from the bound decides alone, as in slo.ONE_WINDOW_MARGIN."""
+
+
+@dataclass(frozen=True)
+class Goal:
+    """How to search."""
+
+    start_rps: float = 50.0
+    lowest_rps: float = 1.0
+    highest_rps: float = 20_000.0
+    coarse_s: float = 2.0
+    fine_s: float = 8.0
+    coarse_step: float = 1.15
+    fine_step: float = 1.04
+    width: float = 1.02
+    """The search ends when the rate that missed is at most this factor above the one that kept."""
+    budget_s: float = 180.0
+
+    @classmethod
+    def from_json(cls, data: object) -> Goal:
+        """A goal as a manifest keeps it; what it does not say is the default."""
+        said = data if isinstance(data, Mapping) else {}
+        known = {each.name for each in fields(cls)}
+        return cls(**{name: float(value) for name, value in said.items() if name in known})
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain JSON values."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A rate to try, and for how long."""
+
+    rate_rps: float
+    duration_s: float
+
+
+@dataclass(frozen=True)
+class Tried:
+    """A probe that was made."""
+
+    probe: Probe
+    outcome: str
+    clear: bool = False
+    """So far from the bound that one window decides."""
+
+
+@dataclass(frozen=True)
+class Capacity:
+    """What a search knows: the rates around the capacity, decided by long windows."""
+
+    kept_rps: float | None
+    missed_rps: float | None
+    sure_rps: float | None
+    """The highest rate that kept it, below every long window that missed."""
+    finished: bool
+    ceiling: bool = False
+    """k6 or the largest rate allowed ended the search, not the server."""
+
+    @property
+    def interval(self) -> Interval | None:
+        """The highest rate that kept the SLO, between the highest that always did and the lowest that did not."""
+        if self.kept_rps is None:
+            return None
+        return Interval(self.kept_rps, self.sure_rps, None if self.ceiling else self.missed_rps, censored=self.ceiling)
+
+
+def tried(window: Window, objective: Slo) -> Tried:
+    """What one window says about the SLO."""
+    probe = Probe(window.plan.rate_rps, window.plan.duration_s)
+    if window.void is not None:
+        return Tried(probe, VOID)
+    if window.died or window.load is None:
+        return Tried(probe, MISSED, clear=True)
+    shares = [_share_of_bound(window, metric, bound) for metric, bound in objective.terms]
+    worst = max(shares)
+    return Tried(probe, KEPT if worst < 1 else MISSED, clear=worst >= FAR or worst <= 1 / FAR)
+
+
+def next_probe(goal: Goal, history: Sequence[Tried]) -> Probe | None:
+    """What to try next; None when the search has ended."""
+    if spent_s(history) >= goal.budget_s:
+        return None
+    coarse = [each for each in history if each.probe.duration_s < goal.fine_s]
+    rate = _next_coarse(goal, coarse)
+    if rate is not None:
+        return Probe(rate, goal.coarse_s)
+    rate = _next_fine(goal, coarse, [each for each in history if each.probe.duration_s >= goal.fine_s])
+    return None if rate is None else Probe(rate, goal.fine_s)
+
+
+def conclude(goal: Goal, history: Sequence[Tried]) -> Capacity:
+    """The capacity as far as the history shows it."""
+    fine = [each for each in history if each.probe.duration_s >= goal.fine_s]
+    kept, missed = _bracket(fine)
+    wall = _ceiling(goal, history)
+    missing = [each.probe.rate_rps for each in fine if each.outcome == MISSED]
+    keeping = [each.probe.rate_rps for each in history if each.outcome == KEPT]
+    below = [rate for rate in keeping if not missing or rate < min(missing)]
+    finished = next_probe(goal, history) is None and spent_s(history) < goal.budget_s
+    return Capacity(kept, missed, max(below, default=None), finished, ceiling=missed is None and wall < math.inf)
+
+
+def spent_s(history: Sequence[Tried]) -> float:
+    """About how long these probes took, in seconds."""
+    late = sum(LATE_OVERHEAD_S for each in history if each.outcome == MISSED)
+    return late + sum(each.probe.duration_s + WINDOW_OVERHEAD_S for each in history)
+
+
+def by_server(windows: Sequence[Window], objective: Slo) -> dict[str, list[Tried]]:
+    """The history of each server's search."""
+    histories: dict[str, list[Tried]] = defaultdict(list)
+    for window in windows:
+        histories[window.plan.server].append(tried(window, objective))
+    return histories
+
+
+def _next_coarse(goal: Goal, coarse: Sequence[Tried]) -> float | None:
+    """The next rate for a short window; None where they have told what they can."""
+    wall = _ceiling(goal, coarse)
+    if coarse and coarse[-1].outcome == VOID and coarse[-1].probe.rate_rps < wall:
+        return coarse[-1].probe.rate_rps
+    missed = min([wall, *(each.probe.rate_rps for each in coarse if each.outcome == MISSED)])
+    kept = max(
+        (each.probe.rate_rps for each in coarse if each.outcome == KEPT and each.probe.rate_rps < missed), default=None
+    )
+    if kept is None:
+        if math.isinf(missed):
+            return min(goal.start_rps, goal.highest_rps)
+        return None if missed <= goal.lowest_rps else max(goal.lowest_rps, _round(missed / 4))
+    if math.isinf(missed):
+        return None if kept >= goal.highest_rps else min(goal.highest_rps, kept * 2)
+    return None if missed / kept <= goal.coarse_step else _between(kept, missed)
+
+
+def _next_fine(goal: Goal, coarse: Sequence[Tried], fine: Sequence[Tried]) -> float | None:
+    """The next rate for a long window; None where the bracket is narrow enough, or nothing kept the SLO at all."""
+    guess = max((each.probe.rate_rps for each in coarse if each.outcome == KEPT), default=None)
+    if guess is None:
+        return None
+    wall = _ceiling(goal, [*coarse, *fine])
+    undecided = [rate for rate in _tallies(fine) if _decided(fine, rate) is None and rate < wall]
+    if undecided:
+        return undecided[-1]
+    kept, missed = _bracket(fine)
+    if kept is None:
+        down = _round((missed or guess) / (goal.fine_step if missed else math.sqrt(goal.fine_step)))
+        return down if down >= goal.lowest_rps and down != missed else None
+    if missed is None:
+        up = min(_round(kept * goal.fine_step), goal.highest_rps)
+        return up if kept < up < wall else None
+    middle = _between(kept, missed)
+    return middle if missed / kept > goal.width and kept < middle < missed else None
+
+
+def _bracket(fine: Sequence[Tried]) -> tuple[float | None, float | None]:
+    """(highest rate decided as kept, lowest rate decided as missed), the first below the second."""
+    decided = {rate: _decided(fine, rate) for rate in _tallies(fine)}
+    missed = min((rate for rate, outcome in decided.items() if outcome == MISSED), default=None)
+    kept = [rate for rate, outcome in decided.items() if outcome == KEPT and (missed is None or rate < missed)]
+    return max(kept, default=None), missed
+
+
+def _decided(fine: Sequence[Tried], rate: float) -> str | None:
+    """What the windows at a rate say together: one that is far from the bound, or two of three; None while open."""
+    here = [each for each in fine if each.probe.rate_rps == rate and each.outcome != VOID]
+    if len(here) == 1 and here[0].clear:
+        return here[0].outcome
+    for outcome in (KEPT, MISSED):
+        if sum(each.outcome == outcome for each in here) >= 2:
+            return outcome
+    return None
+
+
+def _tallies(fine: Sequence[Tried]) -> list[float]:
+    """The rates of long windows, each once, in the order in which they were first tried."""
+    return list(dict.fromkeys(each.probe.rate_rps for each in fine))
+
+
+def _ceiling(goal: Goal, history: Sequence[Tried]) -> float:
+    """The lowest rate at which windows came out void again and again; the largest rate allowed; or infinity."""
+    runs: dict[float, int] = defaultdict(int)
+    walls = [math.inf]
+    for each in history:
+        rate = each.probe.rate_rps
+        runs[rate] = runs[rate] + 1 if each.outcome == VOID else 0
+        if runs[rate] >= MOST_VOID:
+            walls.append(rate)
+        if each.outcome == KEPT and rate >= goal.highest_rps:
+            walls.append(rate + 1)
+    return min(walls)
+
+
+def _share_of_bound(window: Window, metric: str, bound: float) -> float:
+    """What was measured ÷ its bound: below 1 keeps the term."""
+    if metric == "failed":
+        failed, scheduled = stats.failures(window) or (1, 1)
+        return failed / scheduled / bound
+    figure = stats.percentile_ms(window, float(slo.FIGURE_OF[metric].removesuffix("_ms")[1:].replace("_", ".")))
+    return math.inf if figure is None or figure.censored else figure.value / bound
+
+
+def _between(low: float, high: float) -> float:
+    return _round(math.sqrt(low * high))
+
+
+def _round(rate: float) -> float:
+    """Three significant figures: nobody asks for 171.4264 rps, and saved windows must give the same rates again."""
+    return float(f"{rate:.3g}")

@@ -1,0 +1,142 @@
+"""Two runs side by side: what changed, with intervals, and whether they may be compared at all. Pure."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from wsgilab import stats
+from wsgilab.records import Interval, Window
+from wsgilab.report.rows import NO_DIFFERENCE
+from wsgilab.verdict import COMPARED, window_figures
+
+LOWER, HIGHER = "lower", "higher"
+METRICS = (*COMPARED, "goodput_rps")
+HOST = ("machine", "cpu_model", "cpus", "cpus_usable", "memory_mb", "os", "kernel")
+SAME = ("engine", "workload", "duration_s", "warmup_s", "timeout_s", "grace_s")
+"""What must be equal for a difference to be the servers'."""
+
+Figures = Mapping[tuple[str, float], Mapping[str, Sequence[Interval]]]
+
+
+@dataclass(frozen=True)
+class Change:
+    """One figure of one server under one rate, in both runs."""
+
+    server: str
+    rate_rps: float
+    metric: str
+    before: Interval | None
+    after: Interval | None
+    ratio: Interval | None
+    """after ÷ before."""
+    result: str
+    """`lower`, `higher`, or `no difference shown` where the interval of the ratio holds 1."""
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain JSON values."""
+        intervals = {name: getattr(self, name) for name in ("before", "after", "ratio")}
+        return {**asdict(self), **{name: each and each.to_json() for name, each in intervals.items()}}
+
+
+def compare(before: Sequence[Window], after: Sequence[Window]) -> list[Change]:
+    """Every figure that both runs measured, by server and rate as the second run has them."""
+    first, second = _figures(before), _figures(after)
+    return [
+        _change(cell, metric, first[cell][metric], second[cell][metric])
+        for cell in second
+        if cell in first
+        for metric in METRICS
+        if first[cell][metric] and second[cell][metric]
+    ]
+
+
+def only_in_one(before: Sequence[Window], after: Sequence[Window]) -> list[str]:
+    """Servers at rates that only one of the runs measured, as sentences."""
+    cells = [dict.fromkeys((window.plan.server, window.plan.rate_rps) for window in run) for run in (before, after)]
+    return [
+        f"{server} at {rate:g} rps was measured in the {name} run only"
+        for name, own, other in (("first", *cells), ("second", *reversed(cells)))
+        for server, rate in own
+        if (server, rate) not in other
+    ]
+
+
+def obstacles(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    """Why two runs cannot be compared, by their manifests: `CPUs of the servers 0 and 0-1`; empty where they can."""
+    if not before or not after:
+        return ["what a run was measured on is not known: its manifest is missing or damaged"]
+    pairs: list[tuple[str, object, object]] = [
+        (key.removesuffix("_s").replace("_", " "), before.get(key), after.get(key)) for key in SAME
+    ]
+    groups = {
+        "host": HOST,
+        **{group: [*_keys(before, group), *_keys(after, group)] for group in ("limits", "cpu_sets")},
+    }
+    for group, keys in groups.items():
+        for key in dict.fromkeys(keys):
+            name = f"{group.replace('_', ' ')}: {key.replace('_', ' ')}"
+            pairs.append((name, _within(before, group, key), _within(after, group, key)))
+    return [f"{name} {first} and {second}" for name, first, second in pairs if first != second]
+
+
+def settings(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    """What was set or installed differently, which may explain a change."""
+    return [*_versions(before, after), *_servers(before, after)]
+
+
+def _figures(windows: Sequence[Window]) -> Figures:
+    found: dict[tuple[str, float], dict[str, list[Interval]]] = defaultdict(lambda: {name: [] for name in METRICS})
+    for window in windows:
+        if window.void is not None:
+            continue
+        goodput = stats.goodput_rps(window)
+        figures = {**window_figures(window), "goodput_rps": None if goodput is None else Interval(goodput)}
+        for metric in METRICS:
+            if (figure := figures[metric]) is not None:
+                found[window.plan.server, window.plan.rate_rps][metric].append(figure)
+    return found
+
+
+def _change(cell: tuple[str, float], metric: str, before: Sequence[Interval], after: Sequence[Interval]) -> Change:
+    ratio = stats.unpaired_ratio(before, after)
+    said = {"a lower": LOWER, "b lower": HIGHER}.get(stats.lower(ratio), NO_DIFFERENCE)
+    return Change(*cell, metric, _summary(metric, before), _summary(metric, after), ratio, said)
+
+
+def _summary(metric: str, group: Sequence[Interval]) -> Interval | None:
+    return stats.mean([each.value for each in group]) if metric == "goodput_rps" else stats.typical(group)
+
+
+def _versions(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
+    for group in ("versions", "images"):
+        for key in sorted({*_keys(before, group), *_keys(after, group)}):
+            first, second = _within(before, group, key), _within(after, group, key)
+            if first != second:
+                yield f"{key}: {first} → {second}"
+
+
+def _servers(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
+    first, second = ({each["name"]: each for each in run.get("servers", ())} for run in (before, after))
+    for name in second:
+        if name not in first:
+            continue
+        old, new = first[name], second[name]
+        if old.get("command") != new.get("command"):
+            yield f"{name}: {old.get('command')} → {new.get('command')}"
+        for key in sorted({*_keys(old, "environment"), *_keys(new, "environment")}):
+            values = [_within(each, "environment", key) for each in (old, new)]
+            if values[0] != values[1]:
+                yield f"{name}: {key} {values[0]} → {values[1]}"
+
+
+def _keys(run: Mapping[str, Any], group: str) -> list[str]:
+    inside = run.get(group)
+    return list(inside) if isinstance(inside, Mapping) else []
+
+
+def _within(run: Mapping[str, Any], group: str, key: str) -> object:
+    inside = run.get(group)
+    return inside.get(key) if isinstance(inside, Mapping) else None

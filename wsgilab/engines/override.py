@@ -1,0 +1,91 @@
+"""What compose.yaml does not say: a service for each variant, as a Compose file to lay over it."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from wsgilab.lab import Lab
+from wsgilab.records import Server
+from wsgilab.variants import PROXY, nginx_blocks
+
+EXPORTER = f"{PROXY}-exporter"
+NGINX_CONF = "/etc/wsgilab/nginx.conf"
+
+
+def extra_services(servers: Sequence[Server]) -> list[str]:
+    """Services beside the servers that these need: an nginx of their own where a variant stands behind one."""
+    return [PROXY, EXPORTER] if any(server.variant_of and server.via for server in servers) else []
+
+
+@contextmanager
+def laid_over(lab: Lab, servers: Sequence[Server], environment: Mapping[str, str]) -> Iterator[dict[str, str]]:
+    """`environment` for Compose commands that know the variants among `servers`; unchanged where there are none."""
+    if not any(server.variant_of for server in servers):
+        yield dict(environment)
+        return
+    with tempfile.TemporaryDirectory(prefix="wsgilab-variants-") as name:
+        folder = Path(name)
+        config = folder / "nginx.conf"
+        shipped = (lab.root / "services/nginx/nginx.conf").read_text(encoding="utf-8")
+        config.write_text(nginx_blocks(shipped, lab.servers), encoding="utf-8")
+        config.chmod(0o644)  # nginx's user in the container is nobody here
+        override = folder / "variants.json"  # JSON is YAML
+        override.write_text(json.dumps(_escaped(compose_file(lab, servers, config)), indent=2), encoding="utf-8")
+        separator = environment.get("COMPOSE_PATH_SEPARATOR", os.pathsep)
+        yield {
+            **environment,
+            "COMPOSE_FILE": separator.join([*_files(lab.root, environment, separator), str(override)]),
+        }
+
+
+def compose_file(lab: Lab, servers: Sequence[Server], nginx_conf: Path) -> dict[str, Any]:
+    """The Compose file with the variants among `servers`; `nginx_conf` is mounted in the nginx in front of them."""
+    services = {server.name: lab.services[server.name] for server in servers if server.variant_of}
+    if extra_services(servers):
+        services |= {PROXY: _proxy(lab, nginx_conf), EXPORTER: _proxy_exporter(lab)}
+    return {"services": services}
+
+
+def _proxy(lab: Lab, nginx_conf: Path) -> dict[str, Any]:
+    nginx = _without(lab.services["nginx"], "ports", "build")
+    mounts = [mount for mount in nginx["volumes"] if f":{NGINX_CONF}:" not in mount]
+    return {**nginx, "volumes": [f"{nginx_conf}:{NGINX_CONF}:ro", *mounts]}
+
+
+def _proxy_exporter(lab: Lab) -> dict[str, Any]:
+    exporter = _without(lab.services["nginx-exporter"], "build")
+    return {
+        **exporter,
+        "entrypoint": [word.replace("http://nginx:", f"http://{PROXY}:") for word in exporter["entrypoint"]],
+        "pid": f"service:{PROXY}",
+        "depends_on": {PROXY: exporter["depends_on"]["nginx"]},
+    }
+
+
+def _files(root: Path, environment: Mapping[str, str], separator: str) -> list[str]:
+    """The Compose files that would be used without us (https://docs.docker.com/compose/how-tos/environment-variables/)."""
+    if environment.get("COMPOSE_FILE"):
+        return environment["COMPOSE_FILE"].split(separator)
+    own = root / "compose.override.yaml"
+    return [str(root / "compose.yaml"), *([str(own)] if own.exists() else [])]
+
+
+def _without(service: Mapping[str, Any], *keys: str) -> dict[str, Any]:
+    return {key: value for key, value in service.items() if key not in keys}
+
+
+def _escaped(node: Any) -> Any:
+    """Every variable is filled in already: a dollar that is left is meant."""
+    if isinstance(node, str):
+        return node.replace("$", "$$")
+    if isinstance(node, dict):
+        return {key: _escaped(value) for key, value in node.items()}
+    if isinstance(node, list):
+        return [_escaped(value) for value in node]
+    return node

@@ -1,0 +1,78 @@
+"""What changed between two runs, as a terminal table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from wsgilab.changes import Change
+from wsgilab.records import Interval
+from wsgilab.report import words
+from wsgilab.report.rows import NO_DIFFERENCE
+
+NAMES = {
+    "p50_ms": "p50",
+    "p95_ms": "p95",
+    "p99_ms": "p99",
+    "cpu_ms_per_request": "CPU a request",
+    "memory_mb": "memory",
+    "goodput_rps": "served",
+}
+UNITS = {"cpu_ms_per_request": "ms", "memory_mb": "MB", "goodput_rps": "rps"}
+CAUTION = (
+    "Second ÷ first, with a 95 % interval over windows (Welch). Two runs also differ by what happened to the machine "
+    "between them; a variant in the same run is the sharper comparison: ./lab run --variant."
+)
+
+
+def render(changes: Sequence[Change], notes: Sequence[str], console: Console) -> None:
+    """Print every figure that both runs have, what was set differently, and what could not be compared."""
+    for rate in sorted({change.rate_rps for change in changes}):
+        console.print(Text(f"\n{words.rps(rate)} offered", "bold"))
+        console.print(_table([change for change in changes if change.rate_rps == rate]), highlight=False)
+    if not changes:
+        console.print("The runs share no server at any rate.", highlight=False)
+    console.print()
+    for note in notes:
+        console.print(note, markup=False, highlight=False)
+    console.print(Text(CAUTION, "dim"), highlight=False)
+
+
+def _table(changes: Sequence[Change]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 2, 0, 0), pad_edge=False, show_edge=False)
+    for title in ("Server", "", "First", "Second", "Ratio", "Second is"):
+        table.add_column(title, no_wrap=True)
+    shown = ""
+    for change in changes:
+        table.add_row(*_cells(change, first=change.server != shown))
+        shown = change.server
+    return table
+
+
+def _cells(change: Change, first: bool) -> Iterator[Text]:
+    yield Text(change.server if first else "", "bold")
+    yield Text(NAMES[change.metric])
+    yield _figure(change.metric, change.before)
+    yield _figure(change.metric, change.after)
+    yield _ratio(change.ratio)
+    yield Text(change.result, "dim" if change.result == NO_DIFFERENCE else "bold")
+
+
+def _figure(metric: str, figure: Interval | None) -> Text:
+    if metric not in UNITS:
+        return _two_lines(words.duration(figure), words.duration_range(figure))
+    return _two_lines(words.amount(figure, UNITS[metric]), words.amount_range(figure))
+
+
+def _ratio(ratio: Interval | None) -> Text:
+    if ratio is not None and ratio.censored:
+        return Text(f"{'at least' if ratio.high is None else 'at most'} {words.number(ratio.value)}")
+    return _two_lines(words.amount(ratio, ""), words.amount_range(ratio))
+
+
+def _two_lines(figure: str, below: str) -> Text:
+    return Text.assemble(figure, "\n", (below, "dim"))

@@ -1,0 +1,44 @@
+"""`./lab report A B`: two saved runs, and what changed between them."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from wsgilab import changes, conclude
+from wsgilab.errors import EXIT_DONE, EXIT_NO_VALID_WINDOW, UsageError
+from wsgilab.report import side_by_side as table
+from wsgilab.store import RunFolder
+
+
+def compare(first: Path, second: Path, anyway: bool, as_json: bool) -> int:
+    """Print what changed. Gives the exit code; raises UsageError for runs that cannot be compared, unless `anyway`."""
+    runs = [RunFolder.open(path) for path in (first, second)]
+    (before, *problems), (after, *more) = (run.read() for run in runs)
+    manifests = [run.read_manifest()[0] for run in runs]
+    for problem in (*problems[0], *more[0]):
+        print(f"lab: {problem}", file=sys.stderr)
+    obstacles = changes.obstacles(*manifests)
+    if obstacles and not anyway:
+        raise _incomparable(obstacles, first, second)
+    found = changes.compare(before, after)
+    notes = [
+        *(f"Set differently: {each}" for each in changes.settings(*manifests)),
+        *changes.only_in_one(before, after),
+    ]
+    notes += [f"Not the same in both: {each}" for each in obstacles]
+    if as_json:
+        print(json.dumps({"schema": 1, "changes": [each.to_json() for each in found], "notes": notes}, indent=2))
+    else:
+        table.render(found, notes, conclude.console(sys.stdout))
+    return EXIT_DONE if found else EXIT_NO_VALID_WINDOW
+
+
+def _incomparable(obstacles: Sequence[str], first: Path, second: Path) -> UsageError:
+    return UsageError(
+        f"These runs cannot be compared: {'; '.join(obstacles)}.",
+        "they come from different machines, limits or settings of the run, which change figures as servers do",
+        f"measure both on one machine, or: ./lab report {first} {second} --anyway",
+    )
