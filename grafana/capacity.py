@@ -145,7 +145,7 @@ def _reading() -> text.Panel:
             "\n\n"
             "Four sync workers and 22 ms: about 180 per second. One more request than that, and a queue begins to "
             "grow that never shrinks while the load lasts.\n\n"
-            "To fill this page: `./lab run --rate 25,50,100,150,200,250`"
+            "To fill this page: `./lab capacity --prometheus`, or `./lab run --prometheus --rate 25,50,100,200`"
         )
     )
 
