@@ -11,7 +11,7 @@ import tempfile
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -76,6 +76,7 @@ class LoadRun:
         self._deadline = self._started + planned_s + OVERTIME_S
         self._wall_s = 0.0
         self._cpu_s = 0.0
+        self._wait_s = 0.0
         self._stopped: str | None = None
 
     @property
@@ -113,7 +114,8 @@ class LoadRun:
         problem = self._stopped or _how_it_failed(self._process.returncode)
         if problem:
             raise _failure(problem, self._log_tail())
-        return parse_summary(self._summary(), wall_s=self._wall_s, k6_cpu_s=self._cpu_s)
+        seen = parse_summary(self._summary(), wall_s=self._wall_s, k6_cpu_s=self._cpu_s)
+        return replace(seen, k6_wait_s=self._wait_s)
 
     def __enter__(self) -> LoadRun:
         return self
@@ -130,6 +132,7 @@ class LoadRun:
             return True
         pid, status, used = os.wait4(self._process.pid, flags)
         if pid == 0:
+            self._wait_s = run_queue_wait_s(self._process.pid)
             return False
         self._process.returncode = os.waitstatus_to_exitcode(status)
         self._wall_s = time.monotonic() - self._started
@@ -166,6 +169,19 @@ def parse_summary(summary: Mapping[str, Any], wall_s: float, k6_cpu_s: float) ->
         return _parse(summary, wall_s, k6_cpu_s)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise _failure(f"its summary is damaged ({error!r})", "") from error
+
+
+def run_queue_wait_s(pid: int) -> float:
+    """How long a process's threads have waited for a CPU while ready to run, in sum.
+
+    Second field of /proc/PID/task/*/schedstat in nanoseconds (Linux, Documentation/scheduler/sched-stats.rst).
+    0 on other systems.
+    """
+    waited_ns = 0
+    for path in Path(f"/proc/{pid}/task").glob("*/schedstat"):
+        with suppress(OSError, ValueError, IndexError):  # a thread may end while we look
+            waited_ns += int(path.read_text().split()[1])
+    return waited_ns / 1e9
 
 
 def vus_needed(rate_rps: float, duration_s: float, timeout_s: float) -> int:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any, TypeVar
 
-from wsgilab import capacity, claims, slo, stats
+from wsgilab import capacity, claims, slo, stats, window_rows
 from wsgilab.capacity import Goal
 from wsgilab.capacity_verdict import capacity_row
 from wsgilab.records import Interval, Server, Slo, Window
@@ -115,6 +115,7 @@ def analyse(
         comparisons=comparisons,
         claims=() if goal else claims.judge(rows, comparisons),
         void_windows=tuple(_void_windows(windows)),
+        windows=tuple(window_rows.rows([(window, window_figures(window)) for window in windows])),
         problems=(*problems, *short),
     ).to_json()
 
