@@ -25,8 +25,8 @@ from wsgilab import stats
 from wsgilab.affinity import available
 from wsgilab.engines.local import LocalEngine
 from wsgilab.experiment import Bench, measure_window
+from wsgilab.k6_command import K6
 from wsgilab.lab import load_lab
-from wsgilab.load import K6
 from wsgilab.records import Window, WindowPlan
 from wsgilab.tools import find_k6
 from wsgilab.usage import read_sample
