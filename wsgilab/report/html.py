@@ -14,7 +14,7 @@ from wsgilab.errors import UsageError
 from wsgilab.report import notes, words
 from wsgilab.report.charts import NARROW, WIDE, Bar, Series, bar_chart, latency_chart, swatch
 from wsgilab.report.colours import Look, looks
-from wsgilab.report.rows import BAD, DOES_NOT_HOLD, GOOD, HOLDS, INCONCLUSIVE, Comparison, Verdict
+from wsgilab.report.rows import BAD, DOES_NOT_HOLD, GOOD, HOLDS, INCONCLUSIVE, Comparison, ServerRow, Verdict
 from wsgilab.report.timelines import timeline
 from wsgilab.report.window_row import WindowRow
 
@@ -75,16 +75,30 @@ def _bound_ms(verdict: Verdict, metric: str) -> float | None:
 
 def _latency_over_rates(verdict: Verdict, look: Mapping[str, Look]) -> tuple[Markup, Markup]:
     """The same chart for wide and for narrow screens; the page shows one of them."""
-    rates = verdict.rates_rps
+    shown = {row.server: _decided(verdict, row) for row in verdict.servers}
+    rates = [rate for rate in verdict.rates_rps if any(rate in own for own in shown.values())]
     series = []
     for row in verdict.servers:
-        loads = (row.at(rate) for rate in rates)
+        loads = (row.at(rate) if rate in shown[row.server] else None for rate in rates)
         series.append(Series(row.server, look[row.server], [load["p99_ms"] if load else None for load in loads]))
     title = "p99 response time against offered rate"
     labels, bound_ms = [f"{rate:g}" for rate in rates], _bound_ms(verdict, "p99")
     x_title = "offered rate, rps"
     wide = latency_chart(title, labels, x_title, series, bound_ms, WIDE)
     return wide, latency_chart(title, labels, x_title, series, bound_ms, NARROW)
+
+
+def _decided(verdict: Verdict, row: ServerRow) -> set[float]:
+    """The rates of a server that a chart may join by a line.
+
+    In a search, near its end, a short window looks better than a long one at a lower rate: only long ones count there.
+    """
+    own = [window for window in verdict.windows if window.server == row.server]
+    longest_s = max((window.duration_s for window in own), default=0.0)
+    long = {window.rate_rps for window in own if window.duration_s == longest_s}
+    if not verdict.is_search or not long:
+        return {load.rate_rps for load in row.loads}
+    return {load.rate_rps for load in row.loads if load.rate_rps in long or load.rate_rps < min(long)}
 
 
 def _distributions(verdict: Verdict, look: Mapping[str, Look]) -> list[tuple[float, Markup]]:
