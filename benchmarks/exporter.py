@@ -35,6 +35,7 @@ def main() -> int:
             figures[f"{workers} workers, share of a core, %"] = 100 * share_of_a_core(server, options.seconds)
             if workers == 4:
                 restart_workers(server, workers, options.restarts)
+                until_all_have_answered(server, workers)  # the last one would still be importing, on our CPUs
                 after = {f"after {options.restarts} restarts, {k}": v for k, v in scrapes_ms(server).items()}
                 figures |= after
     if options.json:

@@ -21,3 +21,6 @@ SERVER_COLORS = {
 
 # Of the strip: no server's colour, and light enough for dark letters except where nothing is said.
 STATE_COLORS = {"down": "#BB5566", "idle": "#555555", "warm-up": "#BBBBBB", "measured": "#F0E442"}
+
+# Of the parts that a response time is made of, from the client inwards.
+PART_COLORS = {"connect": "#88CCEE", "nginx": "#44AA99", "queue": "#CC6677", "app": "#4477AA", "transfer": "#DDCC77"}

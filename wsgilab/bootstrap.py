@@ -58,9 +58,7 @@ def prepare(lock: Path) -> None:
         if wanted in _installed():
             return
         started = time.monotonic()
-        _say(
-            f"Setting up {VENV.name} from {lock.relative_to(ROOT)}, once: about half a minute, longer on a slow network …"
-        )
+        _say(f"Setting up {VENV.name} from {lock.relative_to(ROOT)}, once. It takes about half a minute …")
         if not _python_matches():
             shutil.rmtree(VENV, ignore_errors=True)
         pip = _make_venv()

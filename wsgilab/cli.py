@@ -12,6 +12,7 @@ from typing import NoReturn
 
 from wsgilab import conclude, doctor, search, side_by_side
 from wsgilab import run as the_run
+from wsgilab import view as the_view
 from wsgilab.errors import (
     EXIT_DONE,
     EXIT_FAULT,
@@ -29,7 +30,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Run the command and exit with its code."""
-    arguments = build_parser(run, report, examine, test, capacity).parse_args(argv)
+    arguments = build_parser(run, report, view, examine, test, capacity).parse_args(argv)
     try:
         sys.exit(arguments.command(arguments))
     except LabError as error:
@@ -81,6 +82,11 @@ def report(arguments: argparse.Namespace) -> int:
     else:
         conclude.show(verdict, folder)
     return EXIT_DONE if any(window.void is None for window in windows) else EXIT_NO_VALID_WINDOW
+
+
+def view(arguments: argparse.Namespace) -> int:
+    """`./lab view`: the dashboards in a browser, live, where there is no Grafana."""
+    return the_view.view(load_lab(ROOT), arguments)
 
 
 def examine(arguments: argparse.Namespace) -> int:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import IO, Any
 
 from rich.console import Console
@@ -58,16 +61,23 @@ def _server_cores(manifest: Mapping[str, Any]) -> int:
 
 def show(verdict: dict[str, Any], folder: RunFolder) -> None:
     """Print the verdict's table, and where the rest of it is."""
-    import sys
 
     out = console(sys.stdout)
     terminal.render(verdict, out)
     out.print(
-        f"\nKept in {folder.path}: report.html, report.md, verdict.json, windows.jsonl",
+        f"\nKept in {_as_seen_from_the_host(folder.path)}: report.html, report.md, verdict.json, windows.jsonl",
         soft_wrap=True,
         markup=False,
         highlight=False,
     )
+
+
+def _as_seen_from_the_host(path: Path) -> Path:
+    """In a container, results are somewhere else than the person who looks for them would find them."""
+    inside, outside = os.environ.get("LAB_RESULTS"), os.environ.get("LAB_RESULTS_OUTSIDE")
+    if inside and outside and path.is_relative_to(inside):
+        return Path(outside) / path.relative_to(inside)
+    return path
 
 
 def console(stream: IO[str]) -> Console:

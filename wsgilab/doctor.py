@@ -104,7 +104,8 @@ def _cpus(lab: Lab) -> Iterator[Finding]:
             text = f"{name}={lab.variables[name]}, but only {_listed(usable)} may be used here"
             yield Finding("CPUs", MISSING, text, f"{name}={min(usable)} ./lab run, or change .env")
     if sets["SERVER_CPUS"] & sets["LOAD_CPUS"]:
-        text = f"servers and load share CPU {_listed(sets['SERVER_CPUS'] & sets['LOAD_CPUS'])}: k6 slows down what it measures"
+        shared = _listed(sets["SERVER_CPUS"] & sets["LOAD_CPUS"])
+        text = f"servers and load share CPU {shared}: k6 slows down what it measures"
         yield Finding("CPUs", ODD, text, "set SERVER_CPUS and LOAD_CPUS in .env to different CPUs")
     elif all(cpus <= usable for cpus in sets.values()):
         yield Finding(

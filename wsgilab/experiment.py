@@ -21,7 +21,8 @@ DRAIN_TIMEOUT_S = 1.5
 """A server that is still busy after this gets a fresh start where the engine can give it one."""
 DRAIN_PATIENCE_S = 40.0
 """And where it cannot, this long at most: a full queue of 512 at 40 requests a second, and some."""
-
+EXPORTER_PATIENCE_S = 5.0
+"""An exporter shares its server's CPU; one late answer is no death."""
 
 Sampler = Callable[[], Sample | None]
 
@@ -113,7 +114,7 @@ def measure_window(plan: WindowPlan, server: Server, bench: Bench) -> tuple[Wind
     Gives the window, and whether the server was done with all of it at the end.
     """
     sample = _sampler(server, bench)
-    before = sample()
+    before = _patiently(sample, server, bench)
     if before is None:
         reason = bench.engine.death(server) or "gave no answer from its exporter"
         return Window(plan, None, None, died=f"the server {reason} before the window"), False
@@ -121,6 +122,7 @@ def measure_window(plan: WindowPlan, server: Server, bench: Bench) -> tuple[Wind
     # Where answers are still owed, waiting would only delay the fresh start.
     overdue = result is not None and result.unanswered > 0 and bench.engine.restarts
     after, drained = _drain(sample, bench.stop, 0.0 if overdue else DRAIN_TIMEOUT_S)
+    after = after or _patiently(sample, server, bench)
     died = _death(server, before, after, bench)
     if died or after is None:
         return Window(plan, result, None, died=died), False
@@ -160,6 +162,18 @@ def _drain(sample: Sampler, stop: Stop, timeout_s: float) -> tuple[Sample | None
 
     ended = poll_until(quiet, stop, timeout_s, every_s=0.1)
     return readings[-1], ended and readings[-1] is not None
+
+
+def _patiently(sample: Sampler, server: Server, bench: Bench) -> Sample | None:
+    """A reading, asked for until there is one; None when the server is dead or its exporter stays silent."""
+    readings: list[Sample | None] = []
+
+    def answered() -> bool:
+        readings.append(sample())
+        return readings[-1] is not None or bench.engine.death(server) is not None
+
+    poll_until(answered, bench.stop, EXPORTER_PATIENCE_S, every_s=0.1)
+    return readings[-1]
 
 
 def _is_quiet(previous: Sample | None, latest: Sample | None) -> bool:

@@ -16,6 +16,7 @@ from wsgilab.engines import Engine
 from wsgilab.experiment import Settings
 from wsgilab.lab import Lab
 from wsgilab.records import Slo, WindowPlan
+from wsgilab.usage import identity
 
 MANIFEST_SCHEMA = 1
 
@@ -35,6 +36,8 @@ def describe(
     `schedule`: what decides which windows are measured, as `order_of` gives it.
     """
     facts = engine.facts()
+    running = {server.name: dict(identity(engine.endpoint(server).exporter_url)) for server in engine.servers}
+    commands = {name: said.pop("command", None) for name, said in running.items()}
     return {
         "schema": MANIFEST_SCHEMA,
         "wsgilab": __version__,
@@ -53,7 +56,7 @@ def describe(
         "slo": str(objective),
         "seed": settings.seed,
         "host": host(),
-        "versions": {**_mapping(facts.get("versions")), "k6": version_of_k6(k6)},
+        "versions": {**_common(running), **_mapping(facts.get("versions")), "k6": version_of_k6(k6)},
         "images": _mapping(facts.get("images")),
         "limits": _mapping(facts.get("limits")),
         "cpu_sets": {"servers": lab.variables.get("SERVER_CPUS", ""), "load": lab.variables.get("LOAD_CPUS", "")},
@@ -65,7 +68,7 @@ def describe(
                 "slots": server.slots,
                 "via": server.via,
                 "variant_of": server.variant_of,
-                "command": " ".join(server.command),
+                "command": commands[server.name] or " ".join(server.command),
                 "environment": dict(server.environment),
             }
             for server in engine.servers
@@ -101,6 +104,11 @@ def version_of_k6(path: str) -> str:
 def utc_now() -> datetime:
     """The time, in UTC."""
     return datetime.now(UTC)
+
+
+def _common(versions: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+    """The versions that the servers report. They share one image, so the first that knows one speaks for all."""
+    return {name: version for said in reversed(list(versions.values())) for name, version in said.items()}
 
 
 def _mapping(value: object) -> dict[str, object]:

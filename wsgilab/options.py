@@ -14,6 +14,7 @@ from wsgilab.errors import UsageError
 
 DEFAULT_RATES = "100,250"
 DEFAULT_SLO = "p99<250ms"
+VIEW_PORT = 3001
 PRESETS = {"quick": (1, 1.5), "default": (3, 2.5), "rigorous": (10, 8.0)}
 """(rounds, seconds of each measured part)."""
 MAX_RATE_RPS, MAX_ROUNDS, MAX_DURATION_S = 20_000.0, 1_000, 600.0
@@ -69,7 +70,9 @@ def _names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
 
 
-def build_parser(run: Command, report: Command, doctor: Command, test: Command, capacity: Command) -> Parser:
+def build_parser(
+    run: Command, report: Command, view: Command, doctor: Command, test: Command, capacity: Command
+) -> Parser:
     """The parser; each command's namespace holds its function as `command`."""
     parser = Parser(
         prog="./lab",
@@ -127,6 +130,15 @@ def build_parser(run: Command, report: Command, doctor: Command, test: Command, 
         help="seconds of searching for each server, at most (default: 180)",
     )
 
+    it = commands.add_parser("view", parents=[common], help="the dashboards in a browser, without Grafana")
+    it.set_defaults(command=view)
+    it.add_argument("--port", type=whole("the port", 65535), default=VIEW_PORT, help=f"default: {VIEW_PORT}")
+    it.add_argument(
+        "--prometheus",
+        metavar="URL",
+        help="the Prometheus to show (default: the one on PROMETHEUS_PORT, started if there is none)",
+    )
+
     it = commands.add_parser("report", parents=[common], help="render a run again from its saved windows")
     it.set_defaults(command=report)
     it.add_argument("folder", type=Path, metavar="DIR", help="a folder in results/")
@@ -173,3 +185,8 @@ def _add_selection(it: argparse.ArgumentParser, command: str) -> None:
     it.add_argument("--app", metavar="MODULE:ATTR", help="the WSGI app to serve (default: app:app, the lab's own)")
     it.add_argument("--app-dir", type=Path, metavar="DIR", help="the folder it is imported from")
     it.add_argument("--slo", default=DEFAULT_SLO, help=f"what counts as good (default: '{DEFAULT_SLO}')")
+    it.add_argument(
+        "--prometheus",
+        action="store_true",
+        help="local processes: record in a Prometheus too, for ./lab view (Compose always does)",
+    )

@@ -12,8 +12,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 from wsgilab.records import WindowPlan
 
-OVERHEAD_S = 1.2
-"""What a window takes beside warm-up and measured part: k6 starts, the last answers arrive, exporters are read."""
+OVERHEAD_S = 2.6
+"""What a window takes beside warm-up and measured part: k6 starts, last answers arrive, exporters are read."""
 
 
 def estimate_s(plans: Sequence[WindowPlan]) -> float:

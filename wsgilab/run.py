@@ -6,7 +6,8 @@ import argparse
 import os
 import random
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ from wsgilab.lab import Lab
 from wsgilab.manifest import describe, order_of, utc_now
 from wsgilab.options import PRESETS
 from wsgilab.progress import Announcer, RunProgress, estimate_s, minutes
+from wsgilab.recorder import Recorder, recorder_for
 from wsgilab.records import Server, Slo, Window, WindowPlan
 from wsgilab.report.words import counted
 from wsgilab.store import RunFolder
@@ -78,10 +80,14 @@ def carry_out(lab: Lab, servers: Sequence[Server], arguments: argparse.Namespace
             engine = LocalEngine(lab, servers, stop, prepare.app_dir(lab))
         with prepare.one_run_at_a_time(results):
             folder = prepare.folder_for(job.command, arguments.out, results)
-            return _measure_and_report(lab, engine, why, job, folder, stop)
+            wanted = arguments.prometheus and engine.name == "local"
+            recorder = recorder_for(lab, results, stop) if wanted else None
+            return _measure_and_report(lab, engine, why, job, folder, stop, recorder)
 
 
-def _measure_and_report(lab: Lab, engine: Engine, why: str, job: Job, folder: RunFolder, stop: Stop) -> int:
+def _measure_and_report(
+    lab: Lab, engine: Engine, why: str, job: Job, folder: RunFolder, stop: Stop, recorder: Recorder | None
+) -> int:
     console = conclude.console(sys.stderr)
     windows: list[Window] = []
     trouble: LabError | Interrupted | None = None
@@ -92,15 +98,17 @@ def _measure_and_report(lab: Lab, engine: Engine, why: str, job: Job, folder: Ru
         folder.append(window)
 
     try:
-        k6 = K6(str(find_k6()), lab.cpus("LOAD_CPUS") & available(), os.environ.get("LAB_PROMETHEUS_URL"))
+        prometheus_url = recorder.url if recorder else os.environ.get("LAB_PROMETHEUS_URL")
+        k6 = K6(str(find_k6()), lab.cpus("LOAD_CPUS") & available(), prometheus_url)
         console.print(f"Engine: {engine.name} ({why}).\n{job.about}", markup=False, highlight=False)
         with engine:
             engine.start()
-            manifest = describe(
+            described = describe(
                 job.command, lab, engine, why, job.settings, job.objective, k6.path, schedule=job.schedule
             )
+            manifest = {**described, "prometheus": prometheus_url}
             folder.write_manifest(manifest)
-            with job.progress(console) as progress:
+            with _recorded(recorder, engine, stop), job.progress(console) as progress:
                 measure(job.plans(windows), Bench(engine, k6, stop), save, progress.announce)
     except (Interrupted, LabError) as error:
         if not windows:
@@ -110,6 +118,22 @@ def _measure_and_report(lab: Lab, engine: Engine, why: str, job: Job, folder: Ru
     manifest = {**manifest, "finished_at": utc_now().isoformat(timespec="seconds")}
     trouble = _report(folder, windows, manifest) or trouble
     return _exit_code(windows, trouble)
+
+
+@contextmanager
+def _recorded(recorder: Recorder | None, engine: Engine, stop: Stop) -> Iterator[None]:
+    """While the block lasts, Prometheus records the engine's servers, if there is one; a run needs none."""
+    if recorder is None:
+        yield
+        return
+    with recorder, recorder.watching({it.name: (it, engine.endpoint(it)) for it in engine.servers}, stop):
+        yield
+    if recorder.lost:
+        print(
+            f"lab: Prometheus did not last as long as the run ({recorder.lost}). The dashboards lack a part of it; "
+            "the verdict is complete, for it needs none.",
+            file=sys.stderr,
+        )
 
 
 def _report(folder: RunFolder, windows: Sequence[Window], manifest: Mapping[str, Any]) -> LabError | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from wsgilab.errors import UsageError
 from wsgilab.records import Interval, Slo
@@ -29,9 +29,9 @@ FIGURE_OF = {
 
 EXAMPLE = "--slo 'p99<250ms and failed<1%'"
 SCALES = {"ms": 1.0, "s": 1000.0, "%": 0.01}
-ONE_WINDOW_MARGIN = 2.0
-"""One window has no interval. It decides only where it is this factor away from the bound, more than windows of one
-server differ from each other."""
+CLEAR_MARGIN = 2.0
+"""Where every window is this factor on the same side of the bound, more than windows of one server differ from each
+other, no interval is needed: it may be absent (one window), or wide because a few windows differ by much."""
 
 NUMBER = r"[0-9]*\.?[0-9]+(?:e[+-]?[0-9]+)?"  # with an exponent, because that is how a large bound is printed
 TERM = re.compile(rf"(?P<metric>[a-z][a-z0-9.]*)\s*<\s*(?P<value>{NUMBER})\s*(?P<unit>[a-z%]*)", re.IGNORECASE)
@@ -49,13 +49,20 @@ def parse(text: str) -> Slo:
     return Slo(terms)
 
 
-def judge(slo: Slo, figures: Mapping[str, Interval | None]) -> tuple[str, str]:
+def judge(
+    slo: Slo, figures: Mapping[str, Interval | None], windows: Sequence[Mapping[str, Interval | None]] = ()
+) -> tuple[str, str]:
     """(good, bad or inconclusive; one sentence why) for the figures of one server under one load.
 
     A term holds when the whole interval is under its bound and fails when the whole interval is not; an interval that
-    holds the bound is inconclusive. One term that fails is enough; all must hold.
+    holds the bound is inconclusive, unless every one of `windows` (each with its own figures) is clearly on one side.
+    One term that fails is enough; all must hold.
     """
-    judged = [_judge_term(metric, bound, figures.get(FIGURE_OF[metric])) for metric, bound in slo.terms]
+    judged = []
+    for metric, bound in slo.terms:
+        name = FIGURE_OF[metric]
+        each = [figure for window in windows if (figure := window.get(name)) is not None]
+        judged.append(_judge_term(metric, bound, figures.get(name), each))
     for outcome in (BAD, INCONCLUSIVE):
         sentences = [why for verdict, why in judged if verdict == outcome]
         if sentences:
@@ -73,26 +80,34 @@ def figure_text(metric: str, figure: Interval | None) -> str:
     return f"{words.full_percent(figure)} failed" if metric == "failed" else f"{metric} {words.full_duration(figure)}"
 
 
-def _judge_term(metric: str, bound: float, figure: Interval | None) -> tuple[str, str]:
+def _judge_term(metric: str, bound: float, figure: Interval | None, windows: Sequence[Interval]) -> tuple[str, str]:
     if figure is None:
         return INCONCLUSIVE, f"{metric} could not be measured"
     text, limit = figure_text(metric, figure), bound_text(metric, bound)
-    low, high = _limits(figure)
-    if low >= bound:
+    each = windows or [figure]
+    if _is_over(bound, figure) or all(_is_far_over(bound, window) for window in each):
         return BAD, f"{text}, over {limit}"
-    if high < bound:
+    if _is_under(bound, figure) or all(_is_far_under(bound, window) for window in each):
         return GOOD, f"{text}, under {limit}"
     if figure.low is None:
         return INCONCLUSIVE, f"{text}, one window, too near to {limit} to decide"
     return INCONCLUSIVE, f"{text}, and the interval holds {limit}: more rounds may tell"
 
 
-def _limits(figure: Interval) -> tuple[float, float]:
-    """The interval that decides. Where there is none, the one window's value with a margin."""
-    high = float("inf") if figure.censored else figure.value * ONE_WINDOW_MARGIN
-    if figure.low is None:
-        return (figure.value if figure.censored else figure.value / ONE_WINDOW_MARGIN), high
-    return figure.low, high if figure.high is None else figure.high
+def _is_over(bound: float, figure: Interval) -> bool:
+    return figure.low is not None and figure.low >= bound
+
+
+def _is_under(bound: float, figure: Interval) -> bool:
+    return figure.high is not None and figure.high < bound
+
+
+def _is_far_over(bound: float, window: Interval) -> bool:
+    return window.value >= bound * (1 if window.censored else CLEAR_MARGIN)
+
+
+def _is_far_under(bound: float, window: Interval) -> bool:
+    return not window.censored and window.value * CLEAR_MARGIN < bound
 
 
 def _term(text: str) -> tuple[str, float]:

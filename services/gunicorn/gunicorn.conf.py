@@ -1,4 +1,4 @@
-"""What every gunicorn server of the lab shares. Workers, threads and class stand on its command line, in compose.yaml."""
+"""What every gunicorn server of the lab shares; workers, threads and class are on its command line in compose.yaml."""
 
 # The heartbeat file is touched by every worker; on a disk that can block a worker for seconds, in memory it can not.
 worker_tmp_dir = "/dev/shm"

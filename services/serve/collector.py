@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+import host
+import identity
 import process
 import uwsgi_stats
 from cgroup import ControlGroup
@@ -44,21 +46,31 @@ class Collector(BaseCollector):
         self.sources = sources
         self._errors: Counter[str] = Counter()
         self._started_at: float | None = None
+        self._versions = identity.versions()
 
     def describe(self) -> list[Metric]:
         return []  # else registering would take a reading to learn the names
 
     def collect(self) -> Iterator[Metric]:
+        yield from self._identity()
         yield from self._requests()
         yield from self._processes()
         yield from self._queue()
         yield from self._container()
         yield from self._nginx()
+        yield from self._host()
         errors = CounterMetricFamily("exporter_errors", "Readings that failed, by source.", labels=["source"])
         for source, count in self._errors.items():
             errors.add_metric([source], count)
         yield errors
         yield from _counter("exporter_cpu_seconds", "CPU time of this exporter.", time.process_time())
+
+    def _identity(self) -> Iterator[Metric]:
+        command = self._attempt("command", lambda: identity.command_of(self.sources.root))
+        labels = {"command": command or "", **self._versions}
+        info = GaugeMetricFamily("server_info", "What is running: always 1.", labels=list(labels))
+        info.add_metric(list(labels.values()), 1)
+        yield info
 
     def _requests(self) -> Iterator[Metric]:
         tables = self.sources.tables
@@ -69,6 +81,10 @@ class Collector(BaseCollector):
         for code, count in tally.requests_by_code.items():
             requests.add_metric([str(code)], count)
         yield requests
+        workers = CounterMetricFamily("wsgi_worker_requests", "Of each living worker, by process.", labels=["worker"])
+        for pid, count in tally.requests_by_worker.items():
+            workers.add_metric([str(pid)], count)
+        yield workers
         edges = [*map(str, BUCKET_EDGES_S), "+Inf"]
         yield HistogramMetricFamily(
             "wsgi_request_duration_seconds",
@@ -138,6 +154,18 @@ class Collector(BaseCollector):
         yield from _counter("nginx_connections_accepted", "Accepted client connections.", status.accepted)
         yield from _counter("nginx_connections_handled", "Handled client connections.", status.handled)
         yield from _counter("nginx_requests", "Client requests.", status.requests)
+
+    def _host(self) -> Iterator[Metric]:
+        # Every exporter says it, so that the machine is in the picture whichever servers run. 0.1 ms each.
+        machine = self._attempt("host", host.read_host, (OSError, ValueError))
+        if machine is None:
+            return
+        busy = CounterMetricFamily("host_cpu_seconds", "CPU time in use, by CPU of the machine.", labels=["cpu"])
+        for cpu, seconds in machine.busy_s.items():
+            busy.add_metric([cpu], seconds)
+        yield busy
+        yield from _gauge("host_memory_total_bytes", "The machine's memory.", machine.memory_bytes)
+        yield from _gauge("host_memory_available_bytes", "What could still be taken.", machine.available_bytes)
 
     def _attempt(self, source: str, read: Callable[[], Value], refusals: Refusals = OSError) -> Value | None:
         """The reading, or None and one more on this source's count of errors where it refuses."""

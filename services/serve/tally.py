@@ -37,6 +37,8 @@ class Tally:
     cumulative_buckets: tuple[float, ...]
     """Requests at or below each of BUCKET_EDGES_S, then all of them."""
     requests_by_code: dict[int, float]
+    requests_by_worker: dict[int, float]
+    """Finished requests of each living worker process, by its id: is the work shared evenly?"""
 
 
 class Tables:
@@ -53,6 +55,7 @@ class Tables:
         files = sorted(self.directory.glob(f"*{SUFFIX}"), key=_pid_and_birth, reverse=True)
         living = array("d", bytes(TABLE_BYTES))
         pids: set[int] = set()
+        by_worker: dict[int, float] = {}
         for file in files:
             pid, _ = _pid_and_birth(file)
             # An older table under the same number is that of a former process.
@@ -63,12 +66,13 @@ class Tables:
             table = array("d", content if len(content) == TABLE_BYTES else bytes(TABLE_BYTES))
             if alive:
                 _add(living, table)
+                by_worker[pid] = sum(table[FIRST_CODE:])
             else:
                 file.unlink()  # first: should it fail, nothing is counted twice
                 table[IN_FLIGHT] = 0.0
                 _add(self.archive, table)
         _add(living, self.archive)
-        return _tally(living)
+        return _tally(living, by_worker)
 
 
 def _pid_and_birth(file: Path) -> tuple[int, int]:
@@ -81,10 +85,11 @@ def _add(total: array[float], table: array[float]) -> None:
         total[slot] += table[slot]
 
 
-def _tally(slots: Sequence[float]) -> Tally:
+def _tally(slots: Sequence[float], by_worker: dict[int, float]) -> Tally:
     return Tally(
         in_flight=slots[IN_FLIGHT],
         duration_sum_s=slots[DURATION_SUM],
         cumulative_buckets=tuple(accumulate(slots[FIRST_BUCKET : FIRST_BUCKET + len(BUCKET_EDGES_S) + 1])),
         requests_by_code={LOWEST_CODE + i: n for i, n in enumerate(slots[FIRST_CODE:]) if n},
+        requests_by_worker=by_worker,
     )

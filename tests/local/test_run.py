@@ -108,6 +108,16 @@ def test_an_app_of_the_users_own_is_measured_without_touching_it(lab: Lab, tmp_p
     assert [window["load"]["ok"] for window in windows_of(only_run(lab))] == [30, 30, 30]
 
 
+def test_the_doctor_names_what_is_missing_and_the_cure(lab: Lab) -> None:
+    healthy = {finding["what"]: finding for finding in json.loads(lab("doctor", "--json").stdout)}
+    assert healthy["k6"]["state"] == healthy["nginx"]["state"] == healthy["Results"]["state"] == "ok"
+    without = lab("doctor", LAB_K6="/nowhere/k6", SERVER_CPUS="999")
+    assert without.returncode == 3
+    assert "missing k6" in without.stdout
+    assert "SERVER_CPUS=999, but only" in without.stdout
+    assert "→" in without.stdout
+
+
 def test_variants_are_measured_beside_their_server(lab: Lab, tmp_path: Path) -> None:
     """An app that answers with a variable of its environment shows whose settings it got."""
     (tmp_path / "echo.py").write_text(

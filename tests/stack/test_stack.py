@@ -252,6 +252,23 @@ def test_no_debugger_answers(stack: Stack, main_job: str) -> None:
             assert b"Hello" in answer.read()
 
 
+# ── Grafana, where its image can be had ─────────────────────────────────────────────────────────────────────────────
+
+
+def test_grafana_opens_on_side_by_side_without_a_login(stack: Stack, main_job: str) -> None:
+    image = json.loads(stack.compose("config", "--format", "json").stdout)["services"]["grafana"]["image"]
+    if subprocess.run(["docker", "image", "inspect", image], capture_output=True, check=False).returncode != 0:
+        pytest.skip(f"Grafana: its image {image} is not on this machine, so its container was not run")
+    stack.compose("up", "--detach", "--wait", "grafana")
+    url = f"http://127.0.0.1:{stack.port('GRAFANA_PORT')}"
+    with urllib.request.urlopen(f"{url}/api/dashboards/home") as answer:
+        assert json.load(answer)["dashboard"]["uid"] == "side-by-side"
+    with urllib.request.urlopen(f"{url}/api/datasources/uid/prometheus/health") as answer:
+        assert json.load(answer)["status"] == "OK"
+    with pytest.raises(urllib.error.HTTPError, match=r"40[13]"):
+        urllib.request.urlopen(urllib.request.Request(f"{url}/api/dashboards/db", data=b"{}", method="POST"))
+
+
 # ── the end ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -26,15 +26,19 @@ def load(path: Path) -> dict[str, Any]:
 
 
 def panels(dashboard: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Every panel that draws something, those in folded rows too."""
+    """Every panel that shows data, those in folded rows too."""
     for panel in dashboard["panels"]:
-        if panel["type"] != "row":
+        if panel["type"] not in ("row", "text"):
             yield panel
         yield from panel.get("panels", [])
 
 
 PANELS = {f"{path.stem}: {panel['title']}": panel for path in FILES for panel in panels(load(path))}
-CHARTS = {name: panel for name, panel in PANELS.items() if panel["type"] == "timeseries"}
+CHARTS = {
+    name: panel
+    for name, panel in PANELS.items()
+    if panel["type"] in ("timeseries", "bargauge") and "{{server}}" in panel["targets"][0]["legendFormat"]
+}
 every_panel = pytest.mark.parametrize("panel", PANELS.values(), ids=PANELS.keys())
 every_chart = pytest.mark.parametrize("panel", CHARTS.values(), ids=CHARTS.keys())
 every_dashboard = pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
@@ -91,7 +95,7 @@ def test_panel_ids_are_unique_and_panels_do_not_overlap(path: Path) -> None:
 @every_panel
 def test_a_panel_says_how_to_read_it(panel: dict[str, Any]) -> None:
     assert panel["title"]
-    assert len(panel["description"]) > 80
+    assert len(panel["description"]) > (20 if panel["type"] == "stat" else 80)
 
 
 @every_panel
@@ -114,10 +118,30 @@ def test_the_queries_of_a_panel_can_be_told_apart(panel: dict[str, Any]) -> None
 
 @every_panel
 def test_a_panel_shows_recorded_series_and_computes_nothing(panel: dict[str, Any]) -> None:
+    """The series itself, or for a table its last, mean or largest value in the time range shown."""
+    series_of_one = r'([a-z0-9_:]+)(?:\{server="\$server"\})?'
     for target in panel["targets"]:
-        series = re.fullmatch(r"(?:last_over_time\()?([a-z0-9_:]+)(?:\[\$__range\]\))?", target["expr"])
-        assert series, target["expr"]
-        assert series[1] in RECORDED
+        over_time = rf"max by \([a-z, ]+\) \((?:last|avg|max)_over_time\({series_of_one}\[\$__range\]\)\)"
+        found = re.fullmatch(series_of_one, target["expr"]) or re.fullmatch(over_time, target["expr"])
+        assert found, target["expr"]
+        assert found[1] in RECORDED
+
+
+@every_dashboard
+def test_every_dashboard_shows_the_windows_and_leads_to_the_others(path: Path) -> None:
+    dashboard = load(path)
+    assert dashboard["panels"][0]["type"] == "state-timeline"
+    (link,) = dashboard["links"]
+    assert link["type"] == "dashboards"
+    assert link["tags"] == dashboard["tags"] == ["wsgilab"]
+    assert link["keepTime"] is True
+
+
+@every_dashboard
+def test_a_variable_is_defined_where_it_is_used(path: Path) -> None:
+    defined = {variable["name"] for variable in load(path).get("templating", {}).get("list", [])}
+    used = set(re.findall(r"\$(\w+)", json.dumps(load(path)["panels"])))
+    assert {name for name in used if not name.startswith("__")} <= defined
 
 
 @every_chart

@@ -16,7 +16,7 @@ README = (ROOT / "README.md").read_text()
 
 
 def commands() -> dict[str, object]:
-    parser = build_parser(int, int, int, int, int)  # type: ignore[arg-type]
+    parser = build_parser(int, int, int, int, int, int)  # type: ignore[arg-type]
     (subparsers,) = [action for action in parser._actions if hasattr(action, "choices") and action.choices]
     return dict(subparsers.choices)  # type: ignore[arg-type]
 
@@ -47,7 +47,7 @@ def test_every_workload_stands_in_the_reference() -> None:
         assert f"`{name}`" in REFERENCE
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "docs").glob("*.md")) + [ROOT / "README.md", ROOT / "CONTRIBUTING.md"])
+@pytest.mark.parametrize("path", [*sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md", ROOT / "CONTRIBUTING.md"])
 def test_links_between_documents_lead_somewhere(path) -> None:  # type: ignore[no-untyped-def]
     for target in re.findall(r"\]\((?!https?://|#)([^)#]+)", path.read_text()):
         assert (path.parent / target).exists(), target

@@ -30,16 +30,19 @@ PARENT = f"""
 import subprocess, sys
 child = subprocess.Popen([sys.executable, "-c", {CHILD!r}])
 input()
-child.kill()
-{{reap}}
+{{end}}
 print("gone", flush=True)
 input()
 """
 
+WAITED_FOR = "child.kill(); child.wait()"
+# Before the end, not after it: a child that is dead by then stays a zombie.
+IGNORED = "import signal; signal.signal(signal.SIGCHLD, signal.SIG_IGN); child.kill()"
+
 
 @pytest.fixture
 def parent(request: pytest.FixtureRequest) -> Iterator[subprocess.Popen[str]]:
-    program = PARENT.format(reap=getattr(request, "param", "child.wait()"))
+    program = PARENT.format(end=getattr(request, "param", WAITED_FOR))
     process = subprocess.Popen(
         [sys.executable, "-c", program],
         stdin=subprocess.PIPE,
@@ -86,7 +89,7 @@ def test_a_tree_counts_its_root_and_what_that_started(parent: subprocess.Popen[s
 
 @pytest.mark.parametrize(
     "parent",
-    ["child.wait()", "import signal; signal.signal(signal.SIGCHLD, signal.SIG_IGN)"],
+    [WAITED_FOR, IGNORED],
     indirect=True,
     ids=["the parent waits for it", "the parent ignores its end"],
 )

@@ -96,12 +96,15 @@ def test_a_figure_is_recorded_once() -> None:
 
 @pytest.mark.parametrize("rule", records(), ids=lambda rule: rule["record"])
 def test_a_recorded_series_is_named_level_metric_operation(rule: dict[str, str]) -> None:
-    assert re.fullmatch(r"(server|nginx|generator):[a-z_]+(:(rate|ratio|p\d\d))?", rule["record"])
+    assert re.fullmatch(
+        r"(server|server_rate|server_worker|nginx|generator|host|host_cpu|prometheus):[a-z_]+(:(rate|ratio|mean|p\d\d))?",
+        rule["record"],
+    )
 
 
 @pytest.mark.parametrize("rule", [*records(), *alerts()], ids=lambda rule: rule.get("record") or rule["alert"])
 def test_a_rule_uses_only_series_that_are_recorded(rule: dict[str, str]) -> None:
-    used = set(re.findall(r"\b(?:server|nginx|generator):[a-z0-9_:]+", rule["expr"]))
+    used = set(re.findall(r"\b[a-z_]+:[a-z_]+(?::[a-z0-9]+)?\b", rule["expr"]))
     assert used <= {known["record"] for known in records()}
 
 
@@ -115,6 +118,7 @@ def test_k6_has_the_metrics_that_the_rules_read() -> None:
     suffix = {"Counter": "_total", "Trend": "_seconds", "Gauge": ""}
     own = {name + suffix[kind] for kind, name in re.findall(r"new (Counter|Trend|Gauge)\('(\w+)'", script)}
     built_in = {"http_reqs_total", "dropped_iterations_total", "vus"}
+    built_in |= {f"http_req_{part}_seconds" for part in ("blocked", "sending", "waiting", "receiving")}
     read = {name for rule in records() for name in re.findall(r"\bk6_(\w+)", rule["expr"])}
     assert read <= own | built_in
 

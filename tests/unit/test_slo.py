@@ -82,6 +82,22 @@ def test_the_whole_interval_decides(figure: Interval | None, verdict: str) -> No
     assert slo.judge(P99, {"p99_ms": figure})[0] == verdict
 
 
+@pytest.mark.parametrize(
+    ("windows", "verdict"),
+    [
+        ([1800.0, 1900.0, 9000.0], "bad"),
+        ([20.0, 25.0, 120.0], "good"),
+        ([20.0, 25.0, 130.0], "inconclusive"),
+        ([20.0, 400.0, 1800.0], "inconclusive"),
+    ],
+)
+def test_windows_that_are_all_clearly_on_one_side_decide_where_the_interval_is_too_wide_to(
+    windows: list[float], verdict: str
+) -> None:
+    wide = Interval(300, 10, 9_000)
+    assert slo.judge(P99, {"p99_ms": wide}, [{"p99_ms": Interval(value)} for value in windows])[0] == verdict
+
+
 def test_one_failed_term_is_enough_and_is_the_one_named() -> None:
     objective = slo.parse("p99<250ms and failed<1%")
     verdict, why = slo.judge(objective, {"p99_ms": Interval(24, 23, 25), "failed_ratio": Interval(0.03, 0.02, 0.04)})

@@ -46,7 +46,7 @@ class Engine(Protocol):
     def endpoint(self, server: Server) -> Endpoint:
         """Where a started server is reached."""
 
-    def death(self, server: Server) -> str | None:
+    def death(self, server: Server, /) -> str | None:
         """How the server died, or None while it lives (or where this engine cannot tell)."""
 
     def restart(self, server: Server) -> None:

@@ -49,7 +49,7 @@ class AttachedEngine:
         proxy = f"http://{urlsplit(server.url).hostname}-exporter:9100/metrics" if server.via else None
         return Endpoint(server.url, server.exporter_url, proxy)
 
-    def death(self, server: Server) -> str | None:
+    def death(self, _server: Server) -> str | None:
         """Always None: a container's end shows in its exporter, which ends with it."""
         return None
 

@@ -46,8 +46,9 @@ def method(verdict: Verdict) -> tuple[str, ...]:
         "requests take the wider of that and Wilson's interval over requests.",
         "Comparisons are ratios within each round, with an interval by the same method; where it holds 1, no "
         "difference is shown.",
-        f"Verdict: under one rate a server is good when the whole interval keeps {verdict.slo}, bad when all of it "
-        "misses or when the server died, otherwise inconclusive. Since percentiles count failures, a bound on p99 "
+        f"Verdict: under one rate a server is good when the whole interval keeps {verdict.slo}, or every window does "
+        "by a factor of 2; bad when all of it misses, every window does by that factor, or the server died; otherwise "
+        "inconclusive. Since percentiles count failures, a bound on p99 "
         "lets at most 1 % fail. A server is good when it is good at every rate and bad when it is bad at any.",
         "A window is void when the measurement failed, not the server. Void windows are listed and not counted.",
         "Memory is the largest proportional set size (PSS) seen, CPU that of all processes of the server; both include "

@@ -1,0 +1,137 @@
+"""Is the measurement to be believed? The load generator, the machine, and what records."""
+
+from __future__ import annotations
+
+from blocks import dashboard, lines, load_strip, number, plain_lines, query
+from grafana_foundation_sdk.builders import stat, timeseries
+from grafana_foundation_sdk.builders.dashboard import Dashboard, Row
+
+
+def lab_health() -> Dashboard:
+    """The page to look at before a number is quoted."""
+    return (
+        dashboard("Lab health", "Is the measurement to be believed? k6, the machine, and what records.")
+        .with_panel(load_strip())
+        .with_row(Row("The load generator"))
+        .with_panel(_lag())
+        .with_panel(_vus())
+        .with_panel(_drops())
+        .with_row(Row("The machine"))
+        .with_panel(_cpus())
+        .with_panel(_memory())
+        .with_panel(_scrapes())
+        .with_row(Row("Prometheus"))
+        .with_panel(_number("Its CPU", "cpu_cores:rate", "suffix: cores", _ITS_CPU))
+        .with_panel(_number("Its memory", "memory_bytes", "bytes", "Of its one process. Its limit is in .env."))
+        .with_panel(
+            _number(
+                "Samples",
+                "samples:rate",
+                "suffix: per s",
+                "What it takes in: every scrape, every push of k6, every rule.",
+            )
+        )
+        .with_panel(_number("Round of rules", "rules_seconds", "s", _ROUND))
+        .with_panel(_number("Rules missed", "rule_failures:rate", "suffix: per s", _FAILURES))
+        .with_panel(_number("Exporters silent", "targets_missing", "short", _SILENT))
+    )
+
+
+_ITS_CPU = "It shares its CPUs with k6, not with the servers. More than a tenth of a core would be worth a look."
+_ROUND = "Due every second: near 1 s, figures come late and charts have holes."
+_SILENT = "Targets without an answer within a second. Their own figures have a hole; what the client saw has none."
+_FAILURES = (
+    "Per second. Not 0: some figure is missing from the dashboards. Prometheus names it under Status, Rule health."
+)
+
+
+def _number(title: str, figure: str, unit: str, description: str) -> stat.Panel:
+    return number(title, description, f"prometheus:{figure}", unit=unit, span=4)
+
+
+def _lag() -> timeseries.Panel:
+    return (
+        plain_lines(
+            "How late k6 is",
+            "By a clock of its own that sends nothing, so no server can hold it up: the p99 of its lateness. Beyond "
+            "50 ms, k6 is short of CPU and what it measures is its own waiting. The runner does not count a window "
+            "in which it was 100 ms late.",
+            unit="s",
+            span=8,
+        )
+        .min(0)
+        .with_target(query("generator:clock_lag_seconds:p99", legend="k6's clock"))
+    )
+
+
+def _vus() -> timeseries.Panel:
+    return (
+        plain_lines(
+            "Virtual users",
+            "Those at hand for requests, waiting for an answer or for their turn. The runner gives k6 one for each "
+            "request that can be under way at once.",
+            unit="short",
+            span=8,
+        )
+        .min(0)
+        .with_target(query("generator:vus", legend="virtual users"))
+    )
+
+
+def _drops() -> timeseries.Panel:
+    return (
+        plain_lines(
+            "Requests that could not be sent",
+            "Per second, because every virtual user was still waiting for an answer. A server that is overloaded "
+            "causes them, and they count as its failures. With a server that answers fast they would be k6's fault.",
+            unit="reqps",
+            span=8,
+        )
+        .min(0)
+        .with_target(query("generator:dropped:rate", legend="dropped"))
+    )
+
+
+def _cpus() -> timeseries.Panel:
+    return (
+        plain_lines(
+            "CPUs of the machine",
+            "1: not a moment to spare. SERVER_CPUS in .env says which run the servers, LOAD_CPUS which run k6 and what "
+            "records. A full CPU of the servers' is their limit and a result; a full one of the load's means that "
+            "k6 itself is at its ceiling. Work of other programs shows here too.",
+            unit="percentunit",
+            span=8,
+        )
+        .min(0)
+        .max(1)
+        .with_target(query("host_cpu:busy:ratio", legend="CPU {{cpu}}"))
+    )
+
+
+def _memory() -> timeseries.Panel:
+    return (
+        plain_lines(
+            "Memory of the machine in use",
+            "What could not be given to another program at once. Near 100 %, the kernel begins to take its time, or "
+            "to kill processes.",
+            unit="percentunit",
+            span=8,
+        )
+        .min(0)
+        .max(1)
+        .with_target(query("host:memory_used:ratio", legend="in use"))
+    )
+
+
+def _scrapes() -> timeseries.Panel:
+    return (
+        lines(
+            "How long a scrape takes",
+            "Of each server's exporter, which shares the server's CPUs: milliseconds while it is idle, tens of them "
+            "while its CPUs are full. At 1 s scrapes begin to fail, and charts have holes.",
+            unit="s",
+            span=8,
+        )
+        .min(0)
+        .with_target(query("server:scrape_seconds"))
+    )
