@@ -12,12 +12,16 @@ from pathlib import Path
 import pytest
 from factories import MODELS as FACTORY_MODELS
 from factories import SERVERS, Model, _queue, load_result, plain_window, plan, usage
+from support import ROOT
 
-from wsgilab import conclude, slo
+from wsgilab import conclude, search, slo, variants
 from wsgilab.capacity import KEPT, MISSED, VOID, Goal, Probe, Tried, next_probe, spent_s, tried
 from wsgilab.capacity import conclude as found
 from wsgilab.experiment import Settings
+from wsgilab.lab import load_lab
+from wsgilab.options import build_parser
 from wsgilab.records import Window, WindowPlan
+from wsgilab.run import _inside
 from wsgilab.search import plan_search
 from wsgilab.store import RunFolder
 
@@ -203,3 +207,15 @@ def test_a_search_that_was_cut_short_is_inconclusive_and_says_so(saved: RunFolde
     manifest, _ = saved.read_manifest()
     rows = {row["server"]: row for row in conclude.judge(windows[:8], manifest, [])["servers"]}
     assert rows["gunicorn"]["verdict"] == "inconclusive"
+
+
+def test_the_runner_in_a_container_hears_the_same_request() -> None:
+    parser = build_parser(int, int, int, int, int, int)  # type: ignore[arg-type]
+    variant = "few=gunicorn,GUNICORN_WORKERS=2"
+    asked = ["--servers", "gunicorn,few", "--variant", variant, "--duration", "4", "--seed", "7", "--slo", "p95<1s"]
+    arguments = parser.parse_args(["capacity", *asked, "--budget", "90"])
+    lab = variants.add(load_lab(ROOT, {}), [variants.parse(variant)])
+    servers = lab.select(["gunicorn", "few"])
+    heard = parser.parse_args(_inside(arguments, search._job(arguments, servers)))
+    for name in ("servers", "variants", "workload", "duration", "seed", "slo", "budget"):
+        assert getattr(heard, name) == getattr(arguments, name), name
