@@ -18,7 +18,7 @@ K6_CPU_SHARE = 0.9
 core its own p99 grows by milliseconds."""
 WAIT_OVER_CPU = 1.0
 WAIT_SHARE = 0.15
-"""k6 is starved when it waits for a CPU for longer than it gets one, so that it has less than half of what it wants. Its
+"""k6 is starved when it waits for a CPU for longer than it gets one: it has less than half of what it wants. Its
 schedule alone does not show it: with a busy loop on its core k6 sends each request a few milliseconds late, and reads
 each answer a few late, far below LAG_MS. The share of its whole run keeps a window with hardly any load from being
 judged by how k6 started."""
