@@ -29,7 +29,7 @@ def assert_explained(done: subprocess.CompletedProcess[str], code: int, *fragmen
 def lab_processes(lab: Lab) -> list[str]:
     """Command lines of everything that serves on this lab's ports or drives load."""
     ports = "|".join(lab.environment[name] for name in lab.environment if name.endswith("_PORT"))
-    listed = subprocess.run(["ps", "-eo", "pid,args"], capture_output=True, text=True, check=True).stdout
+    listed = subprocess.run(["ps", "-eww", "-o", "pid,args"], capture_output=True, text=True, check=True).stdout
     return [line for line in listed.splitlines() if re.search(rf"(127\.0\.0\.1:|--port )({ports})\b", line)]
 
 

@@ -77,7 +77,7 @@ def test_rendering_again_gives_the_same_bytes(everything: tuple[Lab, str]) -> No
 
 def test_nothing_is_left_running(everything: tuple[Lab, str]) -> None:
     port = everything[0].environment["GUNICORN_PORT"]
-    processes = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+    processes = subprocess.run(["ps", "-eww", "-o", "args"], capture_output=True, text=True, check=True).stdout
     assert f"127.0.0.1:{port}" not in processes
 
 
