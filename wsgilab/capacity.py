@@ -1,9 +1,9 @@
 """The search for the highest offered rate that keeps the SLO: which rate to try next, and what is known so far. Pure.
 
-Two stages. Short windows double the rate until one misses, then halve the gap (on the logarithmic scale). Long windows
-then decide: from there the search walks up or down in steps, and halves the last step. A rate is decided by one window
-where it is far from the bound, else by two of three. Short windows only guide: a queue that grows by 5 % of the time
-has hardly begun to grow in two seconds.
+Two stages. Short windows double the rate until one misses, then halve the gap (on the logarithmic scale). Long
+windows then decide: the search walks up or down in steps that double, and halves the last one. A rate is decided by
+one window where it is far from the bound, else by two of three. Short windows only guide: a queue that grows by 5 %
+of the time has hardly begun to grow in two seconds.
 
 The next rate follows from the history alone, so saved windows give the same result again.
 """
@@ -107,8 +107,13 @@ def tried(window: Window, objective: Slo) -> Tried:
 
 def next_probe(goal: Goal, history: Sequence[Tried]) -> Probe | None:
     """What to try next; None when the search has ended."""
-    if spent_s(history) >= goal.budget_s:
+    probe = _open_question(goal, history)
+    if probe is None or spent_s(history) + probe.duration_s + WINDOW_OVERHEAD_S > goal.budget_s:
         return None
+    return probe
+
+
+def _open_question(goal: Goal, history: Sequence[Tried]) -> Probe | None:
     coarse = [each for each in history if each.probe.duration_s < goal.fine_s]
     rate = _next_coarse(goal, coarse)
     if rate is not None:
@@ -125,7 +130,7 @@ def conclude(goal: Goal, history: Sequence[Tried]) -> Capacity:
     missing = [each.probe.rate_rps for each in fine if each.outcome == MISSED]
     keeping = [each.probe.rate_rps for each in history if each.outcome == KEPT]
     below = [rate for rate in keeping if not missing or rate < min(missing)]
-    finished = next_probe(goal, history) is None and spent_s(history) < goal.budget_s
+    finished = _open_question(goal, history) is None
     return Capacity(kept, missed, max(below, default=None), finished, ceiling=missed is None and wall < math.inf)
 
 
@@ -167,15 +172,16 @@ def _next_fine(goal: Goal, coarse: Sequence[Tried], fine: Sequence[Tried]) -> fl
     if guess is None:
         return None
     wall = _ceiling(goal, [*coarse, *fine])
-    undecided = [rate for rate in _tallies(fine) if _decided(fine, rate) is None and rate < wall]
+    undecided = [rate for rate in _rates(fine) if _decided(fine, rate) is None and rate < wall]
     if undecided:
         return undecided[-1]
     kept, missed = _bracket(fine)
+    stride = goal.fine_step ** (2.0 ** (len(_rates(fine)) - 1))  # 4 %, 8 %, 17 %: a guess may be far off
     if kept is None:
-        down = _round((missed or guess) / (goal.fine_step if missed else math.sqrt(goal.fine_step)))
+        down = _round(missed / stride if missed else guess / math.sqrt(goal.fine_step))
         return down if down >= goal.lowest_rps and down != missed else None
     if missed is None:
-        up = min(_round(kept * goal.fine_step), goal.highest_rps)
+        up = min(_round(kept * stride), goal.highest_rps)
         return up if kept < up < wall else None
     middle = _between(kept, missed)
     return middle if missed / kept > goal.width and kept < middle < missed else None
@@ -183,7 +189,7 @@ def _next_fine(goal: Goal, coarse: Sequence[Tried], fine: Sequence[Tried]) -> fl
 
 def _bracket(fine: Sequence[Tried]) -> tuple[float | None, float | None]:
     """(highest rate decided as kept, lowest rate decided as missed), the first below the second."""
-    decided = {rate: _decided(fine, rate) for rate in _tallies(fine)}
+    decided = {rate: _decided(fine, rate) for rate in _rates(fine)}
     missed = min((rate for rate, outcome in decided.items() if outcome == MISSED), default=None)
     kept = [rate for rate, outcome in decided.items() if outcome == KEPT and (missed is None or rate < missed)]
     return max(kept, default=None), missed
@@ -200,7 +206,7 @@ def _decided(fine: Sequence[Tried], rate: float) -> str | None:
     return None
 
 
-def _tallies(fine: Sequence[Tried]) -> list[float]:
+def _rates(fine: Sequence[Tried]) -> list[float]:
     """The rates of long windows, each once, in the order in which they were first tried."""
     return list(dict.fromkeys(each.probe.rate_rps for each in fine))
 

@@ -9,10 +9,11 @@ from typing import Any
 
 from wsgilab import stats
 from wsgilab.records import Interval, Window
-from wsgilab.report.rows import NO_DIFFERENCE
+from wsgilab.report.rows import NO_DIFFERENCE, interval
 from wsgilab.verdict import COMPARED, window_figures
 
 LOWER, HIGHER = "lower", "higher"
+CAPACITY = "capacity_rps"
 METRICS = (*COMPARED, "goodput_rps")
 HOST = ("machine", "cpu_model", "cpus", "cpus_usable", "memory_mb", "os", "kernel")
 SAME = ("engine", "workload", "duration_s", "warmup_s", "timeout_s", "grace_s")
@@ -51,6 +52,33 @@ def compare(before: Sequence[Window], after: Sequence[Window]) -> list[Change]:
         for metric in METRICS
         if first[cell][metric] and second[cell][metric]
     ]
+
+
+def compare_searches(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Change]:
+    """The capacities of every server that both verdicts of searches have.
+
+    Each is known to lie between two rates, so the ratio lies between the ratios of their far ends.
+    """
+    first, second = (
+        {row["server"]: interval(row["capacity_rps"]) for row in each["servers"]} for each in (before, after)
+    )
+    return [
+        Change(server, 0.0, CAPACITY, one, other, (ratio := _bracket_ratio(one, other)), _said(ratio))
+        for server, other in second.items()
+        if (one := first.get(server)) and other
+    ]
+
+
+def _bracket_ratio(before: Interval, after: Interval) -> Interval | None:
+    if before.censored and after.censored:
+        return None
+    low = after.low / before.high if after.low and before.high else None
+    high = after.high / before.low if after.high and before.low else None
+    return Interval(stats.tidy(after.value / before.value), low and stats.tidy(low), high and stats.tidy(high))
+
+
+def _said(ratio: Interval | None) -> str:
+    return {"a lower": LOWER, "b lower": HIGHER}.get(stats.lower(ratio), NO_DIFFERENCE)
 
 
 def only_in_one(before: Sequence[Window], after: Sequence[Window]) -> list[str]:
@@ -102,8 +130,7 @@ def _figures(windows: Sequence[Window]) -> Figures:
 
 def _change(cell: tuple[str, float], metric: str, before: Sequence[Interval], after: Sequence[Interval]) -> Change:
     ratio = stats.unpaired_ratio(before, after)
-    said = {"a lower": LOWER, "b lower": HIGHER}.get(stats.lower(ratio), NO_DIFFERENCE)
-    return Change(*cell, metric, _summary(metric, before), _summary(metric, after), ratio, said)
+    return Change(*cell, metric, _summary(metric, before), _summary(metric, after), ratio, _said(ratio))
 
 
 def _summary(metric: str, group: Sequence[Interval]) -> Interval | None:

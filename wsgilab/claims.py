@@ -204,7 +204,8 @@ def wsgi_beats_built_in(evidence: _Evidence) -> Finding:
 def tuning_pays(evidence: _Evidence) -> Finding:
     """Does the same server with more slots keep an SLO that it misses with fewer?"""
     gains = []
-    for fewer, more in FAMILIES:
+    variants = [(row.variant_of, row.server) for row in evidence.rows.values() if row.variant_of]
+    for fewer, more in (*FAMILIES, *variants):
         pairs = [pair for pair in evidence.shared(fewer, more) if [load.verdict for load in pair] == [BAD, GOOD]]
         for few, many in pairs[:1]:
             gains.append(f"of {words.rps(few.rate_rps)} {fewer} served {_rps(few)} and {more} {_rps(many)}")

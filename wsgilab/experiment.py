@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from wsgilab import load
 from wsgilab.engines import Engine
 from wsgilab.errors import LabError, ServerError
+from wsgilab.k6_command import K6
 from wsgilab.records import LoadResult, Sample, Server, Usage, Window, WindowPlan
 from wsgilab.usage import read_sample, to_usage
 from wsgilab.validity import void_reason
@@ -46,7 +47,7 @@ class Bench:
     """The tools of a run: where the servers are, what drives them, and who may interrupt."""
 
     engine: Engine
-    k6: load.K6
+    k6: K6
     stop: Stop
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import signal
 import subprocess
@@ -11,36 +10,21 @@ import tempfile
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from wsgilab.affinity import pinned
 from wsgilab.errors import LabError, MissingError
+from wsgilab.k6_command import K6, command, environment
 from wsgilab.records import LoadResult, WindowPlan
-
-LOAD_JS = Path(__file__).resolve().parent.parent / "k6" / "load.js"
 
 OVERTIME_S = 20.0
 """What k6 may need beyond its schedule: VUs to make, samples to flush, a summary to write."""
 STOP_S = 3.0
 """How long k6 has to end after SIGTERM."""
-FEW_VUS = 500
-VUS_WORTH_S = 2.0
 POLL_S = 0.02
-
-
-@dataclass(frozen=True)
-class K6:
-    """The k6 of this machine, and how a run wants it."""
-
-    path: str
-    cpus: frozenset[int] = frozenset()
-    """The CPUs it may use, where the system can pin; empty for all."""
-    prometheus_url: str | None = None
-    """Where its metrics also go as it runs. A Prometheus that is away costs nothing but the metrics."""
-    script: Path = LOAD_JS
 
 
 def start(k6: K6, plan: WindowPlan, server_url: str) -> LoadRun:
@@ -76,6 +60,7 @@ class LoadRun:
         self._deadline = self._started + planned_s + OVERTIME_S
         self._wall_s = 0.0
         self._cpu_s = 0.0
+        self._wait_s = 0.0
         self._stopped: str | None = None
 
     @property
@@ -113,7 +98,8 @@ class LoadRun:
         problem = self._stopped or _how_it_failed(self._process.returncode)
         if problem:
             raise _failure(problem, self._log_tail())
-        return parse_summary(self._summary(), wall_s=self._wall_s, k6_cpu_s=self._cpu_s)
+        seen = parse_summary(self._summary(), wall_s=self._wall_s, k6_cpu_s=self._cpu_s)
+        return replace(seen, k6_wait_s=self._wait_s)
 
     def __enter__(self) -> LoadRun:
         return self
@@ -130,6 +116,7 @@ class LoadRun:
             return True
         pid, status, used = os.wait4(self._process.pid, flags)
         if pid == 0:
+            self._wait_s = run_queue_wait_s(self._process.pid)
             return False
         self._process.returncode = os.waitstatus_to_exitcode(status)
         self._wall_s = time.monotonic() - self._started
@@ -168,61 +155,17 @@ def parse_summary(summary: Mapping[str, Any], wall_s: float, k6_cpu_s: float) ->
         raise _failure(f"its summary is damaged ({error!r})", "") from error
 
 
-def vus_needed(rate_rps: float, duration_s: float, timeout_s: float) -> int:
-    """How many VUs k6 gets: enough that requests without an answer do not starve the schedule.
+def run_queue_wait_s(pid: int) -> float:
+    """How long a process's threads have waited for a CPU while ready to run, in sum.
 
-    That is one for each request that can be under way at once, up to two seconds' worth of the rate or 500,
-    whichever is more. A request that finds so many ahead of it would wait for two seconds at least: its server has
-    lost, and the dropped tick counts as the failure it is. Each VU costs k6 0.2 MB, and 1 ms at its start.
+    Second field of /proc/PID/task/*/schedstat in nanoseconds (Linux, Documentation/scheduler/sched-stats.rst).
+    0 on other systems.
     """
-    in_flight = math.ceil(rate_rps * min(timeout_s, duration_s)) + 10
-    return min(in_flight, max(FEW_VUS, math.ceil(rate_rps * VUS_WORTH_S)))
-
-
-def command(k6: K6, plan: WindowPlan, server_url: str, folder: Path) -> list[str]:
-    """Give the k6 command line of one window. `folder` holds k6.json and receives summary.json."""
-    settings = {
-        "LAB_TARGET": server_url.rstrip("/"),
-        "LAB_SERVER": plan.server,
-        "LAB_WORKLOAD": plan.workload,
-        "LAB_RATE": f"{plan.rate_rps:g}",
-        "LAB_ROUND": str(plan.round),
-        "LAB_WARMUP_S": str(plan.warmup_s),
-        "LAB_DURATION_S": str(plan.duration_s),
-        "LAB_TIMEOUT_S": str(plan.timeout_s),
-        "LAB_GRACE_S": str(plan.grace_s),
-        "LAB_VUS": str(vus_needed(plan.rate_rps, plan.duration_s, plan.timeout_s)),
-        "LAB_SUMMARY": str(folder / "summary.json"),
-    }
-    line = [k6.path, "run", "--quiet", "--no-color", "--no-usage-report"]
-    line += ["--address", ""]  # no REST API: k6 1.x opens port 6565 otherwise
-    line += ["--config", str(folder / "k6.json")]  # not the user's own, which may set VUs or outputs
-    line += ["--include-system-env-vars=false"]
-    for name, value in settings.items():
-        line += ["-e", f"{name}={value}"]
-    if k6.prometheus_url is not None:
-        line += ["--out", "experimental-prometheus-rw"]  # still its name in k6 2.2
-    return [*line, str(k6.script)]
-
-
-def environment(inherited: Mapping[str, str], prometheus_url: str | None) -> dict[str, str]:
-    """Give the environment k6 runs in.
-
-    K6_* variables are left out because some replace the scenarios without a word (K6_VUS, K6_DURATION), and
-    proxies because k6 would measure the proxy. Those of the Prometheus output stay: they may hold a password.
-    """
-    kept = {name: value for name, value in inherited.items() if not _misleads_k6(name)}
-    if prometheus_url is None:
-        return kept
-    return {
-        "K6_PROMETHEUS_RW_PUSH_INTERVAL": "1s",
-        **kept,
-        "K6_PROMETHEUS_RW_SERVER_URL": f"{prometheus_url.rstrip('/')}/api/v1/write",
-        # Without it k6 sends percentiles since the test began, and they cannot be summed or averaged.
-        "K6_PROMETHEUS_RW_TREND_AS_NATIVE_HISTOGRAM": "true",
-        # Ends a series with its window. Otherwise it lives on for five minutes, flat.
-        "K6_PROMETHEUS_RW_STALE_MARKERS": "true",
-    }
+    waited_ns = 0
+    for path in Path(f"/proc/{pid}/task").glob("*/schedstat"):
+        with suppress(OSError, ValueError, IndexError):  # a thread may end while we look
+            waited_ns += int(path.read_text().split()[1])
+    return waited_ns / 1e9
 
 
 def _parse(summary: Mapping[str, Any], wall_s: float, k6_cpu_s: float) -> LoadResult:
@@ -269,12 +212,6 @@ def _spawn(k6: K6, plan: WindowPlan, server_url: str, folder: Path) -> subproces
         except OSError as error:
             what = f"k6 could not be started: {error}"
             raise MissingError(what, f"there is no usable k6 at {k6.path}", "./lab doctor") from error
-
-
-def _misleads_k6(name: str) -> bool:
-    if name.startswith("K6_"):
-        return not name.startswith("K6_PROMETHEUS_RW_")
-    return name.upper() in {"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"}
 
 
 def _how_it_failed(status: int) -> str | None:

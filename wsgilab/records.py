@@ -89,6 +89,8 @@ class LoadResult:
     lag_ms: float
     """How far k6 fell behind its own schedule, at worst."""
     vus_max: int
+    k6_wait_s: float = 0.0
+    """How long k6's threads, ready to run, waited for a CPU, in sum; 0 where the system does not tell."""
 
 
 @dataclass(frozen=True)

@@ -28,8 +28,8 @@ from wsgilab.errors import (
     LabError,
 )
 from wsgilab.experiment import Bench, Settings, measure, plan_windows
+from wsgilab.k6_command import K6
 from wsgilab.lab import Lab
-from wsgilab.load import K6
 from wsgilab.manifest import describe, order_of, utc_now
 from wsgilab.options import PRESETS
 from wsgilab.progress import Announcer, RunProgress, estimate_s, minutes

@@ -23,10 +23,15 @@ def compare(first: Path, second: Path, anyway: bool, as_json: bool) -> int:
     obstacles = changes.obstacles(*manifests)
     if obstacles and not anyway:
         raise _incomparable(obstacles, first, second)
-    found = changes.compare(before, after)
+    searches = all(manifest.get("command") == "capacity" for manifest in manifests)
+    if searches:
+        verdicts = [conclude.judge(run, manifest, []) for run, manifest in zip((before, after), manifests, strict=True)]
+        found = changes.compare_searches(*verdicts)
+    else:
+        found = changes.compare(before, after)
     notes = [
         *(f"Set differently: {each}" for each in changes.settings(*manifests)),
-        *changes.only_in_one(before, after),
+        *([] if searches else changes.only_in_one(before, after)),
     ]
     notes += [f"Not the same in both: {each}" for each in obstacles]
     if as_json:

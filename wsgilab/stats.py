@@ -91,11 +91,11 @@ def typical(values: Sequence[Interval]) -> Interval | None:
     tiny = 1e-9  # a value of 0 has no logarithm
     centre, half = _student([math.log(max(each.value, tiny)) for each in values])
     censored = any(each.censored for each in values)
-    value = _tidy(math.exp(centre))
+    value = tidy(math.exp(centre))
     if half is None:
         return Interval(value, censored=censored)
-    high = None if censored else _tidy(math.exp(centre + half))
-    return Interval(value, _tidy(math.exp(centre - half)), high, censored)
+    high = None if censored else tidy(math.exp(centre + half))
+    return Interval(value, tidy(math.exp(centre - half)), high, censored)
 
 
 def mean(values: Sequence[float]) -> Interval | None:
@@ -104,8 +104,8 @@ def mean(values: Sequence[float]) -> Interval | None:
         return None
     centre, half = _student(values)
     if half is None:
-        return Interval(_tidy(centre))
-    return Interval(_tidy(centre), _tidy(max(0.0, centre - half)), _tidy(centre + half))
+        return Interval(tidy(centre))
+    return Interval(tidy(centre), tidy(max(0.0, centre - half)), tidy(centre + half))
 
 
 def proportion(counts: Sequence[tuple[int, int]]) -> Interval | None:
@@ -120,9 +120,9 @@ def proportion(counts: Sequence[tuple[int, int]]) -> Interval | None:
     ratio = sum(failed for failed, _ in counts) / total
     _, half = _student([failed / scheduled for failed, scheduled in counts if scheduled])
     if half is None:
-        return Interval(_tidy(ratio))
+        return Interval(tidy(ratio))
     low, high = _wilson(ratio, total)
-    return Interval(_tidy(ratio), _tidy(max(0.0, min(low, ratio - half))), _tidy(min(1.0, max(high, ratio + half))))
+    return Interval(tidy(ratio), tidy(max(0.0, min(low, ratio - half))), tidy(min(1.0, max(high, ratio + half))))
 
 
 def paired_ratio(pairs: Sequence[tuple[Interval, Interval]]) -> Interval | None:
@@ -135,11 +135,11 @@ def paired_ratio(pairs: Sequence[tuple[Interval, Interval]]) -> Interval | None:
     if not pairs or (a_cut and b_cut) or any(min(a.value, b.value) <= 0 for a, b in pairs):
         return None
     centre, half = _student([math.log(a.value / b.value) for a, b in pairs])
-    value, censored = _tidy(math.exp(centre)), a_cut or b_cut
+    value, censored = tidy(math.exp(centre)), a_cut or b_cut
     if half is None:
         return Interval(value, censored=censored)
-    low = None if b_cut else _tidy(math.exp(centre - half))
-    high = None if a_cut else _tidy(math.exp(centre + half))
+    low = None if b_cut else tidy(math.exp(centre - half))
+    high = None if a_cut else tidy(math.exp(centre + half))
     return Interval(value, low, high, censored)
 
 
@@ -153,12 +153,12 @@ def unpaired_ratio(first: Sequence[Interval], second: Sequence[Interval]) -> Int
         return None
     logs = [[math.log(each.value) for each in group] for group in (first, second)]
     centre = math.fsum(logs[1]) / len(logs[1]) - math.fsum(logs[0]) / len(logs[0])
-    value, censored = _tidy(math.exp(centre)), first_cut or second_cut
+    value, censored = tidy(math.exp(centre)), first_cut or second_cut
     half = _welch(*logs)
     if half is None:
         return Interval(value, censored=censored)
-    low = None if first_cut else _tidy(math.exp(centre - half))
-    high = None if second_cut else _tidy(math.exp(centre + half))
+    low = None if first_cut else tidy(math.exp(centre - half))
+    high = None if second_cut else tidy(math.exp(centre + half))
     return Interval(value, low, high, censored)
 
 
@@ -226,6 +226,6 @@ def _wilson(ratio: float, total: int) -> tuple[float, float]:
     return max(0.0, centre - half), min(1.0, centre + half)
 
 
-def _tidy(value: float) -> float:
+def tidy(value: float) -> float:
     """Six significant figures: more would be noise, and would differ between mathematics libraries."""
     return float(f"{value:.6g}")

@@ -16,6 +16,12 @@ from wsgilab.records import LoadResult, Sample, Usage, Window
 K6_CPU_SHARE = 0.9
 """Of the CPU time that k6 could have had over its whole run. Above it k6 itself was the slow part: already at half a
 core its own p99 grows by milliseconds."""
+WAIT_OVER_CPU = 1.0
+WAIT_SHARE = 0.15
+"""k6 is starved when it waits for a CPU for longer than it gets one: it has less than half of what it wants. Its
+schedule alone does not show it: with a busy loop on its core k6 sends each request a few milliseconds late, and reads
+each answer a few late, far below LAG_MS. The share of its whole run keeps a window with hardly any load from being
+judged by how k6 started."""
 LAG_MS = 100.0
 """How late k6 may send one request. Lateness hides in no figure of the server (a late request is timed from when it
 left), so it would be lost; scheduling hiccups of a shared machine stay well below this."""
@@ -47,7 +53,13 @@ def void_reason(window: Window, server: HasSlots, load_cpus: int) -> str | None:
     load, usage = window.load, window.usage
     if load is None:
         return no_result(window)
-    reason = starved_generator(load, load_cpus) or late_generator(load) or unsent_requests(load) or wrong_server(load)
+    reason = (
+        starved_generator(load, load_cpus)
+        or crowded_generator(load)
+        or late_generator(load)
+        or unsent_requests(load)
+        or wrong_server(load)
+    )
     if reason or usage is None or window.died or usage.restarts:
         return reason  # a server that died or was replaced took its counters with it
     return (
@@ -70,6 +82,13 @@ def starved_generator(load: LoadResult, load_cpus: int) -> str | None:
     if cores < K6_CPU_SHARE * load_cpus:
         return None
     return f"k6 was short of CPU: it used {cores:.2f} of its {load_cpus} core(s), so it measured itself"
+
+
+def crowded_generator(load: LoadResult) -> str | None:
+    """Other programs used k6's CPUs."""
+    if load.k6_wait_s <= max(WAIT_OVER_CPU * load.k6_cpu_s, WAIT_SHARE * load.wall_s):
+        return None
+    return f"k6 was short of CPU: ready to run, it waited {load.k6_wait_s:.1f} s for {load.k6_cpu_s:.1f} s that it got"
 
 
 def late_generator(load: LoadResult) -> str | None:

@@ -13,9 +13,10 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any, TypeVar
 
-from wsgilab import capacity, claims, slo, stats
+from wsgilab import capacity, claims, slo, stats, window_rows
 from wsgilab.capacity import Goal
 from wsgilab.capacity_verdict import capacity_row
+from wsgilab.explain import explain
 from wsgilab.records import Interval, Server, Slo, Window
 from wsgilab.report import words
 from wsgilab.report.rows import (
@@ -34,8 +35,6 @@ T = TypeVar("T")
 
 COMPARED = ("p50_ms", "p95_ms", "p99_ms", "cpu_ms_per_request", "memory_mb")
 """What servers are compared by. Lower is better for each."""
-SLOTS_BIND = 0.9
-"""From this share of slots ÷ service time on, slots explain a wait: both figures are means, and queues grow before."""
 
 
 @dataclass(frozen=True)
@@ -115,6 +114,7 @@ def analyse(
         comparisons=comparisons,
         claims=() if goal else claims.judge(rows, comparisons),
         void_windows=tuple(_void_windows(windows)),
+        windows=tuple(window_rows.rows([(window, window_figures(window)) for window in windows])),
         problems=(*problems, *short),
     ).to_json()
 
@@ -177,7 +177,7 @@ def _server_row(facts: ServerFacts, grouped: Grouped, windows: Sequence[Window],
         loads=loads,
         variant_of=facts.variant_of,
     )
-    return replace(row, why=_explain(row))
+    return replace(row, why=explain(row))
 
 
 def _load_row(rate: float, measured: Sequence[_Measured], own: Sequence[Window], objective: Slo) -> LoadRow:
@@ -208,38 +208,6 @@ def _overall(verdicts: Sequence[str]) -> str:
     if BAD in verdicts:
         return BAD
     return GOOD if verdicts and set(verdicts) == {GOOD} else INCONCLUSIVE
-
-
-def _explain(row: ServerRow) -> str:
-    """One sentence with the numbers that decide: the lowest rate it fails or is in doubt, else the highest."""
-    if not row.loads:
-        return "not measured"
-    undecided = [load for load in row.loads if load.verdict == row.verdict != GOOD]
-    load = undecided[0] if undecided else row.loads[-1]
-    if load.deaths or not load.windows:
-        return f"at {words.rps(load.rate_rps)}: {load.why}"
-    return f"{_room(row, load)}; {load.why}"
-
-
-def _room(row: ServerRow, load: LoadRow) -> str:
-    """How many requests per second fit into the server's slots, beside how many were offered."""
-    offered = f"{words.rps(load.rate_rps)} offered"
-    if row.slots is None and row.concurrency == words.UNKNOWN:
-        return f"slots unknown, {offered}"
-    if row.slots is None:
-        return f"no slot limit (each request gets a thread), {offered}"
-    if row.service_ms is None:
-        return f"{words.counted(row.slots, 'slot')}; {offered}"
-    limit = row.slots / row.service_ms.value * 1000
-    slots = f"{words.counted(row.slots, 'slot')} ÷ {words.duration(row.service_ms)} = about {limit:.0f} rps"
-    if load.verdict == BAD and load.rate_rps < SLOTS_BIND * limit:
-        return f"{slots}, so slots are not what binds; {offered}{_cpu_used(load)}"
-    return f"{slots}, {offered}"
-
-
-def _cpu_used(load: LoadRow) -> str:
-    cpu, served = load["cpu_ms_per_request"], load["goodput_rps"]
-    return f" ({cpu.value * served.value / 1000:.2f} CPU cores busy)" if cpu and served else ""
 
 
 def _compare(facts: Sequence[ServerFacts], grouped: Grouped) -> Iterator[Comparison]:

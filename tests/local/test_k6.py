@@ -20,7 +20,8 @@ import pytest
 
 import wsgilab.load
 from wsgilab.errors import LabError
-from wsgilab.load import K6, LoadRun, start
+from wsgilab.k6_command import K6
+from wsgilab.load import LoadRun, start
 from wsgilab.records import LoadResult, WindowPlan
 
 K6_PATH = shutil.which("k6") or shutil.which("k6", path=str(Path(sys.prefix) / "bin"))

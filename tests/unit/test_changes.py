@@ -134,3 +134,23 @@ def test_the_command_refuses_and_then_compares_anyway(tmp_path: Path, capsys: py
     assert max(len(line) for line in printed.splitlines()) <= 100
     assert side_by_side.compare(tmp_path / "a", tmp_path / "a", anyway=False, as_json=True) == 0
     assert {each["result"] for each in json.loads(capsys.readouterr().out)["changes"]} == {"no difference shown"}
+
+
+def capacities(**rates: tuple[float, float, float]) -> dict[str, Any]:
+    rows = [
+        {"server": name, "capacity_rps": dict(zip(("low", "value", "high"), rate, strict=True))}
+        for name, rate in rates.items()
+    ]
+    return {"servers": rows}
+
+
+def test_capacities_differ_only_where_their_brackets_do() -> None:
+    before = capacities(gunicorn=(150, 153, 156), dev=(300, 310, 316))
+    after = capacities(gunicorn=(145, 151, 154), dev=(200, 205, 209), uwsgi=(1, 2, 3))
+    found = {change.server: change for change in changes.compare_searches(before, after)}
+    assert {name: change.result for name, change in found.items()} == {
+        "gunicorn": "no difference shown",
+        "dev": "lower",
+    }
+    assert found["dev"].ratio
+    assert found["dev"].ratio.high == pytest.approx(209 / 300, rel=1e-4)

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from wsgilab.errors import LabError, MissingError
-from wsgilab.load import K6, command, environment, parse_summary, start, vus_needed
+from wsgilab.k6_command import K6, command, environment, vus_needed
+from wsgilab.load import parse_summary, start
 from wsgilab.records import LoadResult, WindowPlan
 
 PLAN = WindowPlan("gunicorn", "mix", 100.0, 2, 7, warmup_s=2.0, duration_s=6.0, timeout_s=10.0, grace_s=2.0)

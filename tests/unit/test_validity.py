@@ -37,6 +37,7 @@ def test_no_window_of_the_default_run_is_void_however_badly_its_server_did() -> 
     ("load", "used", "said"),
     [
         ({"k6_cpu_s": 8.5, "wall_s": 9.0}, {}, "k6 was short of CPU: it used 0.94 of its 1 core"),
+        ({"k6_wait_s": 2.0}, {}, "k6 was short of CPU: ready to run, it waited 2.0 s for 1.6 s that it got"),
         ({"lag_ms": 2000.0}, {}, "k6 fell behind its schedule by 2000 ms"),
         ({"sent": 580, "ok": 580}, {}, "20 of 600 requests were never started"),
         ({"wrong_server": 3}, {}, "3 answers came from another server"),
@@ -68,6 +69,8 @@ def test_each_failure_of_the_measurement_is_named_with_its_numbers(
         ({}, {"samples": samples(in_flight=400.0, busy_per_s=2.2, count=5)}),  # too few readings to tell
         ({}, {"requests": 20.0, "restarts": 1}),  # the counters began anew
         ({"lag_ms": 40.0}, {"requests": 803.0}),
+        ({"k6_wait_s": 1.5}, {}),  # less than it ran
+        ({"k6_wait_s": 1.0, "k6_cpu_s": 0.4}, {}),  # more, but in a window of nine seconds
     ],
 )
 def test_what_is_the_servers_or_within_tolerance_voids_nothing(load: dict[str, Any], used: dict[str, Any]) -> None:

@@ -14,12 +14,15 @@ from wsgilab.errors import UsageError
 from wsgilab.report import notes, words
 from wsgilab.report.charts import NARROW, WIDE, Bar, Series, bar_chart, latency_chart, swatch
 from wsgilab.report.colours import Look, looks
-from wsgilab.report.rows import BAD, DOES_NOT_HOLD, GOOD, HOLDS, INCONCLUSIVE, Comparison, Verdict
+from wsgilab.report.rows import BAD, DOES_NOT_HOLD, GOOD, HOLDS, INCONCLUSIVE, Comparison, ServerRow, Verdict
+from wsgilab.report.timelines import timeline
+from wsgilab.report.window_row import WindowRow
 
 HERE = Path(__file__).parent
 MOST_DISTRIBUTIONS = 4
 MOST_COMPARISONS = 240
 """Enough for the default run. More would fill the page before anybody reads it; verdict.json has all of them."""
+MOST_WINDOWS, MOST_REMARKS = 240, 4
 PERCENTILES = (("p50", "p50_ms"), ("p90", "p90_ms"), ("p95", "p95_ms"), ("p99", "p99_ms"), ("p99.9", "p99_9_ms"))
 MARKS = {GOOD: "✓", BAD: "✕", INCONCLUSIVE: "?", HOLDS: "✓", DOES_NOT_HOLD: "✕"}
 """Beside the word: no verdict is told by colour alone."""
@@ -39,6 +42,8 @@ def render(verdict: Mapping[str, Any], manifest: Mapping[str, Any]) -> str:
         latency=_latency_over_rates(said, look),
         distributions=_distributions(said, look),
         costs=_costs(said, look),
+        timelines=() if said.is_search else _timelines(said, look),
+        windows=_worth_a_line(said),
         capacities=_capacities(said, look),
         comparisons=_comparisons(said),
         method=notes.method(said),
@@ -70,16 +75,30 @@ def _bound_ms(verdict: Verdict, metric: str) -> float | None:
 
 def _latency_over_rates(verdict: Verdict, look: Mapping[str, Look]) -> tuple[Markup, Markup]:
     """The same chart for wide and for narrow screens; the page shows one of them."""
-    rates = verdict.rates_rps
+    shown = {row.server: _decided(verdict, row) for row in verdict.servers}
+    rates = [rate for rate in verdict.rates_rps if any(rate in own for own in shown.values())]
     series = []
     for row in verdict.servers:
-        loads = (row.at(rate) for rate in rates)
+        loads = (row.at(rate) if rate in shown[row.server] else None for rate in rates)
         series.append(Series(row.server, look[row.server], [load["p99_ms"] if load else None for load in loads]))
     title = "p99 response time against offered rate"
     labels, bound_ms = [f"{rate:g}" for rate in rates], _bound_ms(verdict, "p99")
     x_title = "offered rate, rps"
     wide = latency_chart(title, labels, x_title, series, bound_ms, WIDE)
     return wide, latency_chart(title, labels, x_title, series, bound_ms, NARROW)
+
+
+def _decided(verdict: Verdict, row: ServerRow) -> set[float]:
+    """The rates of a server that a chart may join by a line.
+
+    In a search, near its end, a short window looks better than a long one at a lower rate: only long ones count there.
+    """
+    own = [window for window in verdict.windows if window.server == row.server]
+    longest_s = max((window.duration_s for window in own), default=0.0)
+    long = {window.rate_rps for window in own if window.duration_s == longest_s}
+    if not verdict.is_search or not long:
+        return {load.rate_rps for load in row.loads}
+    return {load.rate_rps for load in row.loads if load.rate_rps in long or load.rate_rps < min(long)}
 
 
 def _distributions(verdict: Verdict, look: Mapping[str, Look]) -> list[tuple[float, Markup]]:
@@ -111,6 +130,28 @@ def _costs(verdict: Verdict, look: Mapping[str, Look]) -> list[tuple[str, Markup
         bars = [Bar(name, look[name], load[figure], words.full_amount(load[figure], unit)) for name, load in loads]
         charts.append((f"{title} at {words.rps(rate)}", bar_chart(f"{title} at {words.rps(rate)}", bars)))
     return charts
+
+
+def _timelines(verdict: Verdict, look: Mapping[str, Look]) -> list[tuple[str, list[tuple[float, Markup, list[str]]]]]:
+    """For each server: (rate, chart, remarks) of a few rates, from the lowest to the highest."""
+    rates = _spread(verdict.rates_rps, MOST_DISTRIBUTIONS)
+    found = []
+    for row in verdict.servers:
+        cells = []
+        for rate in rates:
+            windows = [each for each in verdict.windows if (each.server, each.rate_rps) == (row.server, rate)]
+            remarks = [f"round {each.round}: {remark}" for each in windows for remark in each.remarks]
+            cells.append((rate, timeline(row.server, rate, look[row.server], windows), remarks[:MOST_REMARKS]))
+        if any(chart for _, chart, _ in cells):
+            found.append((row.server, cells))
+    return found
+
+
+def _worth_a_line(verdict: Verdict) -> list[WindowRow]:
+    """Every window; of a long run, those with something to say beside figures."""
+    if len(verdict.windows) <= MOST_WINDOWS:
+        return list(verdict.windows)
+    return [window for window in verdict.windows if window.remarks][:MOST_WINDOWS]
 
 
 def _capacities(verdict: Verdict, look: Mapping[str, Look]) -> Markup:

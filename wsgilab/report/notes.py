@@ -16,6 +16,7 @@ KEYS = {
     "workload": "Workload",
     "rates_rps": "Offered rates, rps",
     "rounds": "Rounds",
+    "search": "Search",
     "duration_s": "Window, s",
     "warmup_s": "Warm-up, s",
     "timeout_s": "Timeout, s",
@@ -72,7 +73,12 @@ def search_method(verdict: Verdict) -> tuple[str, ...]:
 
 def facts(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
     """(label, value) of what the manifest knows, in a fixed order."""
-    return [(label, _text(manifest[key])) for key, label in KEYS.items() if manifest.get(key) not in (None, "", {}, [])]
+    known = {
+        key: value
+        for key, value in manifest.items()
+        if value not in (None, "", {}, []) and (key, value) != ("rounds", 0)
+    }
+    return [(label, _text(known[key])) for key, label in KEYS.items() if key in known]
 
 
 def commands(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:

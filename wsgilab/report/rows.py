@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from wsgilab.records import Interval
+from wsgilab.report.window_row import WindowRow
 
 VERDICT_SCHEMA = 1
 
@@ -168,6 +169,8 @@ class Verdict:
     comparisons: tuple[Comparison, ...]
     claims: tuple[Claim, ...]
     void_windows: tuple[VoidWindow, ...]
+    windows: tuple[WindowRow, ...] = ()
+    """Every window, void ones too, in the order in which they were measured."""
     problems: tuple[str, ...] = ()
     """What a reader must know about the data: rounds that are missing, lines that could not be read."""
     schema: int = VERDICT_SCHEMA
@@ -191,6 +194,7 @@ class Verdict:
             "comparisons": [comparison.to_json() for comparison in self.comparisons],
             "claims": [asdict(claim) for claim in self.claims],
             "void_windows": [asdict(window) for window in self.void_windows],
+            "windows": [window.to_json() for window in self.windows],
             "problems": list(self.problems),
         }
 
@@ -203,6 +207,7 @@ class Verdict:
             comparisons=tuple(Comparison.from_json(comparison) for comparison in data["comparisons"]),
             claims=tuple(Claim(**claim) for claim in data["claims"]),
             void_windows=tuple(VoidWindow(**window) for window in data["void_windows"]),
+            windows=tuple(WindowRow.from_json(window) for window in data.get("windows", ())),
             problems=tuple(data.get("problems", ())),
         )
 

