@@ -217,7 +217,6 @@ def latest(series: str, over: str = "last", by: str = "server") -> prometheus.Da
         prometheus.Dataquery()
         .datasource(PROMETHEUS)
         .expr(f"max by ({by}) ({over}_over_time({series}[$__range]))")
-        .legend_format("{{server}}")
         .format(PromQueryFormat.TABLE)
         .instant()
         .ref_id("A")

@@ -91,16 +91,21 @@ def _by_rate(title: str, description: str, *, unit: str) -> trend.Panel:
         .legend(legend_below())
         .override_by_name(RATE, [])
     )
-    # k6's tag is text; as numbers they sort and scale, and each server becomes a column.
-    numbers = {"conversions": [{"targetField": "rate", "destinationType": "number"}], "fields": {}}
+    # k6's tag is text; as numbers they sort and scale, and each server becomes a column. The matrix makes text of its
+    # first column again.
     matrix = {"columnField": "server", "rowField": "rate", "valueField": "Value", "emptyValue": "null"}
     for name, options in (
-        ("convertFieldType", numbers),
+        ("convertFieldType", _as_number("rate")),
         ("sortBy", {"sort": [{"field": "rate"}]}),
         ("groupingToMatrix", matrix),
+        ("convertFieldType", _as_number(RATE)),
     ):
         panel.with_transformation(DataTransformerConfig(id_val=name, options=options))
     return in_server_colors(panel)
+
+
+def _as_number(field: str) -> dict[str, object]:
+    return {"conversions": [{"targetField": field, "destinationType": "number"}], "fields": {}}
 
 
 def _kept() -> bargauge.Panel:
@@ -121,7 +126,9 @@ def _kept() -> bargauge.Panel:
         .orientation(common.VizOrientation.HORIZONTAL)
         .display_mode(common.BarGaugeDisplayMode.BASIC)
         .reduce_options(last_value().calcs(["max"]))
-        .with_target(latest("server_rate:slo_kept:rate").format(PromQueryFormat.TIME_SERIES))
+        .with_target(
+            latest("server_rate:slo_kept:rate").format(PromQueryFormat.TIME_SERIES).legend_format("{{server}}")
+        )
     )
     return in_server_colors(panel)
 
@@ -138,7 +145,7 @@ def _reading() -> text.Panel:
             "\n\n"
             "Four sync workers and 22 ms: about 180 per second. One more request than that, and a queue begins to "
             "grow that never shrinks while the load lasts.\n\n"
-            "To fill this page: `./lab run --rate 25,50,100,150,200,250`"
+            "To fill this page: `./lab capacity --prometheus`, or `./lab run --prometheus --rate 25,50,100,200`"
         )
     )
 

@@ -184,7 +184,8 @@ def _overflows() -> timeseries.Panel:
         lines(
             "Connections turned away",
             "Per second, because the queue was full. The client tries again after 1 s, then 3 s, and counts that as "
-            "response time; the server never hears of it. Zero is good.",
+            "response time; the server never hears of it. Zero is good. The kernel counts for a whole network: for "
+            "local processes, those of all servers.",
             unit="short",
             span=8,
         )

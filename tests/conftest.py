@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -25,8 +26,10 @@ def own_ports() -> dict[str, str]:
 
 
 @pytest.fixture
-def lab(tmp_path: Path, own_ports: dict[str, str]) -> Lab:
+def lab(tmp_path: Path, own_ports: dict[str, str]) -> Iterator[Lab]:
     """The lab on ports of its own, keeping its results in `lab.results`; servers run as local processes."""
     results = tmp_path / "results"
     results.mkdir()
-    return Lab(lab_environment(results, own_ports), results)
+    lab = Lab(lab_environment(results, own_ports), results)
+    yield lab
+    lab.stop()

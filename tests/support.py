@@ -50,6 +50,7 @@ class Lab:
     def __init__(self, environment: dict[str, str], results: Path) -> None:
         self.environment = environment
         self.results = results
+        self._started: list[Running] = []
 
     def __call__(self, *arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
         """Run it to its end."""
@@ -64,7 +65,13 @@ class Lab:
 
     def start(self, *arguments: object, **environment: str) -> Running:
         """Start it, and watch what it says."""
-        return Running(self.command(arguments), self.environment | environment)
+        self._started.append(Running(self.command(arguments), self.environment | environment))
+        return self._started[-1]
+
+    def stop(self) -> None:
+        """End what was started and still runs: after a test that failed, say."""
+        for running in self._started:
+            running.kill()
 
     def command(self, arguments: tuple[object, ...]) -> list[str]:
         return [sys.executable, "-m", "wsgilab", *map(str, arguments)]

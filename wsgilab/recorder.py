@@ -20,7 +20,7 @@ import yaml
 
 from wsgilab.affinity import available, pinned
 from wsgilab.engines import Endpoint
-from wsgilab.errors import LabError, MissingError
+from wsgilab.errors import MissingError
 from wsgilab.lab import Lab
 from wsgilab.records import Server
 from wsgilab.tools import find_prometheus
@@ -57,6 +57,7 @@ class Recorder:
         self._folder = (results / ".prometheus").resolve()
         self._config = self._folder / "prometheus.yaml"
         self._process: subprocess.Popen[bytes] | None = None
+        self._binary: Path | None = None
         self._last_word: str | None = None
 
     def __enter__(self) -> Recorder:
@@ -83,12 +84,12 @@ class Recorder:
 
     def start(self, stop: Stop) -> None:
         """Have one that is ready. Raises MissingError where that cannot be, and Interrupted."""
+        self._binary = find_prometheus()
         if self.answers():
             self._require_ours()
             return
-        binary = find_prometheus()
         self._write_config()
-        self._spawn(binary)
+        self._spawn(self._binary)
         ready = poll_until(lambda: self.answers() or self.ended() is not None, stop, START_TIMEOUT_S)
         if not ready or self.ended():
             reason = self.ended() or f"not ready after {START_TIMEOUT_S:g} s"
@@ -100,11 +101,12 @@ class Recorder:
                 f"PROMETHEUS_PORT={self.port + 1000} ./lab …, or remove {self._folder}",
             )
 
-    def start_again(self) -> None:
-        """Start the one that ended once more, without waiting for it. Does nothing while it runs."""
-        if self._process and self.ended():
-            with contextlib.suppress(LabError):
-                self._spawn(find_prometheus())
+    def keep_up(self) -> None:
+        """Start it (again) where none answers: it has died, or belonged to a run that has ended. Does not wait."""
+        if self._binary is None or (self._process and not self.ended()) or self.answers():
+            return
+        with contextlib.suppress(OSError):  # a full disk may have room again at the next time
+            self._spawn(self._binary)
 
     @contextlib.contextmanager
     def watching(self, endpoints: Mapping[str, tuple[Server, Endpoint]], stop: Stop) -> Iterator[None]:
@@ -138,9 +140,13 @@ class Recorder:
             self._process.wait()
         self._process = None
 
-    def _require_ours(self) -> None:
+    def is_ours(self) -> bool:
+        """Whether the one that answers records local runs of this folder: Compose's has another configuration."""
         flags = self._ask("/api/v1/status/flags") or {}
-        if flags.get("data", {}).get("config.file") != str(self._config):
+        return bool(flags.get("data", {}).get("config.file") == str(self._config))
+
+    def _require_ours(self) -> None:
+        if not self.is_ours():
             raise MissingError(
                 f"Port {self.port} on 127.0.0.1 has a Prometheus that records something else.",
                 "the Compose stack is up, or a Prometheus of yours",

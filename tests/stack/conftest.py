@@ -9,7 +9,7 @@ import pytest
 from compose_stack import Stack, require_engine
 from support import wait_for
 
-PROJECT = "wsgilab-test"
+PROJECT = os.environ.get("LAB_TEST_PROJECT", "wsgilab-test")
 RUNNER_USER = 1000
 NOT_RUN = ("grafana",)
 """Its image has no stand-in: no package holds it."""

@@ -90,6 +90,14 @@ def test_no_recorded_series_is_empty(stack: Stack, main_job: str) -> None:
     assert empty == []
 
 
+@pytest.mark.parametrize(
+    "check", ["check config prometheus.yaml", "check rules rules.yaml", "test rules rules_test.yaml"]
+)
+def test_promtool_of_the_image_that_runs_is_content(stack: Stack, main_job: str, check: str) -> None:
+    *verb, file = check.split()
+    stack.compose("exec", "-T", "prometheus", "promtool", *verb, f"/etc/prometheus/{file}")
+
+
 def test_k6_the_app_and_nginx_count_the_same(stack: Stack, main_job: str) -> None:
     def counts() -> tuple[float, float]:
         requests = scrape_inside(stack, "uwsgi")["wsgi_requests_total"]

@@ -24,22 +24,23 @@ def view(lab: Lab, arguments: argparse.Namespace) -> int:
     results = Path(os.environ.get("LAB_RESULTS") or lab.root / "results")
     with Stop() as stop, Recorder(lab, results) as recorder:
         url = arguments.prometheus or os.environ.get("LAB_PROMETHEUS_URL") or recorder.url
-        prometheus = Prometheus(url)
-        with _site(arguments.port, Answers(lab.root, results, prometheus)) as site:
-            if url == recorder.url and not recorder.answers():
+        with Prometheus(url) as prometheus, _site(arguments.port, Answers(lab.root, results, prometheus)) as site:
+            if url == recorder.url:
                 _start(recorder, stop)
             print(f"The dashboards are at {site.url} and show the Prometheus at {url}. Ctrl-C ends this.", flush=True)
             try:
                 while True:
                     stop.wait(POLL_S)
-                    recorder.start_again()
+                    recorder.keep_up()
             except Interrupted:
                 print(prometheus.summary())
     return EXIT_DONE
 
 
 def _start(recorder: Recorder, stop: Stop) -> None:
-    """Without a Prometheus the page says so and waits for one."""
+    """Have the Prometheus of local runs, or show the one that is there. Without one the page says so, and waits."""
+    if recorder.answers() and not recorder.is_ours():
+        return
     try:
         recorder.start(stop)
     except MissingError as error:

@@ -111,7 +111,8 @@ def _drawable(
             found.append({**one, "values": on_grid(series["values"], span)})
         elif "value" in series:
             found.append({**one, "value": number(series["value"][1])})
-    return found
+    # Prometheus promises no order; a series that comes third everywhere has the same colour everywhere.
+    return sorted(found, key=lambda one: str(one["name"]))
 
 
 def on_grid(samples: Sequence[tuple[float, str]], span: Span) -> list[float | None]:

@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from types import TracebackType
 from typing import Any
 
 TIMEOUT_S = 5.0
@@ -42,7 +43,18 @@ class Prometheus:
         self._at = urllib.parse.urlsplit(self.url)
         self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="prometheus")
         self._own = threading.local()
+        self._connections: list[http.client.HTTPConnection] = []
         self._took_ms: deque[float] = deque(maxlen=REMEMBERED)
+
+    def __enter__(self) -> Prometheus:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._threads.shutdown()
+        for connection in self._connections:
+            connection.close()
 
     def ask(self, queries: Sequence[Query]) -> dict[Query, list[dict[str, Any]]]:
         """The `result` of each query, as Prometheus's HTTP API gives it. Raises Unanswered."""
@@ -52,7 +64,8 @@ class Prometheus:
     def label_values(self, label: str, series: str, start: float, end: float) -> list[str]:
         """The values that `label` had on a series in that time. Raises Unanswered."""
         parameters = {"match[]": series, "start": f"{start:.3f}", "end": f"{end:.3f}"}
-        return sorted(self._get(f"/api/v1/label/{urllib.parse.quote(label)}/values", parameters))
+        path = f"/api/v1/label/{urllib.parse.quote(label)}/values"
+        return sorted(self._threads.submit(self._get, path, parameters).result())
 
     def p99_ms(self) -> float | None:
         """Of the queries so far (the last thousand), the 99th percentile of the time they took."""
@@ -99,6 +112,7 @@ class Prometheus:
             return connection.getresponse().read()
         except (OSError, http.client.HTTPException):
             connection.close()
+            self._connections.remove(connection)
             self._own.connection = None
             raise
 
@@ -106,6 +120,7 @@ class Prometheus:
         kind = http.client.HTTPSConnection if self._at.scheme == "https" else http.client.HTTPConnection
         connection = kind(self._at.hostname or "", self._at.port, timeout=TIMEOUT_S)
         self._own.connection = connection
+        self._connections.append(connection)
         return connection
 
 

@@ -18,11 +18,14 @@ function timeAxis(shown) {
     formatter: (at) => clock(at).slice(0, shown.end - shown.start < 120e3 ? 8 : 5) }, splitLine: { show: false } };
 }
 
-function valueAxis(panel) {
+// Memory comes in powers of two: ticks at 32, 64, 96 MiB, and not at 19.1.
+const powerOfTwo = (extent) => 2 ** Math.ceil(Math.log2(Math.max(1, extent) / 4));
+
+function valueAxis(panel, most = 0) {
   const { unit, min, max, custom } = defaults(panel);
   const log = custom?.scaleDistribution?.type === 'log';
   return { type: log ? 'log' : 'value', logBase: 10, min: log ? undefined : min, max: max ?? undefined,
-    interval: max && !log ? max / 4 : undefined, splitNumber: 4,
+    interval: max && !log ? max / 4 : unit === 'bytes' ? powerOfTwo(most) : undefined, splitNumber: 4,
     axisLabel: { ...TEXT, formatter: (value) => format(value, unit) }, splitLine: { lineStyle: { color: GRID } } };
 }
 
@@ -38,13 +41,13 @@ function thresholdLine(panel) {
 // A window can be one point long, which is no line, or two or three, which is a dash: those are shown as dots.
 const SHORT = 3;
 
-function withDots(points) {
+function withDots(points, symbol) {
   let since = 0;
   return points.map((point, i) => {
     if (point[1] === null) since = i + 1;
     let until = i;
     while (until - since <= SHORT && until < points.length && points[until][1] !== null) until += 1;
-    return until - since <= SHORT ? { value: point, symbol: 'circle', symbolSize: 6 } : { value: point, symbol: 'none' };
+    return until - since <= SHORT ? { value: point, symbol, symbolSize: 6 } : { value: point, symbol: 'none' };
   });
 }
 
@@ -63,12 +66,13 @@ export function timeseries(panel, data, shown) {
     const { color, dashed, width } = look(panel, one.name, index);
     const points = one.values.map((value, i) => [shown.start + i * shown.step, log && value <= 0 ? null : value]);
     const fill = (defaults(panel).custom?.fillOpacity ?? 0) / 100;
-    return { type: 'line', name: one.name, data: withDots(points), showSymbol: true, connectNulls: false, color,
+    return { type: 'line', name: one.name, data: withDots(points, dashed ? 'emptyCircle' : 'circle'), showSymbol: true, connectNulls: false, color,
       lineStyle: { color, width, type: dashed ? [8, 6] : 'solid' }, stack: stacked ? 'all' : undefined,
       areaStyle: fill ? { color, opacity: fill } : undefined, markLine: index ? undefined : thresholdLine(panel) };
   }).filter((one) => one.data.some((point) => point.value[1] !== null));
   if (!series.length) return null;
-  return { ...base(), xAxis: timeAxis(shown), yAxis: valueAxis(panel), series,
+  const most = Math.max(...series.flatMap((one) => one.data.map((point) => point.value[1] ?? 0)));
+  return { ...base(), xAxis: timeAxis(shown), yAxis: valueAxis(panel, most), series,
     tooltip: tooltip(panel, (mark) => clock(mark.value[0])) };
 }
 

@@ -1,7 +1,7 @@
 // What a panel's fieldConfig says about one of its series: colour, dashes, unit. See Grafana's "field overrides".
 
 // For series that no override names: no server's colour, and told apart by colour-blind readers (after Paul Tol).
-const SPARE = ['#1B1F24', '#117733', '#AA4499', '#4477AA', '#661100', '#888888', '#CCBB44', '#EE6677'];
+const SPARE = ['#222255', '#117733', '#AA4499', '#4477AA', '#661100', '#888888', '#CCBB44', '#EE6677'];
 
 function applies(matcher, name) {
   if (matcher.id === 'byName') return matcher.options === name;

@@ -1,0 +1,52 @@
+"""Chromium without a screen: what a page looks like to a script, and to a person."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+FLAGS = [
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--hide-scrollbars"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+]
+INKS = {"#1b1f24", "#54555a", "#e3e7eb", "#000"}
+"""Of axes, grids and letters: no marks."""
+
+
+def require_chromium() -> str:
+    """The browser. Skips where there is none: nothing is installed for a test."""
+    found = next(filter(None, map(shutil.which, NAMES)), None)
+    if not found:
+        pytest.skip(f"no Chromium on PATH ({', '.join(NAMES)}): what the dashboards look like was not tested")
+    return found
+
+
+def visit(chromium: str, url: str, profile: Path, *, size: str = "1280,720", picture: Path | None = None) -> str:
+    """The page's elements once its scripts have run; with `picture`, also as a PNG."""
+    # Virtual time: the clock of the page jumps to the next timer, and stands still while an answer is under way.
+    command = [chromium, *FLAGS, f"--user-data-dir={profile}", f"--window-size={size}", "--virtual-time-budget=4000"]
+    if picture:
+        subprocess.run([*command, f"--screenshot={picture}", url], capture_output=True, timeout=120, check=True)
+    done = subprocess.run([*command, "--dump-dom", url], capture_output=True, text=True, timeout=120, check=True)
+    return done.stdout
+
+
+def marks(page: str) -> dict[int, int]:
+    """By panel, how many marks it has: shapes of a chart in other colours than its axes, or words."""
+    found = {}
+    for section in page.split("<section ")[1:]:
+        number = int(re.search(r'data-panel="(\d+)"', section)[1])  # type: ignore[index]
+        kind = re.search(r'data-type="([\w-]+)"', section)[1]  # type: ignore[index]
+        drawing = section.split('class="drawing"')[1].split('class="legend"')[0]
+        if kind in ("table", "stat", "text"):
+            words = re.sub(r"<[^>]*>", " ", drawing)
+            found[number] = 0 if "Nothing recorded" in words else len(re.findall(r"\d", words))
+        else:
+            colors = re.findall(r'<(?:path|rect)[^>]* (?:stroke|fill)="(#\w+)"', drawing)
+            found[number] = sum(color.lower() not in INKS for color in colors)
+    return found

@@ -1,0 +1,170 @@
+"""A local run with a real Prometheus, and `./lab view` of it in a real browser."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import shutil
+import signal
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from browser import marks, require_chromium, visit
+from panel_data import NO_PROXY, faults, targets
+from support import ROOT, Lab, free_ports, lab_environment, wait_for, windows_of
+
+from wsgilab.errors import MissingError
+from wsgilab.tools import find_prometheus
+from wsgilab.view.answers import Answers
+from wsgilab.view.dashboards import Span, load_dashboards, panels
+from wsgilab.view.prometheus import Prometheus
+from wsgilab.view.server import Site
+
+SERVERS = ["dev", "gunicorn", "uwsgi"]
+DASHBOARDS = load_dashboards(ROOT / "grafana/dashboards")
+NOT_FOR_PROCESSES = "server:cpu_throttled:rate"
+"""Of containers: a process of this machine may be in no control group with a quota to speak of."""
+
+
+@pytest.fixture(scope="module")
+def recorded(own_ports: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Lab:
+    """A lab with one run that a Prometheus recorded."""
+    try:
+        prometheus = find_prometheus()
+    except MissingError as error:
+        pytest.skip(f"{error.what} {error.cause}")
+    results = tmp_path_factory.mktemp("view") / "results"
+    results.mkdir()
+    lab = Lab(lab_environment(results, own_ports) | {"LAB_PROMETHEUS": str(prometheus)}, results)
+    servers = ("--servers", ",".join(SERVERS), "--rate", "30,60", "--rounds", "1", "--duration", "4")
+    done = lab("run", "--prometheus", *servers)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Prometheus" not in done.stderr, "nothing to say about it: it was there to the end"
+    return lab
+
+
+@pytest.fixture(scope="module")
+def shown(recorded: Lab) -> Iterator[str]:
+    """The address of `./lab view`."""
+    (port,) = free_ports(1)
+    view = recorded.start("view", "--port", port)
+    view.says("Ctrl-C ends this.")
+    yield f"http://127.0.0.1:{port}"
+    view.signal(signal.SIGINT)
+    assert view.ends() == 0, view.output
+    assert "p99 of the queries" in view.output
+
+
+def prometheus_of(lab: Lab) -> str:
+    return f"http://127.0.0.1:{lab.environment['PROMETHEUS_PORT']}"
+
+
+def get(url: str) -> dict[str, Any]:
+    with urllib.request.urlopen(url, timeout=30) as answer:
+        return dict(json.load(answer))
+
+
+def span_of_the_run(shown: str) -> tuple[int, int]:
+    (run,) = get(f"{shown}/api/dashboards")["runs"]
+    return run["since"], run["until"]
+
+
+def test_every_target_has_data_for_every_server(recorded: Lab, shown: str) -> None:
+    since, until = span_of_the_run(shown)
+    span = Span(math.floor(since / 1000), math.ceil(until / 1000), 1.0)
+    found = []
+    for target in targets(SERVERS, span):
+        proxied = target.expression.startswith(NO_PROXY) and target.server != "uwsgi"
+        if not proxied and not target.expression.startswith(NOT_FOR_PROCESSES):
+            found += faults(prometheus_of(recorded), target, SERVERS, span)
+    assert found == []
+
+
+@pytest.mark.parametrize("size", ["1280,720", "1366,768"])
+@pytest.mark.parametrize("uid", DASHBOARDS)
+def test_every_panel_has_marks_on_it(shown: str, tmp_path: Path, uid: str, size: str) -> None:
+    chromium = require_chromium()
+    since, until = span_of_the_run(shown)
+    pictures = os.environ.get("LAB_TEST_PICTURES")
+    picture = Path(pictures) / f"{uid}-{size.replace(',', 'x')}.png" if pictures else None
+    address = f"{shown}/d/{uid}?from={since}&to={until}&var-server=uwsgi"
+    page = visit(chromium, address, tmp_path / "profile", size=size, picture=picture)
+    assert f'data-ready="{uid}"' in page
+    silent = {
+        panel["id"]
+        for panel in panels(DASHBOARDS[uid])
+        if panel.get("targets", [{}])[0].get("expr", "").startswith(NOT_FOR_PROCESSES)
+    }
+    titles = {panel["id"]: panel["title"] for panel in panels(DASHBOARDS[uid])}
+    drawn = marks(page)
+    assert set(drawn) == set(titles)
+    assert [titles[number] for number, count in drawn.items() if count == 0 and number not in silent] == []
+
+
+def test_a_panel_of_an_unknown_type_is_named_in_its_place(recorded: Lab, shown: str, tmp_path: Path) -> None:
+    chromium = require_chromium()
+    shutil.copytree(ROOT / "grafana/dashboards", tmp_path / "grafana/dashboards")
+    path = tmp_path / "grafana/dashboards/capacity.json"
+    path.write_text(path.read_text().replace('"type": "bargauge"', '"type": "geomap"'))
+    with Prometheus(prometheus_of(recorded)) as prometheus, Site(0, Answers(tmp_path, tmp_path, prometheus)) as site:
+        page = visit(chromium, f"{site.url}d/capacity", tmp_path / "profile")
+    assert "A panel of type “geomap” cannot be drawn here" in page
+
+
+def test_the_page_says_what_is_missing_and_recovers_by_itself(recorded: Lab, shown: str) -> None:
+    data = f"{shown}/api/data/side-by-side"
+    (server,) = [pid for pid in processes() if f":{recorded.environment['PROMETHEUS_PORT']}" in processes()[pid]]
+    os.kill(server, signal.SIGKILL)
+    wait_for(lambda: "problem" in get(data), "the page to say that Prometheus is gone")
+    assert prometheus_of(recorded) in get(data)["problem"]["what"]
+    wait_for(lambda: "problem" not in get(data), "a new Prometheus")
+    since, until = span_of_the_run(shown)
+    (p99,) = [panel for panel in get(f"{data}?from={since}&to={until}")["panels"].values() if "H" in panel]
+    assert {row["labels"]["server"] for row in p99["C"]} == set(SERVERS), "what was recorded before is still there"
+
+
+def processes() -> dict[int, str]:
+    """The command lines of all Prometheus processes."""
+    found = {}
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = path.read_text().split("\0")
+        except OSError:
+            continue
+        if words[0].endswith("prometheus"):
+            found[int(path.parent.name)] = " ".join(words)
+    return found
+
+
+# ── a run goes on without it ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_run_goes_on_without_a_prometheus_that_cannot_start(lab: Lab) -> None:
+    quick = ("--servers", "dev", "--rate", "20", "--rounds", "1", "--duration", "1")
+    done = lab("run", "--prometheus", *quick, LAB_PROMETHEUS="/bin/false")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "The run goes on without it" in done.stderr
+    (folder,) = [path for path in lab.results.iterdir() if (path / "verdict.json").exists()]
+    assert windows_of(folder)[0]["load"]["ok"] == 20
+
+
+def first_window_of(lab: Lab) -> bool:
+    return any(path.stat().st_size > 0 for path in lab.results.glob("*/windows.jsonl"))
+
+
+def test_a_run_goes_on_when_prometheus_is_killed(recorded: Lab, lab: Lab) -> None:
+    (port,) = free_ports(1)
+    own = {"PROMETHEUS_PORT": str(port), "LAB_PROMETHEUS": recorded.environment["LAB_PROMETHEUS"]}
+    rates = ("--rate", "20", "--rounds", "1", "--duration", "3")
+    run = lab.start("run", "--prometheus", "--servers", "dev,gunicorn", *rates, **own)
+    wait_for(lambda: first_window_of(lab) or run.ended, "the first window")
+    (server,) = [pid for pid, words in processes().items() if f":{port}" in words]
+    os.kill(server, signal.SIGKILL)
+    assert run.ends() == 0, run.output
+    assert "Prometheus did not last as long as the run" in run.output
+    (folder,) = [path for path in lab.results.iterdir() if (path / "verdict.json").exists()]
+    assert [window["void"] for window in windows_of(folder)] == [None, None]

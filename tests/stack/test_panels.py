@@ -1,0 +1,133 @@
+"""No panel is empty, and what panels show is what was measured: on the real Prometheus, after a short comparison."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+import urllib.request
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from compose_stack import Stack
+from panel_data import NO_PROXY, Target, faults, query, targets
+from support import ROOT, windows_of
+
+from wsgilab.view.dashboards import Span, load_dashboards
+
+FIVE = ["dev-single", "dev", "gunicorn", "uwsgi-single", "uwsgi"]
+BEHIND_NGINX = {"uwsgi-single", "uwsgi"}
+RECORDING = [*FIVE, "nginx", "nginx-exporter", "prometheus"]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A run in containers, and the Prometheus that watched it."""
+
+    prometheus: str
+    span: Span
+    windows: list[dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def comparison(stack: Stack) -> Comparison:
+    """The five servers at a rate that each of them carries; windows of 4 s, which a figure's 5 s look back on whole."""
+    stack.compose("up", "--detach", "--wait", *RECORDING)
+    return _measure(stack, "--servers", ",".join(FIVE), "--workload", "/io?ms=100", "--rate", "8", "--duration", "4")
+
+
+def _measure(stack: Stack, *what: str) -> Comparison:
+    since = time.time()
+    stack.compose("run", "--rm", "--no-deps", "runner", "run", "--rounds", "1", *what)
+    span = Span(math.floor(since), math.ceil(time.time()), 1.0)
+    prometheus = f"http://127.0.0.1:{stack.port('PROMETHEUS_PORT')}"
+    return Comparison(prometheus, span, windows_of(stack.newest_run()))
+
+
+def test_every_target_of_every_panel_has_data_for_every_server(comparison: Comparison) -> None:
+    asked = [target for target in targets(FIVE, comparison.span) if _is_due(target)]
+    assert len(asked) > 100
+    found = [text for target in asked for text in faults(comparison.prometheus, target, FIVE, comparison.span)]
+    assert found == []
+
+
+def _is_due(target: Target) -> bool:
+    return not target.expression.startswith(NO_PROXY) or target.server in BEHIND_NGINX
+
+
+def test_p99_in_the_panel_is_p99_of_the_window(comparison: Comparison) -> None:
+    for window in comparison.windows:
+        server, load = window["plan"]["server"], window["load"]
+        end = load["started_at"] + window["plan"]["duration_s"] + 1
+        shown = query(
+            comparison.prometheus, f'last_over_time(server:response_time_seconds:p99{{server="{server}"}}[3s])', end
+        )
+        assert float(shown[0]["value"][1]) * 1000 == pytest.approx(load["ladder_ms"]["99"], rel=0.10), server
+
+
+def test_cpu_cores_in_the_panel_are_what_the_control_group_counted(stack: Stack, comparison: Comparison) -> None:
+    # Busy and steady: of a server that is nearly idle, a health check would be the larger part.
+    busy = _measure(stack, "--servers", "gunicorn", "--workload", "/cpu?ms=5", "--rate", "100", "--duration", "8")
+    (window,) = busy.windows
+    end = window["load"]["started_at"] + window["plan"]["duration_s"]
+    (shown,) = query(busy.prometheus, 'server:cpu_cores:rate{server="gunicorn"}', end)
+    of_both = 'rate(container_cpu_usage_seconds_total{server="gunicorn"}[5s])'
+    of_exporter = 'rate(exporter_cpu_seconds_total{server="gunicorn"}[5s])'
+    (counted,) = query(busy.prometheus, f"sum({of_both}) - sum({of_exporter})", end)
+    assert float(counted["value"][1]) > 0.3
+    assert float(shown["value"][1]) == pytest.approx(float(counted["value"][1]), rel=0.05)
+
+
+def test_windows_show_in_the_strip_when_they_were(comparison: Comparison) -> None:
+    for window in comparison.windows:
+        server, plan = window["plan"]["server"], window["plan"]
+        middle = window["load"]["started_at"] + plan["duration_s"] * 0.75
+        states = query(comparison.prometheus, "server:load_state", middle)
+        under_load = {one["metric"]["server"] for one in states if one["value"][1] == "2"}
+        assert server in under_load
+
+
+# ── Grafana, where its image can be had ─────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture(scope="module")
+def grafana(stack: Stack, comparison: Comparison) -> str:
+    """Its address. Nobody has packaged it, so without an image registry this part is not run."""
+    done = stack.compose("up", "--detach", "--wait", "--no-deps", "grafana", check=False)
+    if done.returncode != 0:
+        reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+        pytest.skip(f"no image of Grafana can be had here: {reason}")
+    return f"http://127.0.0.1:{stack.port('GRAFANA_PORT')}"
+
+
+def test_grafana_is_healthy_and_so_is_its_data_source(grafana: str) -> None:
+    assert _answer(f"{grafana}/api/health")["database"] == "ok"
+    assert _answer(f"{grafana}/api/datasources/uid/prometheus/health")["status"] == "OK"
+
+
+@pytest.mark.parametrize("uid", load_dashboards(ROOT / "grafana/dashboards"))
+def test_grafana_has_the_dashboard(grafana: str, uid: str) -> None:
+    assert _answer(f"{grafana}/api/dashboards/uid/{uid}")["meta"]["provisioned"] is True
+
+
+def test_every_panel_has_data_through_grafana(grafana: str, comparison: Comparison) -> None:
+    span = comparison.span
+    empty = []
+    for target in filter(_is_due, targets(["uwsgi"], span)):
+        question = {
+            **{"refId": "A", "datasource": {"type": "prometheus", "uid": "prometheus"}, "expr": target.expression},
+            **{"instant": target.instant, "range": not target.instant, "intervalMs": 1000, "maxDataPoints": 2000},
+        }
+        body = {"from": str(int(span.start * 1000)), "to": str(int(span.end * 1000)), "queries": [question]}
+        frames = _answer(f"{grafana}/api/ds/query", body)["results"]["A"].get("frames", [])
+        if not any(column for frame in frames for column in frame["data"]["values"]):
+            empty.append(target.where)
+    assert empty == []
+
+
+def _answer(url: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+    data = json.dumps(body).encode() if body else None
+    request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        return dict(json.load(answer))
