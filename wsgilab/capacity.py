@@ -20,7 +20,7 @@ from wsgilab import slo, stats
 from wsgilab.records import Interval, Slo, Window
 
 KEPT, MISSED, VOID = "kept", "missed", "void"
-WINDOW_OVERHEAD_S, LATE_OVERHEAD_S = 2.2, 3.0
+WINDOW_OVERHEAD_S, LATE_OVERHEAD_S = 2.2, 1.5
 """What a window costs beside its own time (warm-up, k6's start), and what a late server adds (grace, restart)."""
 MOST_VOID = 2
 """Void windows in a row at one rate from which on k6, and not luck, is the limit there."""
