@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 
+import wsgilab.k6_command
 import wsgilab.load
 from wsgilab.errors import LabError
 from wsgilab.k6_command import K6
@@ -247,7 +248,7 @@ def test_requests_without_an_answer_before_the_timeout_are_failures() -> None:
 def test_a_server_too_slow_for_the_virtual_users_drops_requests_and_is_no_lag_of_k6(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(wsgilab.load, "vus_needed", lambda *_: 4)
+    monkeypatch.setattr(wsgilab.k6_command, "vus_needed", lambda *_: 4)
     with target(after_half_a_second) as server:
         result = measure(server.url, duration_s=2.0)
 
