@@ -180,14 +180,15 @@ class LocalEngine:
 
     def _nginx_config(self, nginx: Nginx, folder: Path) -> str:
         text = (self.lab.root / "services/nginx/nginx.conf").read_text(encoding="utf-8")
+        # First of all: the folders put in below may lie in /tmp themselves.
+        text = re.sub(r"(?<= )/tmp/", f"{folder}/", text)
         text = nginx_blocks(text, self.lab.servers)
         for server in self.lab.servers.values():
             if server.via:
                 text = text.replace(f"0.0.0.0:{inside_port(server)};", f"127.0.0.1:{server.port};")
         text = text.replace("0.0.0.0:8080;", f"127.0.0.1:{self._nginx_ports['status']};")
         text = text.replace("/etc/nginx/", f"{nginx.etc}/")
-        text = text.replace("/run/sockets", str(self._folder / "sockets"))
-        return re.sub(r"(?<= )/tmp/", f"{folder}/", text)
+        return text.replace("/run/sockets", str(self._folder / "sockets"))
 
     # ── processes ───────────────────────────────────────────────────────────────────────────────────────────────────
 
