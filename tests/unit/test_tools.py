@@ -1,13 +1,16 @@
-"""Which Prometheus is taken, and what is said where there is none."""
+"""Which programs are taken, and what is said where there are none."""
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from wsgilab import tools
 from wsgilab.errors import MissingError
-from wsgilab.tools import find_prometheus
+from wsgilab.tools import find_k6, find_nginx, find_prometheus
 
 
 def put_prometheus(folder: Path, version: str) -> Path:
@@ -21,8 +24,11 @@ def put_prometheus(folder: Path, version: str) -> Path:
 
 @pytest.fixture(autouse=True)
 def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A machine without Prometheus, without apt, and with an empty cache."""
-    monkeypatch.delenv("LAB_PROMETHEUS", raising=False)
+    """A machine without these programs, without apt, and with an empty cache."""
+    for name in ("LAB_K6", "LAB_NGINX", "LAB_PROMETHEUS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(tools, "SYSTEM_PROGRAMS", ())
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "bin/python"))
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
@@ -53,3 +59,28 @@ def test_the_private_cache_is_used_without_asking_anyone(tmp_path: Path) -> None
     binaries.mkdir(parents=True)
     path = put_prometheus(binaries / "bin", "3.5.3")
     assert find_prometheus() == path
+
+
+@pytest.mark.parametrize(("find", "name"), [(find_k6, "k6"), (find_nginx, "nginx")])
+def test_a_tool_that_is_not_to_be_had_is_told_with_the_way_to_get_it(find: Callable[[], object], name: str) -> None:
+    with pytest.raises(MissingError, match=f"^{name}.* was not found") as error:
+        find()
+    assert error.value.next_command.startswith(f"install {name}")
+
+
+@pytest.mark.parametrize(("find", "variable"), [(find_k6, "LAB_K6"), (find_nginx, "LAB_NGINX")])
+@pytest.mark.parametrize("kind", ["a folder", "a text", "another program", "nothing"])
+def test_a_tool_that_is_named_must_be_one(
+    find: Callable[[], object], variable: str, kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "tool"
+    if kind == "a folder":
+        path.mkdir()
+    elif kind != "nothing":
+        path.write_text("#!/bin/sh\necho something else\n" if kind == "another program" else "\0\1\2")
+        path.chmod(0o755)
+    monkeypatch.setenv(variable, str(path))
+    with pytest.raises(MissingError) as error:
+        find()
+    assert str(path) in str(error.value)
+    assert variable in error.value.cause
