@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import html
+import json
 import re
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,14 +29,36 @@ def require_chromium() -> str:
     return found
 
 
-def visit(chromium: str, url: str, profile: Path, *, size: str = "1280,720", picture: Path | None = None) -> str:
+def visit(
+    chromium: str, url: str, profile: Path, *flags: str, size: str = "1280,720", picture: Path | None = None
+) -> str:
     """The page's elements once its scripts have run; with `picture`, also as a PNG."""
     # Virtual time: the clock of the page jumps to the next timer, and stands still while an answer is under way.
     command = [chromium, *FLAGS, f"--user-data-dir={profile}", f"--window-size={size}", "--virtual-time-budget=4000"]
+    command += flags
     if picture:
         subprocess.run([*command, f"--screenshot={picture}", url], capture_output=True, timeout=120, check=True)
     done = subprocess.run([*command, "--dump-dom", url], capture_output=True, text=True, timeout=120, check=True)
     return done.stdout
+
+
+def measured(chromium: str, page: str, folder: Path, *, width: int, dark: bool, script: str) -> Any:
+    """What a script, a function of a document, finds in a page that is so many pixels wide.
+
+    The page is shown in a frame: no window of a headless Chromium is narrower than 500 pixels.
+    """
+    around = f"""<!doctype html><html style="color-scheme: light dark"><body style="margin: 0">
+<iframe style="border: 0; width: {width}px; height: 900px" srcdoc="{html.escape(page)}"></iframe><pre></pre>
+<script>
+const examine = {script};
+onload = () => {{
+  document.querySelector("pre").textContent = JSON.stringify(examine(document.querySelector("iframe").contentDocument));
+}};
+</script></body></html>"""
+    (folder / "around.html").write_text(around, encoding="utf-8")
+    scheme = f"--blink-settings=preferredColorScheme={0 if dark else 1}"
+    seen = visit(chromium, (folder / "around.html").as_uri(), folder / "profile", scheme, size="1400,1000")
+    return json.loads(html.unescape(re.search(r"<pre>(.*?)</pre>", seen, re.DOTALL)[1]))  # type: ignore[index]
 
 
 def marks(page: str) -> dict[int, int]:

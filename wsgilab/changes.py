@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from difflib import SequenceMatcher
 from typing import Any
 
 from wsgilab import stats
 from wsgilab.records import Interval, Window
+from wsgilab.report import words
 from wsgilab.report.rows import NO_DIFFERENCE, interval
 from wsgilab.verdict import COMPARED, window_figures
 
@@ -18,6 +21,9 @@ METRICS = (*COMPARED, "goodput_rps")
 HOST = ("machine", "cpu_model", "cpus", "cpus_usable", "memory_mb", "os", "kernel")
 SAME = ("engine", "workload", "duration_s", "warmup_s", "timeout_s", "grace_s")
 """What must be equal for a difference to be the servers'."""
+UNKNOWN_ORIGIN = "what a run was measured on is not known, for its manifest is missing or damaged"
+OF_ONE_RUN = re.compile(r"wsgilab-[^/\s]+")
+"""The folder that the local engine makes for a run: another one each time, and no difference."""
 
 Figures = Mapping[tuple[str, float], Mapping[str, Sequence[Interval]]]
 
@@ -82,22 +88,23 @@ def _said(ratio: Interval | None) -> str:
 
 
 def only_in_one(before: Sequence[Window], after: Sequence[Window]) -> list[str]:
-    """Servers at rates that only one of the runs measured, as sentences."""
-    cells = [dict.fromkeys((window.plan.server, window.plan.rate_rps) for window in run) for run in (before, after)]
-    return [
-        f"{server} at {rate:g} rps was measured in the {name} run only"
-        for name, own, other in (("first", *cells), ("second", *reversed(cells)))
-        for server, rate in own
-        if (server, rate) not in other
-    ]
+    """Servers at rates that only one of the runs measured, a sentence for each run."""
+    first, second = ({(window.plan.server, window.plan.rate_rps) for window in run} for run in (before, after))
+    said = []
+    for name, own in (("first", first - second), ("second", second - first)):
+        rates = {server: sorted(rate for each, rate in own if each == server) for server, _ in sorted(own)}
+        cells = [f"{server} at {words.listed([f'{rate:g}' for rate in at])} rps" for server, at in rates.items()]
+        if cells:
+            said.append(f"Only in the {name} run: {', '.join(cells)}")
+    return said
 
 
 def obstacles(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
     """Why two runs cannot be compared, by their manifests: `CPUs of the servers 0 and 0-1`; empty where they can."""
     if not before or not after:
-        return ["what a run was measured on is not known: its manifest is missing or damaged"]
+        return [UNKNOWN_ORIGIN]
     pairs: list[tuple[str, object, object]] = [
-        (key.removesuffix("_s").replace("_", " "), before.get(key), after.get(key)) for key in SAME
+        (key.removesuffix("_s").replace("_", " "), _seconds(before, key), _seconds(after, key)) for key in SAME
     ]
     groups = {
         "host": HOST,
@@ -151,12 +158,37 @@ def _servers(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[st
         if name not in first:
             continue
         old, new = first[name], second[name]
-        if old.get("command") != new.get("command"):
-            yield f"{name}: {old.get('command')} → {new.get('command')}"
+        yield from (f"{name}: {each}" for each in _command_changes(_command(old), _command(new)))
         for key in sorted({*_keys(old, "environment"), *_keys(new, "environment")}):
             values = [_within(each, "environment", key) for each in (old, new)]
             if values[0] != values[1]:
                 yield f"{name}: {key} {values[0]} → {values[1]}"
+
+
+def _command(server: Mapping[str, Any]) -> list[str]:
+    """The words of its command, without what differs from run to run."""
+    command = server.get("command") or ""
+    text = command if isinstance(command, str) else " ".join(map(str, command))
+    return OF_ONE_RUN.sub("wsgilab-RUN", text).split()
+
+
+def _command_changes(old: Sequence[str], new: Sequence[str]) -> Iterator[str]:
+    """`-w 4 → -w 8`: the words that differ, after the option that they belong to."""
+    for what, start, end, begin, stop in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+        if what == "equal":
+            continue
+        option = f"{old[start - 1]} " if start and old[start - 1].startswith("-") else ""
+        first, second = " ".join(old[start:end]), " ".join(new[begin:stop])
+        if first and second:
+            yield f"{option}{first} → {option}{second}"
+        else:
+            yield f"{option}{first}, gone" if first else f"{option}{second}, new"
+
+
+def _seconds(run: Mapping[str, Any], key: str) -> object:
+    """The value; a time with its unit."""
+    value = run.get(key)
+    return f"{value:g} s" if key.endswith("_s") and isinstance(value, int | float) else value
 
 
 def _keys(run: Mapping[str, Any], group: str) -> list[str]:

@@ -20,6 +20,7 @@ from wsgilab.errors import (
     EXIT_NO_VALID_WINDOW,
     Interrupted,
     LabError,
+    MissingError,
 )
 from wsgilab.lab import load_lab
 from wsgilab.options import build_parser
@@ -76,11 +77,18 @@ def report(arguments: argparse.Namespace) -> int:
     problems += more
     for problem in problems:
         print(f"lab: {problem}", file=sys.stderr)
-    verdict = conclude.save(folder, windows, manifest, problems)
+    trouble: LabError | None = None
+    try:
+        verdict = conclude.save(folder, windows, manifest, problems)
+    except MissingError as error:  # somebody else's run can be read all the same
+        trouble, verdict = error, conclude.judge(windows, manifest, problems)
     if arguments.json:
         print(json.dumps(verdict, indent=2))
     else:
-        conclude.show(verdict, folder)
+        conclude.show(verdict, None if trouble else folder)
+    if trouble:
+        print(f"lab: {trouble}", file=sys.stderr)
+        return trouble.exit_code
     return EXIT_DONE if any(window.void is None for window in windows) else EXIT_NO_VALID_WINDOW
 
 

@@ -43,10 +43,11 @@ def judge(windows: Sequence[Window], manifest: Mapping[str, Any], problems: Sequ
         command=str(manifest.get("command") or "run"),
         engine=str(manifest.get("engine") or "unknown"),
         workload=str(manifest.get("workload") or "unknown"),
-        rounds=int(str(manifest.get("rounds") or 0)),
+        rounds=int(manifest.get("rounds") or 0),
         problems=problems,
         goal=Goal.from_json(manifest.get("search")) if manifest.get("command") == "capacity" else None,
         cores=_server_cores(manifest),
+        rates_rps=manifest.get("rates_rps") or (),
     )
 
 
@@ -59,11 +60,12 @@ def _server_cores(manifest: Mapping[str, Any]) -> int:
         return 1
 
 
-def show(verdict: dict[str, Any], folder: RunFolder) -> None:
-    """Print the verdict's table, and where the rest of it is."""
-
+def show(verdict: dict[str, Any], folder: RunFolder | None) -> None:
+    """Print the verdict's table, and where the rest of it is, if it could be written."""
     out = console(sys.stdout)
     terminal.render(verdict, out)
+    if folder is None:
+        return
     out.print(
         f"\nKept in {_as_seen_from_the_host(folder.path)}: report.html, report.md, verdict.json, windows.jsonl",
         soft_wrap=True,

@@ -27,9 +27,9 @@ def _room(row: ServerRow, load: LoadRow) -> str:
         return f"slots unknown, {offered}"
     if row.slots is None:
         return f"no slot limit (each request gets a thread), {offered}"
-    if row.service_ms is None:
+    limit = row.slots_rps
+    if limit is None:
         return f"{words.counted(row.slots, 'slot')}; {offered}"
-    limit = row.slots / row.service_ms.value * 1000
     slots = f"{words.counted(row.slots, 'slot')} ÷ {words.duration(row.service_ms)} = about {limit:.0f} rps"
     if load.verdict == BAD and load.rate_rps < SLOTS_BIND * limit:
         return f"{slots}, so slots are not what binds; {offered}{_cpu_used(load)}"

@@ -15,10 +15,8 @@ from wsgilab.affinity import available
 from wsgilab.engines import Engine
 from wsgilab.experiment import Settings
 from wsgilab.lab import Lab
-from wsgilab.records import Slo, WindowPlan
+from wsgilab.records import MANIFEST_SCHEMA, Slo, WindowPlan
 from wsgilab.usage import identity
-
-MANIFEST_SCHEMA = 1
 
 
 def describe(

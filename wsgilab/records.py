@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 WINDOW_SCHEMA = 1
+MANIFEST_SCHEMA = 1
 
 
 @dataclass(frozen=True)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from wsgilab import changes, conclude
 from wsgilab.errors import EXIT_DONE, EXIT_NO_VALID_WINDOW, UsageError
 from wsgilab.report import side_by_side as table
 from wsgilab.store import RunFolder
+from wsgilab.verdict import ServerFacts
 
 
 def compare(first: Path, second: Path, anyway: bool, as_json: bool) -> int:
@@ -18,8 +20,9 @@ def compare(first: Path, second: Path, anyway: bool, as_json: bool) -> int:
     runs = [RunFolder.open(path) for path in (first, second)]
     (before, *problems), (after, *more) = (run.read() for run in runs)
     manifests = [run.read_manifest()[0] for run in runs]
-    for problem in (*problems[0], *more[0]):
-        print(f"lab: {problem}", file=sys.stderr)
+    for path, said in ((first, problems[0]), (second, more[0])):
+        for problem in said:
+            print(f"lab: {path}: {problem}", file=sys.stderr)
     obstacles = changes.obstacles(*manifests)
     if obstacles and not anyway:
         raise _incomparable(obstacles, first, second)
@@ -28,7 +31,7 @@ def compare(first: Path, second: Path, anyway: bool, as_json: bool) -> int:
         verdicts = [conclude.judge(run, manifest, []) for run, manifest in zip((before, after), manifests, strict=True)]
         found = changes.compare_searches(*verdicts)
     else:
-        found = changes.compare(before, after)
+        found = _in_order(changes.compare(before, after), manifests[1])
     notes = [
         *(f"Set differently: {each}" for each in changes.settings(*manifests)),
         *([] if searches else changes.only_in_one(before, after)),
@@ -41,9 +44,16 @@ def compare(first: Path, second: Path, anyway: bool, as_json: bool) -> int:
     return EXIT_DONE if found else EXIT_NO_VALID_WINDOW
 
 
+def _in_order(found: Sequence[changes.Change], manifest: Mapping[str, Any]) -> list[changes.Change]:
+    """Servers in the order of the manifest, which is that of every report; windows are in a shuffled one."""
+    order = {facts.name: number for number, facts in enumerate(ServerFacts.from_manifest(manifest))}
+    return sorted(found, key=lambda change: (change.rate_rps, order.get(change.server, len(order))))
+
+
 def _incomparable(obstacles: Sequence[str], first: Path, second: Path) -> UsageError:
+    cause = "they come from different machines, limits or settings of the run, which change figures as servers do"
     return UsageError(
         f"These runs cannot be compared: {'; '.join(obstacles)}.",
-        "they come from different machines, limits or settings of the run, which change figures as servers do",
+        "manifest.json is lost or was edited" if obstacles == [changes.UNKNOWN_ORIGIN] else cause,
         f"measure both on one machine, or: ./lab report {first} {second} --anyway",
     )

@@ -11,14 +11,14 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from types import NoneType
 from typing import Any
 
+from wsgilab import saved
 from wsgilab.errors import MissingError, UsageError
-from wsgilab.records import LoadResult, Usage, Window, WindowPlan
+from wsgilab.records import Window
 
 MANIFEST, WINDOWS, VERDICT = "manifest.json", "windows.jsonl", "verdict.json"
 CAUSES = {
@@ -29,16 +29,8 @@ CAUSES = {
     errno.EPERM: "the folder belongs to somebody else",
     errno.ENOTDIR: "a part of the path is a file",
     errno.EEXIST: "a file of that name is in the way",
+    errno.EISDIR: "a folder is in the way of a file",
 }
-FIELD_TYPES: Mapping[str, tuple[type, ...]] = {
-    "str": (str,),
-    "int": (int, float),
-    "float": (int, float),
-    "float | None": (int, float, NoneType),
-    "Mapping[str, int]": (dict,),
-    "Mapping[str, float]": (dict,),
-}
-"""What JSON may hold for a field with this annotation."""
 
 
 def new_folder(base: Path, command: str, now: datetime) -> Path:
@@ -46,6 +38,14 @@ def new_folder(base: Path, command: str, now: datetime) -> Path:
     name = f"{now:%Y%m%dT%H%M%SZ}-{command}"
     candidates = (base / (name if number == 1 else f"{name}-{number}") for number in range(1, 10_000))
     return next(path for path in candidates if not path.exists())
+
+
+def require_writable(folder: Path) -> None:
+    """Make the folder if it is not there. Raises MissingError where nothing can be written to it."""
+    with _writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        if not os.access(folder, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
 
 @dataclass(frozen=True)
@@ -70,8 +70,7 @@ class RunFolder:
     def open(cls, path: Path) -> RunFolder:
         """The folder of an earlier run. Raises UsageError where there is none."""
         if not (path / WINDOWS).is_file():
-            cause = "it is not the folder of a run" if path.is_dir() else "there is no such folder"
-            raise UsageError(f"{path} holds no {WINDOWS}.", cause, "ls results/")
+            raise UsageError(f"{path} holds no {WINDOWS}.", *_what_it_is(path))
         return cls(path)
 
     def append(self, window: Window) -> None:
@@ -91,7 +90,7 @@ class RunFolder:
         with open(self.path / WINDOWS, "rb") as file:
             for number, line in enumerate(file, 1):
                 try:
-                    windows.append(_window(line))
+                    windows.append(saved.window(line))
                 except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
                     problems.append(_problem(number, line, error))
         return windows, problems
@@ -110,14 +109,17 @@ class RunFolder:
         self.write_json(MANIFEST, manifest)
 
     def read_manifest(self) -> tuple[dict[str, Any], list[str]]:
-        """(the manifest, no problem), or ({}, [what is wrong with it])."""
+        """(as much of the manifest as can be used, a sentence for each part that cannot)."""
         try:
             manifest = json.loads((self.path / MANIFEST).read_bytes())
         except FileNotFoundError:
             return {}, [f"{MANIFEST} is missing: what was measured is known, how is not"]
-        except ValueError:
+        except (ValueError, RecursionError):
             return {}, [f"{MANIFEST} is damaged: what was measured is known, how is not"]
-        return (manifest, []) if isinstance(manifest, dict) else ({}, [f"{MANIFEST} is damaged: not an object"])
+        if not isinstance(manifest, dict):
+            return {}, [f"{MANIFEST} is damaged: not an object"]
+        usable, faults = saved.manifest(manifest)
+        return usable, [f"{MANIFEST}: {fault}" for fault in faults]
 
     def write_verdict(self, verdict: Mapping[str, Any]) -> None:
         """Write verdict.json, whole or not at all."""
@@ -141,6 +143,14 @@ class RunFolder:
                 unfinished.unlink(missing_ok=True)
 
 
+def _cure(number: int, path: Path) -> str:
+    """What to do about an error of the operating system while writing to `path`."""
+    there = next(folder for folder in (path, *path.parents) if os.path.exists(folder))
+    look = "df -h" if number in (errno.ENOSPC, errno.EDQUOT) else "ls -l" if number == errno.EISDIR else "ls -ld"
+    mend = "move it away" if number in (errno.ENOTDIR, errno.EEXIST, errno.EISDIR) else "mend that"
+    return f"{look} {there} shows it; {mend}"
+
+
 @contextmanager
 def _writing(path: Path) -> Iterator[None]:
     """Turns a disk that says no into an error with the cure."""
@@ -149,11 +159,26 @@ def _writing(path: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno not in CAUSES:
             raise
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        cure = "free some room" if full else f"chown or chmod {path}"
         raise MissingError(
-            f"Cannot write results to {path}: {error.strerror}.", CAUSES[error.errno], f"{cure}, or --out DIR elsewhere"
+            f"Cannot write results to {path}: {error.strerror}.",
+            CAUSES[error.errno],
+            f"{_cure(error.errno, path)}, or choose another folder: --out DIR",
         ) from error
+
+
+def _what_it_is(path: Path) -> tuple[str, str]:
+    """(why a path is not the folder of a run, what to ask for instead)."""
+    if path.is_file():
+        inside = (path.parent / WINDOWS).is_file()
+        return "it is a file, not a folder", f"./lab report {path.parent}" if inside else "ls results/"
+    if not path.is_dir():
+        return "there is no such folder", "ls results/"
+    runs = sorted(each.parent for each in path.glob(f"*/{WINDOWS}"))
+    if runs:
+        return f"it holds {len(runs)} folders of runs" if len(runs) > 1 else "the run is in a folder of it", (
+            f"./lab report {runs[-1]}"
+        )
+    return "it is not the folder of a run", "ls results/"
 
 
 def _cut_off(file: Any) -> bool:
@@ -170,22 +195,3 @@ def _problem(number: int, line: bytes, error: Exception) -> str:
     if isinstance(error, ValueError) and str(error).startswith("schema "):
         return f"{where} was written by another version of the lab ({error}): skipped"
     return f"{where} is damaged: skipped"
-
-
-def _window(line: bytes) -> Window:
-    window = Window.from_json(json.loads(line))
-    for part, kind in ((window.plan, WindowPlan), (window.load, LoadResult), (window.usage, Usage)):
-        if part is not None:
-            _check_fields(part, kind)
-    return window
-
-
-def _check_fields(part: Any, kind: type[Any]) -> None:
-    """Raises TypeError where a field is not what its annotation says: analysis would trip over it later."""
-    for each in fields(kind):
-        value = getattr(part, each.name)
-        expected = FIELD_TYPES.get(str(each.type))
-        if expected and not isinstance(value, expected):
-            raise TypeError(each.name)
-        if each.type == "Mapping[str, float]" and not all(isinstance(rung, int | float) for rung in value.values()):
-            raise TypeError(each.name)

@@ -14,6 +14,7 @@ from itertools import combinations
 from typing import Any, TypeVar
 
 from wsgilab import capacity, claims, slo, stats, window_rows
+from wsgilab.answer import answer
 from wsgilab.capacity import Goal
 from wsgilab.capacity_verdict import capacity_row
 from wsgilab.explain import explain
@@ -90,11 +91,13 @@ def analyse(
     problems: Sequence[str] = (),
     goal: Goal | None = None,
     cores: int = 1,
+    rates_rps: Sequence[float] = (),
 ) -> dict[str, Any]:
     """verdict.json for these windows, its keys all there. `problems`: what went wrong with reading them.
 
     `goal`: how `capacity` searched. Its servers met different rates for different times, so neither comparisons nor the
-    lesson's claims can be drawn from them. `cores`: CPUs that the servers share.
+    lesson's claims can be drawn from them. `cores`: CPUs that the servers share. `rates_rps`: what was to be
+    offered, as far as it is known.
     """
     facts = _all_servers(windows, servers)
     grouped = _group(windows)
@@ -103,8 +106,8 @@ def analyse(
         tried = capacity.by_server(windows, objective)
         rows = tuple(capacity_row(row, tried.get(row.server, ()), goal, objective, cores) for row in rows)
     comparisons = () if goal else tuple(_compare(facts, grouped))
-    short = _missing_windows(windows, facts, rounds) if command == "run" else []
-    return Verdict(
+    short = _missing_windows(windows, len(facts) * rounds, rates_rps) if command == "run" else []
+    found = Verdict(
         command=command,
         engine=engine,
         workload=workload,
@@ -116,7 +119,8 @@ def analyse(
         void_windows=tuple(_void_windows(windows)),
         windows=tuple(window_rows.rows([(window, window_figures(window)) for window in windows])),
         problems=(*problems, *short),
-    ).to_json()
+    )
+    return replace(found, answer=answer(found)).to_json()
 
 
 def _all_servers(windows: Sequence[Window], servers: Sequence[ServerFacts | Server]) -> list[ServerFacts]:
@@ -232,9 +236,10 @@ def _void_windows(windows: Sequence[Window]) -> Iterator[VoidWindow]:
             yield VoidWindow(window.plan.server, window.plan.rate_rps, window.plan.round, window.void)
 
 
-def _missing_windows(windows: Sequence[Window], facts: Sequence[ServerFacts], rounds: int) -> list[str]:
-    rates = {window.plan.rate_rps for window in windows}
-    planned = len(facts) * len(rates) * rounds
+def _missing_windows(windows: Sequence[Window], each_rate: int, rates_rps: Sequence[float]) -> list[str]:
+    planned = each_rate * len({*rates_rps, *(window.plan.rate_rps for window in windows)})
+    if not windows:
+        return ["no window was measured"]
     if len(windows) >= planned:
         return []
     return [f"the run is incomplete: {len(windows)} of {planned} windows were measured"]

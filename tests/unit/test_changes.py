@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import io
 import json
 import random
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from factories import story, window
+from rich.console import Console
 
 from wsgilab import changes, side_by_side, stats
 from wsgilab.errors import UsageError
 from wsgilab.records import Interval, Window
+from wsgilab.report import side_by_side as table
 from wsgilab.store import RunFolder
 
 MANIFEST: dict[str, Any] = {
@@ -86,8 +90,9 @@ def test_void_windows_are_not_counted_and_cells_of_one_run_are_named() -> None:
     before = [replace(each, void="k6 gave no result") for each in run(1)]
     assert changes.compare(before, run(2)) == []
     notes = changes.only_in_one(story(rounds=1), run(2))
-    assert "dev at 100 rps was measured in the first run only" in notes
-    assert not any("gunicorn at 100 rps" in note for note in notes)
+    assert len(notes) == 1
+    assert notes[0].startswith("Only in the first run: dev at 100 and 250 rps, ")
+    assert "gunicorn at 250 rps" in notes[0], "at 100 rps both have it"
 
 
 @pytest.mark.parametrize(
@@ -98,7 +103,7 @@ def test_void_windows_are_not_counted_and_cells_of_one_run_are_named() -> None:
         ({"cpu_sets": {"servers": "0-1", "load": "1"}}, "cpu sets: servers 0 and 0-1"),
         ({"engine": "compose"}, "engine local and compose"),
         ({"workload": "io"}, "workload mix and io"),
-        ({"duration_s": 8.0}, "duration 2.5 and 8.0"),
+        ({"duration_s": 8.0}, "duration 2.5 s and 8 s"),
     ],
 )
 def test_what_makes_runs_incomparable_is_named(changed: dict[str, Any], said: str) -> None:
@@ -113,9 +118,38 @@ def test_what_was_set_differently_is_listed() -> None:
     other["servers"][0] |= {"command": "gunicorn -w 8", "environment": {"LAB_APP": "shop:app"}}
     assert changes.settings(MANIFEST, other) == [
         "gunicorn: 24.0 → 25.0",
-        "gunicorn: gunicorn -w 4 → gunicorn -w 8",
+        "gunicorn: -w 4 → -w 8",
         "gunicorn: LAB_APP app:app → shop:app",
     ]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "said"),
+    [
+        ("uwsgi --socket /dev/shm/wsgilab-a1b2/sockets/x", "uwsgi --socket /dev/shm/wsgilab-c3d4/sockets/x", []),
+        ("granian --workers 2 app:app", "granian app:app", ["granian: --workers 2, gone"]),
+        ("granian app:app", ["granian", "--http", "2", "app:app"], ["granian: --http 2, new"]),
+        ("granian", None, ["granian: granian, gone"]),
+    ],
+)
+def test_of_two_commands_the_words_that_differ_are_said(first: Any, second: Any, said: list[str]) -> None:
+    runs = ({"servers": [{"name": "granian", "command": command}]} for command in (first, second))
+    assert changes.settings(*runs) == said
+
+
+def shown(found: list[changes.Change], *notes: str) -> str:
+    console = Console(file=io.StringIO(), width=100)
+    table.render(found, notes, console)
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def test_what_changed_is_said_before_the_tables() -> None:
+    first = shown(changes.compare(run(1), run(2, 1.3))).split("offered")[0]
+    assert re.search(r"gunicorn at 100 rps: p99 is higher, 1\.\d+ \(1\.\d+–1\.\d+\) times the first", first)
+    assert "memory is" not in first
+    assert shown(changes.compare(run(1), run(1))).startswith("Nothing is shown to have changed, in 6 figures.")
+    assert shown([]).startswith("The runs share no server at any rate.")
 
 
 def test_the_command_refuses_and_then_compares_anyway(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

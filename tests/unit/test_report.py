@@ -8,6 +8,7 @@ import re
 import runpy
 from dataclasses import replace
 from html.parser import HTMLParser
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,11 @@ import pytest
 from factories import SERVERS, plan, story, window
 from rich.console import Console
 
+from wsgilab.capacity import Goal
 from wsgilab.records import Interval, Slo, Window
 from wsgilab.report import colours, html, markdown, terminal, words
+from wsgilab.report.bars import Bar, bar_chart
+from wsgilab.report.charts import Across, Series, latency_chart
 from wsgilab.report.rows import Verdict
 from wsgilab.verdict import ServerFacts, analyse
 
@@ -141,6 +145,34 @@ class TestAll:
             assert "66.6–88.8" in after
 
 
+class TestFirst:
+    def test_comes_what_to_use_and_why_then_the_servers(self, verdict: Json) -> None:
+        terms, marked, page = all_renderings(verdict, MANIFEST)
+        use = verdict["answer"][0]
+        assert terms.index(use) < terms.index("100 rps offered") < terms.index("The lesson's claims")
+        assert marked.index(f"**{use}**") < marked.index("## 100 rps offered")
+        headings = re.findall(r"<h2[^>]*>([^<]+)</h2>", page)
+        assert headings == [
+            use,
+            "The lesson's table, measured",
+            "What load does to latency",
+            "What a server costs",
+            "The lesson's claims",
+            "Void windows",
+            "All figures",
+            "Method",
+            "Machine and settings",
+        ]
+
+    def test_what_is_wrong_with_the_data_is_seen_at_once(self, verdict: Json) -> None:
+        page = html.render(verdict, MANIFEST)
+        assert page.index("windows.jsonl line 7 is damaged") < page.index("The lesson's table")
+
+    def test_without_a_valid_window_the_page_says_that_there_is_no_answer(self) -> None:
+        page = html.render(verdict_of([replace(each, void=VOID) for each in story(rounds=1)]), {})
+        assert "No window was valid: there is no answer." in page
+
+
 class TestTerminal:
     def test_fits_100_columns_with_eleven_servers_and_long_names(self) -> None:
         windows = story(rounds=2)
@@ -156,6 +188,30 @@ class TestTerminal:
         assert "\x1b" not in text
         assert re.search(r"uwsgi-single +3\.9 s +> 10 s +> 10 s +44 rps +42 % .* bad", text)
         assert "\x1b[" in on_terminal(verdict, colour=True)
+
+    @pytest.mark.parametrize(
+        ("width", "there", "gone"),
+        [(100, "p95", ""), (80, "Memory", "p95"), (60, "Served", "p95, Memory and Failed")],
+    )
+    def test_leaves_out_whole_columns_where_there_is_no_room(
+        self, verdict: Json, width: int, there: str, gone: str
+    ) -> None:
+        text = on_terminal(verdict, width)
+        assert max(len(line.rstrip()) for line in text.splitlines()) <= width
+        assert "…" not in text
+        assert there in text
+        assert ("No room for" in text) == bool(gone)
+        assert f"No room for {gone}: see report.html." in " ".join(text.split()) or not gone
+
+    def test_fits_a_search_with_the_longest_words_too(self) -> None:
+        row = {"binds": "neither slots nor CPU", "slots_allow_rps": 12345.0, "cpu_allows_rps": 12345.0}
+        row["capacity_rps"] = Interval(12345.0, 12300.0, 12400.0, censored=True).to_json()
+        searched = verdict_of(story(rounds=1), command="capacity", goal=Goal())
+        searched["servers"] = [{**each, **row, "server": "gunicorn-gthread"} for each in searched["servers"]]
+        text = on_terminal(searched)
+        assert max(len(line.rstrip()) for line in text.splitlines()) <= 100
+        assert "…" not in text
+        assert "neither slots nor CPU" in text
 
     def test_has_an_interval_below_each_figure(self, verdict: Json) -> None:
         lines = on_terminal(verdict).splitlines()
@@ -267,6 +323,57 @@ class TestHtml:
             for x, y in re.findall(r"translate\(([-\d.]+) ([-\d.]+)\)", chart):
                 assert 0 <= float(x) <= width
                 assert 0 <= float(y) <= height
+
+
+def numbers(chart: str, pattern: str) -> list[float]:
+    return [float(found) for found in re.findall(pattern, chart)]
+
+
+class TestCharts:
+    LOOK = colours.looks(["gunicorn"])["gunicorn"]
+
+    def chart(self, *figures: Interval | None, at: list[float] | None = None, **more: Any) -> str:
+        labels = [f"{value:g}" for value in at] if at else [str(number) for number in range(len(figures))]
+        return latency_chart("a title", Across(labels, "x", at), [Series("gunicorn", self.LOOK, figures)], **more)
+
+    def test_an_interval_of_hours_leaves_the_figures_readable(self) -> None:
+        plain = self.chart(Interval(30.0), Interval(560.0))
+        wide = self.chart(Interval(30.0), Interval(560.0, 0.02, 9e6))
+        heights = [numbers(each, r'class="mark" transform="translate\([\d.]+ ([\d.]+)') for each in (plain, wide)]
+        assert abs(heights[1][0] - heights[1][1]) > abs(heights[0][0] - heights[0][1]) / 2
+
+    def test_an_end_beyond_the_picture_has_no_bar(self) -> None:
+        (inside,) = re.findall(r'class="whisker" d="([^"]+)"', self.chart(Interval(30.0, 20.0, 40.0), Interval(31.0)))
+        (beyond,) = re.findall(r'class="whisker" d="([^"]+)"', self.chart(Interval(30.0, 20.0, 9e6), Interval(31.0)))
+        assert inside.count("h6") == 2
+        assert beyond.count("h6") == 1
+
+    @pytest.mark.parametrize("high", [40.0, 400.0, 40_000.0, 100_000.0])
+    def test_figures_of_an_axis_do_not_touch(self, high: float) -> None:
+        chart = self.chart(Interval(0.9), Interval(high), bound_ms=250.0)
+        heights = numbers(chart, r'class="tick" x="44" y="([\d.]+)" text-anchor="end"')
+        assert len(heights) >= 3
+        assert min(abs(a - b) for a, b in pairwise(heights)) >= 11
+
+    def test_offered_rates_stand_where_their_size_puts_them(self) -> None:
+        chart = self.chart(*map(Interval, (30.0, 31.0, 32.0)), at=[50.0, 100.0, 400.0])
+        low, middle, high = numbers(
+            chart, r'class="mark" transform="translate\(([\d.]+) [\d.]+\)" d="[^"]+" fill="[^"]+"><'
+        )
+        assert (high - middle) / (middle - low) == pytest.approx(2.0, abs=0.05), "twice and four times as much"
+
+    def test_a_single_rate_is_drawn_too(self) -> None:
+        assert numbers(self.chart(Interval(30.0), at=[100.0]), r"translate\(([\d.]+)")
+
+    def test_bars_of_servers_that_cost_nothing_measurable_are_drawn_too(self) -> None:
+        assert "0.00 ms" in bar_chart("a title", [Bar("gunicorn", self.LOOK, Interval(0.0), "0.00 ms")])
+
+    def test_a_long_name_is_shortened_in_the_picture_and_whole_in_its_words(self) -> None:
+        name = "a-variant-with-a-name-as-long-as-allowed"
+        across = Across(["p50"], "percentile")
+        chart = latency_chart("a title", across, [Series(name, self.LOOK, [Interval(30.0)])])
+        assert ">a-variant-with-…</text>" in chart
+        assert f"<desc>{name}: p50 30.0 ms</desc>" in chart
 
 
 class TestColours:

@@ -159,6 +159,28 @@ class TestFolders:
         with pytest.raises(UsageError, match=r"holds no windows\.jsonl"):
             RunFolder.open(tmp_path / name)
 
+    @pytest.mark.parametrize(
+        ("asked", "cause", "instead"),
+        [
+            ("nowhere", "there is no such folder", "ls results/"),
+            ("empty", "it is not the folder of a run", "ls results/"),
+            ("notes.txt", "it is a file, not a folder", "ls results/"),
+            ("two/report.md", "it is a file, not a folder", "./lab report {path}/two"),
+            (".", "it holds 2 folders of runs", "./lab report {path}/two"),
+        ],
+    )
+    def test_are_asked_for_by_what_they_are_not_and_told_what_to_ask_for(
+        self, tmp_path: Path, asked: str, cause: str, instead: str
+    ) -> None:
+        (tmp_path / "empty").mkdir()
+        (tmp_path / "notes.txt").touch()
+        for name in ("one", "two"):
+            RunFolder.create(tmp_path / name).write_text("report.md", "")
+        with pytest.raises(UsageError) as raised:
+            RunFolder.open(tmp_path / asked)
+        assert raised.value.cause == cause
+        assert raised.value.next_command == instead.format(path=tmp_path)
+
     def test_under_a_file_cannot_be_made_and_the_cure_is_said(self, tmp_path: Path) -> None:
         (tmp_path / "file").touch()
         with pytest.raises(MissingError) as raised:
@@ -170,9 +192,9 @@ class TestFolders:
 @pytest.mark.parametrize(
     ("number", "cause", "cure"),
     [
-        (errno.ENOSPC, "the disk is full", "free some room"),
-        (errno.EROFS, "read-only", "chown or chmod"),
-        (errno.EACCES, "belongs to somebody else", "chown or chmod"),
+        (errno.ENOSPC, "the disk is full", "df -h"),
+        (errno.EROFS, "read-only", "ls -ld"),
+        (errno.EACCES, "belongs to somebody else", "ls -ld"),
     ],
 )
 def test_a_disk_that_says_no_is_explained(
@@ -216,3 +238,10 @@ def test_json_files_are_for_people_too(folder: RunFolder) -> None:
     folder.write_manifest({"engine_why": "no Docker – local"})
     assert (folder.path / "manifest.json").read_text(encoding="utf-8") == '{\n  "engine_why": "no Docker – local"\n}\n'
     assert folder.read_manifest() == ({"engine_why": "no Docker – local"}, [])
+
+
+def test_a_folder_that_cannot_be_made_is_told_by_the_one_that_is_there(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(MissingError) as raised:
+        RunFolder.create(tmp_path / "file/runs/one")
+    assert raised.value.next_command.startswith(f"ls -ld {tmp_path}/file shows it")

@@ -1,26 +1,31 @@
-"""Charts as inline SVG: no script, no fonts, colours of the page by CSS classes, every mark with its figure in words.
-
-A narrow chart has letters of natural size on a phone, a wide one on a desktop.
-"""
+"""Times of several servers against a rate or a percentile, on a logarithmic axis, with intervals."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from markupsafe import Markup
 
 from wsgilab.records import Interval
 from wsgilab.report import words
 from wsgilab.report.colours import Look
+from wsgilab.report.svg import LETTER, NARROW, WIDE, joined, n, picture, shortened
 
-NARROW, WIDE = 360.0, 760.0
-LEFT, RIGHT, TOP, BOTTOM = 44.0, 104.0, 14.0, 34.0
-PLOT_HEIGHT = 230.0
-LABEL_GAP, LABEL_WIDTH = 13.5, 34.0
-ROW = 34.0
-ROUND_MS = [decade * step for decade in (1.0, 10.0, 100.0, 1e3, 1e4, 1e5) for step in (1, 2, 5)]
+LEFT, TOP, BOTTOM = 50.0, 18.0, 36.0
+LEAST_HEIGHT = 230.0
+LABEL_GAP, TICK_GAP = 13.5, 12.0
+"""Between two names, and between two figures of the y axis."""
+X_LABEL = 34.0
+"""Room for a figure of the x axis."""
+LONGEST_NAME = {NARROW: 16, WIDE: 40}
+DODGE = 14.0
+"""Servers with equal figures stand beside each other, at most so far."""
+FAR = 5.0
+"""Whiskers stretch the y axis at most by this factor beyond the figures: two windows may give an interval of hours."""
+ROUND_MS = [decade * step for decade in (0.01, 0.1, 1.0, 10.0, 100.0, 1e3, 1e4, 1e5) for step in (1, 2, 5)]
 
 
 @dataclass(frozen=True)
@@ -33,34 +38,37 @@ class Series:
 
 
 @dataclass(frozen=True)
-class Bar:
-    """One server's figure, and how it is written."""
+class Across:
+    """The x axis: a place for each label, in it a spot for each server."""
 
-    name: str
-    look: Look
-    figure: Interval | None
-    text: str
+    labels: Sequence[str]
+    title: str
+    at: Sequence[float] | None = None
+    """What the labels stand for, ascending, above 0, where the axis is a logarithmic scale of that."""
 
 
 @dataclass(frozen=True)
 class _Places:
-    """The x axis: as many places as there are labels, in each of them room for every server."""
-
-    width: float
-    count: int
+    middles: Sequence[float]
+    dodge: float
+    right: float
     servers: int
 
-    @property
-    def right(self) -> float:
-        return self.width - RIGHT
+    @classmethod
+    def of(cls, across: Across, servers: int, right: float) -> _Places:
+        count = len(across.labels)
+        place = (right - LEFT) / count
+        if across.at is None or count == 1:
+            middles = [LEFT + place * (number + 0.5) for number in range(count)]
+        else:
+            low, high = math.log(across.at[0]), math.log(across.at[-1])
+            first, length = LEFT + place / 2, right - LEFT - place
+            middles = [first + length * (math.log(value) - low) / (high - low) for value in across.at]
+        nearest = min((b - a for a, b in pairwise(middles)), default=place)
+        return cls(middles, min(DODGE, nearest * 0.75 / servers), right, servers)
 
-    def at(self, number: int, server: int | None = None) -> float:
-        """The middle of a place, or a server's own spot in it: equal figures must not hide each other."""
-        place = (self.right - LEFT) / self.count
-        middle = LEFT + place * (number + 0.5)
-        if server is None:
-            return middle
-        return middle + (server - (self.servers - 1) / 2) * min(14.0, place * 0.7 / self.servers)
+    def spot(self, number: int, server: int) -> float:
+        return self.middles[number] + (server - (self.servers - 1) / 2) * self.dodge
 
 
 @dataclass(frozen=True)
@@ -69,195 +77,149 @@ class _LogScale:
 
     low_ms: float
     high_ms: float
+    height: float
 
     @classmethod
-    def around(cls, values: Sequence[float]) -> _LogScale:
-        low = max((each for each in ROUND_MS if each < min(values)), default=ROUND_MS[0] / 10)
-        return cls(low, min((each for each in ROUND_MS if each >= max(values)), default=max(values)))
+    def around(cls, figures: Sequence[Interval], bound_ms: float | None, height: float) -> _LogScale:
+        values = [max(figure.value, ROUND_MS[0]) for figure in figures] + ([bound_ms] if bound_ms else [])
+        ends = [end for figure in figures for end in (figure.low, figure.high) if end]
+        low = max(min([*values, *ends]), min(values) / FAR)
+        high = min(max([*values, *ends]), max(values) * FAR)
+        below = max((each for each in ROUND_MS if each < low), default=ROUND_MS[0] / 10)
+        return cls(below, min((each for each in ROUND_MS if each >= high), default=high), height)
 
     def __call__(self, ms: float) -> float:
-        share = math.log(max(ms, self.low_ms) / self.low_ms) / math.log(self.high_ms / self.low_ms)
-        return TOP + PLOT_HEIGHT * (1 - share)
+        share = math.log(min(max(ms, self.low_ms), self.high_ms) / self.low_ms) / self._decades
+        return TOP + self.height * (1 - share)
+
+    @property
+    def _decades(self) -> float:
+        return math.log(self.high_ms / self.low_ms)
 
     @property
     def ticks_ms(self) -> list[float]:
-        return [each for each in ROUND_MS if self.low_ms <= each <= self.high_ms]
+        """Round figures, fewer of them where they would touch."""
+        ticks = [each for each in ROUND_MS if self.low_ms <= each <= self.high_ms]
+        crowded = any(self(a) - self(b) < TICK_GAP for a, b in pairwise(ticks))
+        return [each for each in ticks if _whole_decade(each)] if crowded else ticks
+
+    def shows(self, ms: float) -> bool:
+        return self.low_ms <= ms <= self.high_ms
 
 
 def latency_chart(
-    title: str,
-    x_labels: Sequence[str],
-    x_title: str,
-    series: Sequence[Series],
-    bound_ms: float | None = None,
-    width: float = NARROW,
+    title: str, across: Across, series: Sequence[Series], bound_ms: float | None = None, width: float = NARROW
 ) -> Markup:
-    """Times in ms over a few places on the x axis, on a logarithmic y axis, with intervals and the SLO's bound."""
+    """Times in ms over places on the x axis, with the SLO's bound. Empty where no figure is known."""
     shown = [figure for each in series for figure in each.figures if figure is not None]
     if not shown:
         return Markup()
-    y = _LogScale.around([*_ends(shown), *([bound_ms] if bound_ms else [])])
-    x = _Places(width, len(x_labels), len(series))
-    parts = [_grid(x, y), _x_axis(x, x_labels, x_title)]
+    names = [shortened(each.name, LONGEST_NAME[width]) for each in series]
+    y = _LogScale.around(shown, bound_ms, max(LEAST_HEIGHT, len(series) * LABEL_GAP))
+    x = _Places.of(across, len(series), width - 20 - LETTER * max(map(len, names)))
+    parts = [_grid(x, y), _x_axis(x, y, across)]
     if bound_ms:
         parts.append(_bound(x, y(bound_ms), bound_ms))
-    parts += [_line(each, x_labels, x, y, number) for number, each in enumerate(series)]
-    parts.append(_end_labels(series, x, y))
-    return _svg(title, _in_words(x_labels, series), width, TOP + PLOT_HEIGHT + BOTTOM, parts)
+    parts += [_line(each, across.labels, x, y, number) for number, each in enumerate(series)]
+    parts.append(_names(names, series, x, y))
+    return picture(title, _in_words(across.labels, series), width, TOP + y.height + BOTTOM, parts)
 
 
-def bar_chart(title: str, bars: Sequence[Bar]) -> Markup:
-    """Horizontal bars from 0, with intervals, each with its figure written out."""
-    figures = [bar.figure for bar in bars if bar.figure is not None]
-    if not figures:
-        return Markup()
-    largest = max(figure.high or figure.value for figure in figures)
-    parts = [_bar(bar, number * ROW + 4, largest) for number, bar in enumerate(bars)]
-    described = "; ".join(f"{bar.name}: {bar.text}" for bar in bars)
-    return _svg(title, described, NARROW, len(bars) * ROW + 4, parts)
-
-
-def swatch(look: Look) -> Markup:
-    """A server's marker for a legend or a table row."""
-    return Markup(
-        '<svg class="swatch" viewBox="-7 -7 14 14" width="14" height="14" aria-hidden="true">'
-        '<path class="mark" d="{}" fill="{}"/></svg>'
-    ).format(look.marker, look.colour)
-
-
-def _svg(title: str, description: str, width: float, height: float, parts: Sequence[Markup]) -> Markup:
-    return Markup('<svg class="chart" viewBox="0 0 {} {}" role="img" aria-label="{}"><desc>{}</desc>{}</svg>').format(
-        _n(width), _n(height), title, description, Markup("").join(parts)
-    )
-
-
-def _ends(figures: Sequence[Interval]) -> list[float]:
-    return [end for figure in figures for end in (figure.value, figure.low, figure.high) if end]
+def _whole_decade(ms: float) -> bool:
+    return abs(math.log10(ms) - round(math.log10(ms))) < 1e-9
 
 
 def _grid(x: _Places, y: _LogScale) -> Markup:
     lines = []
     for ms in y.ticks_ms:
-        whole_decade = math.log10(ms).is_integer()
-        lines.append(_rule(x, y(ms), "grid" if whole_decade else "grid faint"))
+        lines.append(_rule(x, y(ms), "grid" if _whole_decade(ms) else "grid faint"))
         text = Markup('<text class="tick" x="{}" y="{}" text-anchor="end">{}</text>')
-        lines.append(text.format(_n(LEFT - 6), _n(y(ms) + 3.5), words.round_duration(ms)))
-    return Markup("").join(lines)
+        lines.append(text.format(n(LEFT - 6), n(y(ms) + 3.5), words.round_duration(ms)))
+    return joined(lines)
 
 
 def _rule(x: _Places, y: float, kind: str) -> Markup:
-    return Markup('<line class="{}" x1="{}" x2="{}" y1="{y}" y2="{y}"/>').format(kind, _n(LEFT), _n(x.right), y=_n(y))
+    return Markup('<line class="{}" x1="{}" x2="{}" y1="{y}" y2="{y}"/>').format(kind, n(LEFT), n(x.right), y=n(y))
 
 
 def _bound(x: _Places, y: float, bound_ms: float) -> Markup:
     label = Markup('<text class="bound-label" x="{}" y="{}">SLO {}</text>').format(
-        _n(LEFT + 4), _n(y - 4), words.round_duration(bound_ms)
+        n(LEFT + 4), n(y - 4), words.round_duration(bound_ms)
     )
     return _rule(x, y, "bound") + label
 
 
-def _x_axis(x: _Places, labels: Sequence[str], title: str) -> Markup:
-    ticks = [
-        Markup('<text class="tick" x="{}" y="{}" text-anchor="middle">{}</text>').format(
-            _n(x.at(number)), _n(TOP + PLOT_HEIGHT + 15), label
-        )
-        for number, label in enumerate(labels)
-        if number % math.ceil(len(labels) * LABEL_WIDTH / (x.right - LEFT)) == 0
-    ]
-    middle = (LEFT + x.right) / 2
-    ticks.append(
-        Markup('<text class="axis" x="{}" y="{}" text-anchor="middle">{}</text>').format(
-            _n(middle), _n(TOP + PLOT_HEIGHT + 30), title
-        )
-    )
-    return _rule(x, TOP + PLOT_HEIGHT, "axis-line") + Markup("").join(ticks)
+def _x_axis(x: _Places, y: _LogScale, across: Across) -> Markup:
+    floor = TOP + y.height
+    text = Markup('<text class="{}" x="{}" y="{}" text-anchor="middle">{}</text>')
+    parts = [_rule(x, floor, "axis-line")]
+    free = math.inf
+    for middle, label in reversed(list(zip(x.middles, across.labels, strict=True))):
+        parts.append(Markup('<path class="axis-line" d="M{} {}v4"/>').format(n(middle), n(floor)))
+        if middle + X_LABEL / 2 <= free:  # from the right: the highest rate is the one to read
+            parts.append(text.format("tick", n(middle), n(floor + 16), label))
+            free = middle - X_LABEL / 2
+    parts.append(text.format("axis", n((LEFT + x.right) / 2), n(floor + 32), across.title))
+    return joined(parts)
 
 
-def _line(series: Series, labels: Sequence[str], x: _Places, y: _LogScale, place: int) -> Markup:
+def _line(series: Series, labels: Sequence[str], x: _Places, y: _LogScale, server: int) -> Markup:
     points = [
-        (x.at(number, place), label, figure)
+        (x.spot(number, server), label, figure)
         for number, (label, figure) in enumerate(zip(labels, series.figures, strict=True))
         if figure is not None
     ]
-    path = " ".join(f"{_n(at)},{_n(y(figure.value))}" for at, _, figure in points)
+    path = " ".join(f"{n(at)},{n(y(figure.value))}" for at, _, figure in points)
     line = Markup('<polyline class="line" points="{}" stroke="{}"/>').format(path, series.look.colour)
-    return line + Markup("").join(_point(series, at, y, label, figure) for at, label, figure in points)
+    return line + joined([_point(series, at, y, label, figure) for at, label, figure in points])
 
 
 def _point(series: Series, x: float, y: _LogScale, label: str, figure: Interval) -> Markup:
-    colour = series.look.colour
-    whisker = Markup()
+    mark = Markup('<path class="mark" transform="translate({} {})" d="{}" fill="{}"><title>{}, {}: {}</title></path>')
+    return _whisker(figure, x, y, series.look.colour) + mark.format(
+        *(n(x), n(y(figure.value)), series.look.marker, series.look.colour),
+        *(series.name, label, words.full_duration(figure)),
+    )
+
+
+def _whisker(figure: Interval, x: float, y: _LogScale, colour: str) -> Markup:
+    """The interval; an end without a bar goes on beyond the picture. An arrow where the true value lies above."""
+    drawn = ""
     if figure.low is not None and figure.high is not None:
-        whisker = Markup('<path class="whisker" d="M{x} {}V{}M{} {}h6M{} {}h6" stroke="{}"/>').format(
-            *(_n(y(figure.low)), _n(y(figure.high))),
-            *(_n(x - 3), _n(y(figure.low)), _n(x - 3), _n(y(figure.high))),
-            colour,
-            x=_n(x),
-        )
-    arrow = Markup()
-    if figure.censored:  # the true value lies above
-        arrow = Markup('<path class="whisker" d="M{} {}v-7m-3 3l3-4l3 4" stroke="{}"/>').format(
-            _n(x), _n(y(figure.value) - 5), colour
-        )
-    return (
-        whisker
-        + arrow
-        + Markup(
-            '<path class="mark" transform="translate({} {})" d="{}" fill="{}"><title>{}, {}: {}</title></path>'
-        ).format(
-            *(_n(x), _n(y(figure.value)), series.look.marker, colour),
-            *(series.name, label, words.full_duration(figure)),
-        )
-    )
+        drawn = f"M{n(x)} {n(y(figure.low))}V{n(y(figure.high))}"
+        drawn += "".join(f"M{n(x - 3)} {n(y(end))}h6" for end in (figure.low, figure.high) if y.shows(end))
+    if figure.censored:
+        drawn += f"M{n(x)} {n(y(figure.value) - 5)}v-8m-3 3l3-4l3 4"
+    return Markup('<path class="whisker" d="{}" stroke="{}"/>').format(drawn, colour) if drawn else Markup()
 
 
-def _end_labels(series: Sequence[Series], x: _Places, y: _LogScale) -> Markup:
+def _names(names: Sequence[str], series: Sequence[Series], x: _Places, y: _LogScale) -> Markup:
     """Names at the right edge, at the height of the last figure, pushed apart where they would overlap."""
-    last = [(each, next((figure for figure in reversed(each.figures) if figure), None)) for each in series]
-    wanted = sorted(((y(figure.value), each) for each, figure in last if figure), key=lambda pair: pair[0])
-    heights = _spread([at for at, _ in wanted])
-    left = x.right + 14
+    last = [next((figure for figure in reversed(each.figures) if figure), None) for each in series]
+    wanted = sorted(
+        ((y(figure.value), number) for number, figure in enumerate(last) if figure), key=lambda pair: pair[0]
+    )
+    heights = _apart([at for at, _ in wanted], TOP + y.height)
     mark = Markup('<path class="mark" transform="translate({} {})" d="{}" fill="{}"/>')
-    name = Markup('<text class="name" x="{}" y="{}">{}</text>')
-    return Markup("").join(
-        mark.format(_n(left - 6), _n(at), each.look.marker, each.look.colour)
-        + name.format(_n(left + 2), _n(at + 3.5), each.name)
-        for at, (_, each) in zip(heights, wanted, strict=True)
+    text = Markup('<text class="name" x="{}" y="{}">{}</text>')
+    return joined(
+        [
+            mark.format(n(x.right + 8), n(at), series[number].look.marker, series[number].look.colour)
+            + text.format(n(x.right + 17), n(at + 3.5), names[number])
+            for at, (_, number) in zip(heights, wanted, strict=True)
+        ]
     )
 
 
-def _spread(heights: Sequence[float]) -> list[float]:
-    """The same ascending heights, at least LABEL_GAP apart, moved as a block back into the plot where they left it."""
+def _apart(heights: Sequence[float], limit: float) -> list[float]:
+    """The same ascending heights, at least LABEL_GAP apart, moved as a block back above `limit` where they left it."""
     placed: list[float] = []
     for at in heights:
         placed.append(max(at, placed[-1] + LABEL_GAP) if placed else at)
-    limit = TOP + PLOT_HEIGHT
     for index in range(len(placed) - 1, -1, -1):
         placed[index] = min(placed[index], limit)
         limit = placed[index] - LABEL_GAP
     return placed
-
-
-def _bar(bar: Bar, y: float, largest: float) -> Markup:
-    scale = (NARROW - 8) / largest
-    name = Markup('<text class="name" x="0" y="{}">{}</text>').format(_n(y + 9), bar.name)
-    said = Markup('<text class="tick" x="{}" y="{}" text-anchor="end">{}</text>').format(
-        _n(NARROW), _n(y + 9), bar.text
-    )
-    words_above = name + said
-    if bar.figure is None:
-        return words_above
-    rect = Markup('<rect class="bar" x="0" y="{}" width="{}" height="10" rx="2" fill="{}"/>').format(
-        _n(y + 14), _n(bar.figure.value * scale), bar.look.colour
-    )
-    if bar.figure.low is None or bar.figure.high is None:
-        return words_above + rect
-    ends = Markup('<path class="over-bar" d="M{} {y}H{}M{} {}v8M{} {}v8"/>').format(
-        *(_n(bar.figure.low * scale), _n(bar.figure.high * scale)),
-        *(_n(bar.figure.low * scale), _n(y + 15), _n(bar.figure.high * scale), _n(y + 15)),
-        y=_n(y + 19),
-    )
-    return words_above + rect + ends
 
 
 def _in_words(labels: Sequence[str], series: Sequence[Series]) -> str:
@@ -266,8 +228,3 @@ def _in_words(labels: Sequence[str], series: Sequence[Series]) -> str:
         return f"{each.name}: " + ", ".join(f"{label} {words.full_duration(figure)}" for label, figure in figures)
 
     return "; ".join(of(each) for each in series)
-
-
-def _n(value: float) -> str:
-    """A coordinate with one decimal: the same bytes on every machine."""
-    return f"{value:.1f}".removesuffix(".0")

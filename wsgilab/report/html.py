@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,11 @@ from markupsafe import Markup
 from wsgilab import slo
 from wsgilab.errors import UsageError
 from wsgilab.report import notes, words
-from wsgilab.report.charts import NARROW, WIDE, Bar, Series, bar_chart, latency_chart, swatch
+from wsgilab.report.bars import Bar, bar_chart
+from wsgilab.report.charts import Across, Series, latency_chart
 from wsgilab.report.colours import Look, looks
 from wsgilab.report.rows import BAD, DOES_NOT_HOLD, GOOD, HOLDS, INCONCLUSIVE, Comparison, ServerRow, Verdict
+from wsgilab.report.svg import NARROW, WIDE, swatch
 from wsgilab.report.timelines import timeline
 from wsgilab.report.window_row import WindowRow
 
@@ -39,11 +42,14 @@ def render(verdict: Mapping[str, Any], manifest: Mapping[str, Any]) -> str:
         css=Markup((HERE / "report.css").read_text(encoding="utf-8")),
         swatches={name: swatch(each) for name, each in look.items()},
         marks=MARKS,
+        decided=any(row.verdict == GOOD for row in said.servers),
+        headline=_headline(said),
         latency=_latency_over_rates(said, look),
         distributions=_distributions(said, look),
         costs=_costs(said, look),
         timelines=() if said.is_search else _timelines(said, look),
         windows=_worth_a_line(said),
+        voids=said.void_windows[:MOST_WINDOWS],
         capacities=_capacities(said, look),
         comparisons=_comparisons(said),
         method=notes.method(said),
@@ -52,6 +58,7 @@ def render(verdict: Mapping[str, Any], manifest: Mapping[str, Any]) -> str:
     )
 
 
+@cache
 def _environment() -> Environment:
     made = Environment(
         loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
@@ -64,6 +71,16 @@ def _minute(moment: object) -> str:
     """An ISO time as a person writes it, where it is one in UTC."""
     text = str(moment or "")
     return f"{text[:16].replace('T', ' ')} UTC" if text.endswith("+00:00") else text
+
+
+def _headline(verdict: Verdict) -> list[tuple[float, list[tuple[str, list[str]]]]]:
+    """For each rate: (outcome, the servers that had it), the good ones first."""
+    found = []
+    for rate in verdict.rates_rps:
+        outcomes = {row.server: load.verdict for row in verdict.servers if (load := row.at(rate))}
+        groups = [(each, [name for name in outcomes if outcomes[name] == each]) for each in (GOOD, INCONCLUSIVE, BAD)]
+        found.append((rate, [(each, names) for each, names in groups if names]))
+    return found
 
 
 def _bound_ms(verdict: Verdict, metric: str) -> float | None:
@@ -81,11 +98,10 @@ def _latency_over_rates(verdict: Verdict, look: Mapping[str, Look]) -> tuple[Mar
     for row in verdict.servers:
         loads = (row.at(rate) if rate in shown[row.server] else None for rate in rates)
         series.append(Series(row.server, look[row.server], [load["p99_ms"] if load else None for load in loads]))
-    title = "p99 response time against offered rate"
-    labels, bound_ms = [f"{rate:g}" for rate in rates], _bound_ms(verdict, "p99")
-    x_title = "offered rate, rps"
-    wide = latency_chart(title, labels, x_title, series, bound_ms, WIDE)
-    return wide, latency_chart(title, labels, x_title, series, bound_ms, NARROW)
+    across = Across([f"{rate:g}" for rate in rates], "offered rate, rps", rates)
+    title, bound_ms = "p99 response time against offered rate", _bound_ms(verdict, "p99")
+    wide, narrow = (latency_chart(title, across, series, bound_ms, width) for width in (WIDE, NARROW))
+    return wide, narrow
 
 
 def _decided(verdict: Verdict, row: ServerRow) -> set[float]:
@@ -107,9 +123,8 @@ def _distributions(verdict: Verdict, look: Mapping[str, Look]) -> list[tuple[flo
     for rate in _spread(verdict.rates_rps, MOST_DISTRIBUTIONS):
         loads = [(row.server, load) for row in verdict.servers if (load := row.at(rate))]
         series = [Series(name, look[name], [load[figure] for _, figure in PERCENTILES]) for name, load in loads]
-        labels = [label for label, _ in PERCENTILES]
-        title = f"Response time by percentile at {words.rps(rate)}"
-        charts.append((rate, latency_chart(title, labels, "percentile of scheduled requests", series)))
+        across = Across([label for label, _ in PERCENTILES], "percentile of scheduled requests")
+        charts.append((rate, latency_chart(f"Response time by percentile at {words.rps(rate)}", across, series)))
     return charts
 
 
@@ -129,7 +144,7 @@ def _costs(verdict: Verdict, look: Mapping[str, Look]) -> list[tuple[str, Markup
     for title, figure, unit in (("CPU per request", "cpu_ms_per_request", "ms"), ("Memory", "memory_mb", "MB")):
         bars = [Bar(name, look[name], load[figure], words.full_amount(load[figure], unit)) for name, load in loads]
         charts.append((f"{title} at {words.rps(rate)}", bar_chart(f"{title} at {words.rps(rate)}", bars)))
-    return charts
+    return [(title, chart) for title, chart in charts if chart]
 
 
 def _timelines(verdict: Verdict, look: Mapping[str, Look]) -> list[tuple[str, list[tuple[float, Markup, list[str]]]]]:

@@ -22,6 +22,8 @@ def render(verdict: Mapping[str, Any], manifest: Mapping[str, Any]) -> str:
 
 def _lines(verdict: Verdict, manifest: Mapping[str, Any]) -> Iterator[str]:
     yield "# WSGI Lab: how the same Flask app was served\n"
+    if verdict.answer:
+        yield f"**{_plain(verdict.answer[0])}** {_plain(' '.join(verdict.answer[1:]))}".rstrip() + "\n"
     if verdict.is_search:
         yield f"Workload `{verdict.workload}`, engine `{verdict.engine}`: highest rate that keeps `{verdict.slo}`.\n"
         yield from _table(CAPACITY_COLUMNS, (_capacity_cells(row) for row in verdict.servers))

@@ -29,6 +29,9 @@ KEYS = {
 }
 """What of the manifest a report shows, in this order. All of it is in manifest.json."""
 
+UNITS = {"mb": "MB", "s": "s", "rps": "rps"}
+"""Last words of names in the manifest that are units."""
+
 
 def method(verdict: Verdict) -> tuple[str, ...]:
     """How the figures came about, a sentence or two each."""
@@ -88,11 +91,20 @@ def commands(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [(str(entry.get("name")), _text(entry["command"], " ")) for entry in entries if entry.get("command")]
 
 
+def _named(key: str, item: Any) -> str:
+    """`cpus 2`, `memory 24105 MB`; a version that begins with the name of its program stands alone."""
+    text = _text(item)
+    if text.startswith(f"{key} "):
+        return text
+    name, _, unit = key.rpartition("_")
+    if unit in UNITS:
+        return f"{name.replace('_', ' ')} {text} {UNITS[unit]}"
+    return f"{key.replace('_', ' ')} {text}"
+
+
 def _text(value: Any, joint: str = ", ") -> str:
     if isinstance(value, Mapping):
-        return ", ".join(
-            f"{str(key).replace('_', ' ')} {_text(item)}" for key, item in value.items() if item is not None
-        )
+        return ", ".join(_named(str(key), item) for key, item in value.items() if item is not None)
     if isinstance(value, list | tuple):
         return joint.join(_text(item) for item in value)
     return f"{value:g}" if isinstance(value, float) else str(value)

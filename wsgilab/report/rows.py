@@ -88,6 +88,13 @@ class ServerRow:
     """What holds the capacity back; empty where none was searched or nothing is known."""
     variant_of: str | None = None
 
+    @property
+    def slots_rps(self) -> float | None:
+        """Slots ÷ mean time in the app: what the slots have room for; None where either is unknown."""
+        if self.slots is None or self.service_ms is None or not self.service_ms.value:
+            return None
+        return self.slots / self.service_ms.value * 1000
+
     def at(self, rate_rps: float) -> LoadRow | None:
         """The load at this offered rate, where it was measured."""
         return next((load for load in self.loads if load.rate_rps == rate_rps), None)
@@ -173,6 +180,8 @@ class Verdict:
     """Every window, void ones too, in the order in which they were measured."""
     problems: tuple[str, ...] = ()
     """What a reader must know about the data: rounds that are missing, lines that could not be read."""
+    answer: tuple[str, ...] = ()
+    """What to use, then why, a sentence each."""
     schema: int = VERDICT_SCHEMA
 
     @property
@@ -190,6 +199,7 @@ class Verdict:
         return {
             "schema": self.schema,
             **{name: getattr(self, name) for name in ("command", "engine", "workload", "rounds", "slo")},
+            "answer": list(self.answer),
             "servers": [row.to_json() for row in self.servers],
             "comparisons": [comparison.to_json() for comparison in self.comparisons],
             "claims": [asdict(claim) for claim in self.claims],
@@ -209,6 +219,7 @@ class Verdict:
             void_windows=tuple(VoidWindow(**window) for window in data["void_windows"]),
             windows=tuple(WindowRow.from_json(window) for window in data.get("windows", ())),
             problems=tuple(data.get("problems", ())),
+            answer=tuple(data.get("answer", ())),
         )
 
 

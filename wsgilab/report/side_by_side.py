@@ -24,6 +24,8 @@ NAMES = {
     "capacity_rps": "capacity",
 }
 UNITS = {"cpu_ms_per_request": "ms", "memory_mb": "MB", "goodput_rps": "rps", "capacity_rps": "rps"}
+ERRS = 0.05
+"""How often a 95 % interval misses 1 though nothing changed."""
 CAUTION = (
     "Second ÷ first, with a 95 % interval over windows (Welch). Two runs also differ by what happened to the machine "
     "between them; a variant in the same run is the sharper comparison: ./lab run --variant."
@@ -31,16 +33,36 @@ CAUTION = (
 
 
 def render(changes: Sequence[Change], notes: Sequence[str], console: Console) -> None:
-    """Print every figure that both runs have, what was set differently, and what could not be compared."""
+    """Print what changed, every figure that both runs have, and what was set differently or could not be compared."""
+    for line in _summary(changes):
+        console.print(line, highlight=False)
     for rate in sorted({change.rate_rps for change in changes}):
         console.print(Text(f"\n{words.rps(rate)} offered" if rate else "\nCapacity", "bold"))
         console.print(_table([change for change in changes if change.rate_rps == rate]), highlight=False)
-    if not changes:
-        console.print("The runs share no server at any rate.", highlight=False)
     console.print()
     for note in notes:
         console.print(note, markup=False, highlight=False)
     console.print(Text(CAUTION, "dim"), highlight=False)
+
+
+def _summary(changes: Sequence[Change]) -> Iterator[Text]:
+    """Each change that is shown, and how many to expect where nothing changed."""
+    if not changes:
+        yield Text("The runs share no server at any rate.", "bold")
+        return
+    compared = words.counted(len(changes), "figure")
+    shown = [change for change in changes if change.result != NO_DIFFERENCE]
+    if not shown:
+        yield Text(f"Nothing is shown to have changed, in {compared}.", "bold")
+        return
+    yield Text(f"What changed, in {compared}:", "bold")
+    for change in shown:
+        at = f" at {words.rps(change.rate_rps)}" if change.rate_rps else ""
+        ratio = words.with_range(*_ratio_words(change.ratio))
+        yield Text(f"  {change.server}{at}: {NAMES[change.metric]} is {change.result}, {ratio} times the first")
+    chance = len(changes) * ERRS
+    if chance >= 1:
+        yield Text(f"Where nothing changed at all, about {chance:.0f} of so many would be called different.", "dim")
 
 
 def _table(changes: Sequence[Change]) -> Table:
@@ -70,10 +92,15 @@ def _figure(metric: str, figure: Interval | None) -> Text:
 
 
 def _ratio(ratio: Interval | None) -> Text:
+    return _two_lines(*_ratio_words(ratio))
+
+
+def _ratio_words(ratio: Interval | None) -> tuple[str, str]:
+    """The ratio and its interval; a bound has none."""
     if ratio is not None and ratio.censored:
-        return Text(f"{'at least' if ratio.high is None else 'at most'} {words.number(ratio.value)}")
-    return _two_lines(words.amount(ratio, ""), words.amount_range(ratio))
+        return f"{'at least' if ratio.high is None else 'at most'} {words.number(ratio.value)}", ""
+    return words.amount(ratio, ""), words.amount_range(ratio)
 
 
 def _two_lines(figure: str, below: str) -> Text:
-    return Text.assemble(figure, "\n", (below, "dim"))
+    return Text.assemble(figure, "\n", (below, "dim")) if below else Text(figure)

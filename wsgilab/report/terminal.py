@@ -1,8 +1,12 @@
-"""The verdict in a terminal: at most 100 columns, every figure with its interval, clear without colour."""
+"""The verdict in a terminal: at most 100 columns, every figure with its interval, clear without colour.
+
+On a narrow terminal whole columns are left out, by name: half a figure would be worse than none.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
 from typing import Any
 
 from rich import box
@@ -16,6 +20,9 @@ from wsgilab.report import words
 from wsgilab.report.rows import BAD, DOES_NOT_HOLD, GOOD, HOLDS, INCONCLUSIVE, Claim, LoadRow, ServerRow, Verdict
 
 WIDTH = 100
+FIGURES = ("Server", "p50", "p95", "p99", "Served", "Failed", "CPU/req.", "Memory", "Verdict")
+PERCENTILES = ("p50_ms", "p95_ms", "p99_ms")
+CAPACITY = ("Server", "Capacity", "Slots allow", "CPU allows", "Binds", "Windows", "Verdict")
 STYLES = {
     GOOD: "bold green",
     BAD: "bold red",
@@ -36,18 +43,22 @@ def render(verdict: Mapping[str, Any], console: Console) -> None:
 def _parts(verdict: Verdict, console: Console, width: int) -> Iterator[Any]:
     rounds = "capacity" if verdict.is_search else words.counted(verdict.rounds, "round")
     yield Text(f"{verdict.workload} · {verdict.slo} · {rounds} · {verdict.engine}", "bold")
+    if verdict.answer:
+        yield Text(f"\n{verdict.answer[0]}", "bold")
+        yield from (_indented(sentence) for sentence in verdict.answer[1:])
+        yield ""
     if verdict.is_search:
         yield Text("Highest offered rate that keeps the SLO; below it the rates around it.", "dim")
-        yield _capacity_table(verdict)
+        rows = [_capacity_cells(row) for row in verdict.servers]
+        yield _fitting(CAPACITY, rows, ("Windows", "CPU allows", "Slots allow"), console, width)
     else:
         yield Text(
             "Below each figure its 95 % interval over windows. Percentiles count every scheduled request.", "dim"
         )
     for rate in () if verdict.is_search else verdict.rates_rps:
         yield Text(f"\n{words.rps(rate)} offered", "bold")
-        roomy = _rate_table(verdict, rate, gap=1)
-        wanted = Measurement.get(console, console.options.update(width=10 * WIDTH), roomy).maximum
-        yield roomy if wanted <= width else _rate_table(verdict, rate, gap=0)
+        rows = [_cells(row, load) for row in verdict.servers if (load := row.at(rate))]
+        yield _fitting(FIGURES, rows, ("p95", "Memory", "Failed", "CPU/req."), console, width)
     yield Text("\nVerdict", "bold")
     yield _lines((row.verdict, f"{row.server}: {row.why}.") for row in verdict.servers)
     if verdict.claims:
@@ -63,47 +74,52 @@ def _parts(verdict: Verdict, console: Console, width: int) -> Iterator[Any]:
             yield _indented(problem)
 
 
-def _rate_table(verdict: Verdict, rate_rps: float, gap: int) -> Table:
+def _fitting(
+    titles: Sequence[str], rows: Sequence[Sequence[Text]], expendable: Sequence[str], console: Console, width: int
+) -> Group:
+    """The table with as many columns as there is room for, and the names of those that were left out."""
+    for count, gap in product(range(len(expendable) + 1), (1, 0)):
+        gone = expendable[:count]
+        table = _table(titles, rows, gone, gap)
+        if Measurement.get(console, console.options.update(width=10 * WIDTH), table).maximum <= width:
+            break
+    return Group(table, Text(f"No room for {words.listed(gone)}: see report.html.", "dim")) if gone else Group(table)
+
+
+def _table(titles: Sequence[str], rows: Sequence[Sequence[Text]], gone: Sequence[str], gap: int) -> Table:
     table = Table(box=box.SIMPLE_HEAD, padding=(0, gap, 0, 0), pad_edge=False, show_edge=False)
-    table.add_column(_cell("Server", "at once"), no_wrap=True)
-    for title in ("p50", "p95", "p99", "Served", "Failed", "CPU/req.", "Memory"):
-        table.add_column(title, no_wrap=True)
-    table.add_column("Verdict", no_wrap=True)
-    for row in verdict.servers:
-        load = row.at(rate_rps)
-        if load is not None:
-            table.add_row(*_cells(row, load))
+    kept = [number for number, title in enumerate(titles) if title not in gone]
+    for number in kept:
+        table.add_column(titles[number] if number else _cell(titles[0], "at once"), no_wrap=True)
+    for row in rows:
+        table.add_row(*(row[number] for number in kept))
     return table
 
 
-def _capacity_table(verdict: Verdict) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 2, 0, 0), pad_edge=False, show_edge=False)
-    for title in ("Server", "Capacity", "Slots allow", "CPU allows", "Binds", "Windows", "Verdict"):
-        table.add_column(_cell(title, "at once") if title == "Server" else title, no_wrap=True)
-    for row in verdict.servers:
-        table.add_row(
-            _cell(row.server, row.concurrency),
-            _cell(words.capacity(row.capacity_rps), words.capacity_range(row.capacity_rps)),
-            words.limit(row.slots_allow_rps),
-            words.limit(row.cpu_allows_rps),
-            row.binds or words.UNKNOWN,
-            str(sum(load.windows for load in row.loads)),
-            Text(row.verdict, STYLES[row.verdict]),
-        )
-    return table
+def _capacity_cells(row: ServerRow) -> list[Text]:
+    return [
+        _cell(row.server, row.concurrency),
+        _cell(words.capacity(row.capacity_rps), words.capacity_range(row.capacity_rps)),
+        Text(words.limit(row.slots_allow_rps)),
+        Text(words.limit(row.cpu_allows_rps)),
+        Text(row.binds or words.UNKNOWN),
+        Text(str(sum(load.windows for load in row.loads))),
+        Text(row.verdict, STYLES[row.verdict]),
+    ]
 
 
-def _cells(row: ServerRow, load: LoadRow) -> Iterator[Text]:
-    yield _cell(row.server, row.concurrency)
-    for name in ("p50_ms", "p95_ms", "p99_ms"):
-        yield _cell(words.duration(load[name]), words.duration_range(load[name]))
-    yield _cell(words.amount(load["goodput_rps"], "rps", 0), words.amount_range(load["goodput_rps"], 0))
-    yield _cell(words.percent(load["failed_ratio"]), words.percent_range(load["failed_ratio"]))
-    yield _cell(words.amount(load["cpu_ms_per_request"], "ms"), words.amount_range(load["cpu_ms_per_request"]))
-    yield _cell(words.amount(load["memory_mb"], "MB", 0), words.amount_range(load["memory_mb"], 0))
+def _cells(row: ServerRow, load: LoadRow) -> list[Text]:
     taken = f"{load.windows}/{load.windows + load.void} valid"
     below = taken if load.void else words.counted(load.windows, "window")
-    yield Text.assemble((load.verdict, STYLES[load.verdict]), "\n", (below, "dim"))
+    return [
+        _cell(row.server, row.concurrency),
+        *(_cell(words.duration(load[name]), words.duration_range(load[name])) for name in PERCENTILES),
+        _cell(words.amount(load["goodput_rps"], "rps", 0), words.amount_range(load["goodput_rps"], 0)),
+        _cell(words.percent(load["failed_ratio"]), words.percent_range(load["failed_ratio"])),
+        _cell(words.amount(load["cpu_ms_per_request"], "ms"), words.amount_range(load["cpu_ms_per_request"])),
+        _cell(words.amount(load["memory_mb"], "MB", 0), words.amount_range(load["memory_mb"], 0)),
+        Text.assemble((load.verdict, STYLES[load.verdict]), "\n", (below, "dim")),
+    ]
 
 
 def _cell(figure: str, below: str) -> Text:

@@ -8,11 +8,12 @@ from markupsafe import Markup
 
 from wsgilab.report import words
 from wsgilab.report.colours import Look
+from wsgilab.report.svg import joined, n
 from wsgilab.report.window_row import WindowRow
 
-WIDTH, HEIGHT = 170.0, 64.0
-LEFT, RIGHT, TOP, BOTTOM = 4.0, 4.0, 14.0, 12.0
-HEADROOM = 1.25
+WIDTH, HEIGHT = 260.0, 92.0
+LEFT, RIGHT, TOP, BOTTOM = 34.0, 12.0, 8.0, 18.0
+HEADROOM = 1.15
 MOST_LINES = 12
 """More rounds than this in one small chart are a smear; the first and the last are shown."""
 
@@ -23,14 +24,15 @@ def timeline(server: str, rate_rps: float, look: Look, windows: Sequence[WindowR
     if not shown:
         return Markup()
     ends = [moment.at_s for window in shown for moment in window.moments]
+    lengths = [window.duration_s for window in shown]
     most = max([rate_rps, *(moment.answered_rps for window in shown for moment in window.moments)])
-    x = _Scale(min(-0.5, *ends), max(ends), LEFT, WIDTH - RIGHT)
+    x = _Scale(min(-0.5, *ends), max(*ends, *lengths), LEFT, WIDTH - RIGHT)
     y = _Scale(0.0, most * HEADROOM, HEIGHT - BOTTOM, TOP)
-    parts = [_frame(x, y, rate_rps), *(_line(window, x, y, look) for window in shown)]
+    parts = [_frame(x, y, rate_rps, max(lengths)), *(_line(window, x, y, look) for window in shown)]
     title = f"{server} at {words.rps(rate_rps)}: answers per second over {words.counted(len(shown), 'window')}"
-    return Markup('<svg class="timeline" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>').format(
-        _n(WIDTH), _n(HEIGHT), title, Markup("").join(parts)
-    )
+    return Markup(
+        '<svg class="timeline" viewBox="0 0 {} {}" role="img" aria-label="{}"><desc>{}</desc>{}</svg>'
+    ).format(n(WIDTH), n(HEIGHT), title, "; ".join(map(_in_words, shown)), joined(parts))
 
 
 class _Scale:
@@ -41,7 +43,7 @@ class _Scale:
         self._first, self._length = first, last - first
 
     def __call__(self, value: float) -> str:
-        return _n(self._first + (value - self._low) / self._span * self._length)
+        return n(self._first + (value - self._low) / self._span * self._length)
 
 
 def _few(windows: Sequence[WindowRow]) -> Sequence[WindowRow]:
@@ -49,20 +51,28 @@ def _few(windows: Sequence[WindowRow]) -> Sequence[WindowRow]:
     return windows if len(windows) <= MOST_LINES else [*windows[:half], *windows[-half:]]
 
 
-def _frame(x: _Scale, y: _Scale, rate_rps: float) -> Markup:
-    """The floor, the offered rate, and the moment from which the window counts."""
+def _frame(x: _Scale, y: _Scale, rate_rps: float, duration_s: float) -> Markup:
+    """The floor, the offered rate, and the stretch that counts, with its figures."""
     return Markup(
+        '<path class="counted" d="M{start} {top}H{end}V{floor}H{start}Z"/>'
         '<path class="axis-line" d="M{left} {floor}H{right}"/><path class="bound" d="M{left} {offered}H{right}"/>'
-        '<path class="grid" d="M{start} {top}V{floor}"/>'
+        '<text class="tick" x="{before}" y="{beside}" text-anchor="end">{rate:g}</text>'
+        '<text class="tick" x="{before}" y="{floor}" text-anchor="end">0</text>'
         '<text class="tick" x="{start}" y="{below}" text-anchor="middle">0 s</text>'
+        '<text class="tick" x="{end}" y="{below}" text-anchor="middle">{length:g} s</text>'
     ).format(
-        left=_n(LEFT),
-        right=_n(WIDTH - RIGHT),
+        left=n(LEFT),
+        right=n(WIDTH - RIGHT),
+        before=n(LEFT - 5),
+        top=n(TOP),
         floor=y(0),
         offered=y(rate_rps),
+        beside=n(float(y(rate_rps)) + 3.5),
         start=x(0),
-        top=_n(TOP),
-        below=_n(HEIGHT - 2),
+        end=x(duration_s),
+        below=n(HEIGHT - 4),
+        rate=rate_rps,
+        length=duration_s,
     )
 
 
@@ -75,5 +85,7 @@ def _line(window: WindowRow, x: _Scale, y: _Scale, look: Look) -> Markup:
     )
 
 
-def _n(value: float) -> str:
-    return f"{value:.1f}".removesuffix(".0")
+def _in_words(window: WindowRow) -> str:
+    """`round 2: 98 rps served`"""
+    served = words.amount(window.figures["goodput_rps"], "rps", 0)
+    return f"round {window.round}{', void' if window.void else ''}: {served} served"

@@ -102,9 +102,9 @@ def limit(rate: float | None) -> str:
     return UNKNOWN if rate is None else f"{rate:.0f} rps"
 
 
-def listed(items: Sequence[str]) -> str:
+def listed(items: Sequence[str], joint: str = "and") -> str:
     """`a`, `a and b`, `a, b and c`."""
-    return " and ".join([", ".join(items[:-1]), items[-1]] if len(items) > 1 else list(items))
+    return f" {joint} ".join([", ".join(items[:-1]), items[-1]] if len(items) > 1 else list(items))
 
 
 def counted(count: int, noun: str) -> str:
