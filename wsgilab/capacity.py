@@ -22,6 +22,8 @@ from wsgilab.records import Interval, Slo, Window
 KEPT, MISSED, VOID = "kept", "missed", "void"
 WINDOW_OVERHEAD_S, LATE_OVERHEAD_S = 2.2, 1.5
 """What a window costs beside its own time (warm-up, k6's start), and what a late server adds (grace, restart)."""
+RESTART_S, MOST_LATE_S = 1.0, 3.5
+"""The part of the latter that comes after the window, and all of it at the worst."""
 MOST_VOID = 2
 """Void windows in a row at one rate from which on k6, and not luck, is the limit there."""
 FAR = 2.0
@@ -71,6 +73,8 @@ class Tried:
     outcome: str
     clear: bool = False
     """So far from the bound that one window decides."""
+    took_s: float = 0.0
+    """All that it took; 0 where that is not known."""
 
 
 @dataclass(frozen=True)
@@ -97,20 +101,21 @@ def tried(window: Window, objective: Slo) -> Tried:
     """What one window says about the SLO."""
     probe = Probe(window.plan.rate_rps, window.plan.duration_s)
     if window.void is not None:
-        return Tried(probe, VOID)
+        return Tried(probe, VOID, took_s=window.took_s)
     if window.died or window.load is None:
-        return Tried(probe, MISSED, clear=True)
+        return Tried(probe, MISSED, clear=True, took_s=window.took_s)
     shares = [_share_of_bound(window, metric, bound) for metric, bound in objective.terms]
     worst = max(shares)
-    return Tried(probe, KEPT if worst < 1 else MISSED, clear=worst >= FAR or worst <= 1 / FAR)
+    return Tried(probe, KEPT if worst < 1 else MISSED, worst >= FAR or worst <= 1 / FAR, window.took_s)
 
 
 def next_probe(goal: Goal, history: Sequence[Tried]) -> Probe | None:
     """What to try next; None when the search has ended."""
     probe = _open_question(goal, history)
-    if probe is None or spent_s(history) + probe.duration_s + WINDOW_OVERHEAD_S > goal.budget_s:
+    if probe is None:
         return None
-    return probe
+    at_most_s = probe.duration_s + WINDOW_OVERHEAD_S + MOST_LATE_S
+    return probe if spent_s(history) + at_most_s <= goal.budget_s else None
 
 
 def _open_question(goal: Goal, history: Sequence[Tried]) -> Probe | None:
@@ -135,9 +140,15 @@ def conclude(goal: Goal, history: Sequence[Tried]) -> Capacity:
 
 
 def spent_s(history: Sequence[Tried]) -> float:
-    """About how long these probes took, in seconds."""
-    late = sum(LATE_OVERHEAD_S for each in history if each.outcome == MISSED)
-    return late + sum(each.probe.duration_s + WINDOW_OVERHEAD_S for each in history)
+    """How long these probes took, in seconds, with starting late servers anew; about, where that was not measured."""
+    return sum(map(_spent_s, history))
+
+
+def _spent_s(one: Tried) -> float:
+    late = one.outcome == MISSED
+    if one.took_s:
+        return one.took_s + (RESTART_S if late else 0.0)
+    return one.probe.duration_s + WINDOW_OVERHEAD_S + (LATE_OVERHEAD_S if late else 0.0)
 
 
 def by_server(windows: Sequence[Window], objective: Slo) -> dict[str, list[Tried]]:

@@ -96,12 +96,12 @@ def measure(
     for plan in plans:
         bench.stop.check()
         announce(plan)
-        server = servers[plan.server]
+        server, began = servers[plan.server], time.monotonic()
         if server.name in gone:
             save(Window(plan, None, None, died=gone[server.name]))
             continue
         window, drained = measure_window(plan, server, bench)
-        save(window)
+        save(replace(window, took_s=time.monotonic() - began))
         try:
             _make_ready_again(server, window, drained, bench)
         except ServerError as error:

@@ -147,6 +147,8 @@ class Window:
     void: str | None = None
     """Why the measurement cannot be trusted; None where it can."""
     notes: tuple[str, ...] = ()
+    took_s: float = 0.0
+    """All of it: k6's start, warm-up, schedule, grace, waiting for quiet. 0 where an earlier version wrote the line."""
     schema: int = WINDOW_SCHEMA
 
     def to_json(self) -> dict[str, Any]:
@@ -166,7 +168,8 @@ class Window:
             samples = tuple(_build(Sample, sample) for sample in usage["samples"])
             usage = _build(Usage, {**usage, "samples": samples})
         load = None if data["load"] is None else _build(LoadResult, data["load"])
-        return cls(_build(WindowPlan, data["plan"]), load, usage, data["died"], data["void"], tuple(data["notes"]))
+        plan, notes = _build(WindowPlan, data["plan"]), tuple(data["notes"])
+        return cls(plan, load, usage, data["died"], data["void"], notes, data.get("took_s", 0.0))
 
 
 @dataclass(frozen=True)

@@ -52,6 +52,8 @@ def window(line: bytes) -> Window:
     for text in (found.died, found.void, *found.notes):
         if not isinstance(text, str | None):
             raise TypeError(text)
+    if not (_fits(found.took_s, (int, float)) and found.took_s >= 0):
+        raise TypeError("took_s")
     if not (found.plan.rate_rps > 0 and found.plan.duration_s > 0):
         raise ValueError("a window without a rate or a length")
     return found
