@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,23 @@ class Stack:
     def start(self, *arguments: str) -> Running:
         """Start a Compose command, and watch what it says."""
         return Running(["docker", "compose", *arguments], self.environment, cwd=ROOT)
+
+    def lab(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run `./lab` on the host to its end, with this stack as its engine."""
+        return subprocess.run(
+            [sys.executable, "-m", "wsgilab", *arguments],
+            cwd=ROOT,
+            env={
+                **self.environment,
+                "PYTHONPATH": str(ROOT),
+                "LAB_ENGINE": "compose",
+                "LAB_RESULTS": str(self.results),
+            },
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
 
     def containers(self) -> dict[str, dict[str, Any]]:
         """What the engine says about every container of the project, by service."""
