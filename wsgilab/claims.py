@@ -45,6 +45,7 @@ Finding = tuple[str, str]
 class _Evidence:
     rows: Mapping[str, ServerRow]
     comparisons: Sequence[Comparison]
+    workload: str
 
     def loads(self, server: str) -> tuple[LoadRow, ...]:
         row = self.rows.get(server)
@@ -63,9 +64,9 @@ class _Evidence:
         return None
 
 
-def judge(rows: Sequence[ServerRow], comparisons: Sequence[Comparison]) -> tuple[Claim, ...]:
+def judge(rows: Sequence[ServerRow], comparisons: Sequence[Comparison], workload: str) -> tuple[Claim, ...]:
     """Every claim of the lesson with what this run says about it."""
-    evidence = _Evidence({row.server: row for row in rows}, comparisons)
+    evidence = _Evidence({row.server: row for row in rows}, comparisons, workload)
     findings = {
         ("built-in-single-threaded", "Flask's built-in server is single-threaded."): one_thread,
         ("built-in-blocks", "Flask's built-in server blocks under concurrent load."): built_in_blocks,
@@ -186,7 +187,7 @@ def waiting(evidence: _Evidence) -> Finding:
 
 
 def wsgi_beats_built_in(evidence: _Evidence) -> Finding:
-    """Rate by rate: which of them keep the SLO, and which is lower at p99?"""
+    """Rate by rate: which of them keep the SLO, and which is lower at p99? Under another workload it may differ."""
     duels: dict[float, list[tuple[LoadRow, str, LoadRow]]] = defaultdict(list)
     for name in (GUNICORN, UWSGI):
         for dev, load in evidence.shared(DEV, name):
@@ -194,7 +195,7 @@ def wsgi_beats_built_in(evidence: _Evidence) -> Finding:
                 duels[dev.rate_rps].append((dev, name, load))
     if not duels:
         return INCONCLUSIVE, f"needs {DEV} and {GUNICORN} or {UWSGI} at the same rate, each clearly good or bad"
-    sentence = "; ".join(_duel(evidence, duels[rate]) for rate in sorted(duels))
+    sentence = f"under {evidence.workload} {'; '.join(_duel(evidence, duels[rate]) for rate in sorted(duels))}"
     outcomes = {(dev.verdict, load.verdict) for met in duels.values() for dev, _, load in met}
     if (GOOD, BAD) in outcomes:
         return DOES_NOT_HOLD, sentence

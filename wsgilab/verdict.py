@@ -115,7 +115,7 @@ def analyse(
         slo=str(objective),
         servers=rows,
         comparisons=comparisons,
-        claims=() if goal else claims.judge(rows, comparisons),
+        claims=() if goal else claims.judge(rows, comparisons, workload),
         void_windows=tuple(_void_windows(windows)),
         windows=tuple(window_rows.rows([(window, window_figures(window)) for window in windows])),
         problems=(*problems, *short),
