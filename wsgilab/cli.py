@@ -23,7 +23,7 @@ from wsgilab.errors import (
     MissingError,
 )
 from wsgilab.lab import load_lab
-from wsgilab.options import build_parser
+from wsgilab.options import build_parser, parse
 from wsgilab.store import RunFolder
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -31,7 +31,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Run the command and exit with its code."""
-    arguments = build_parser(run, report, view, examine, test, capacity).parse_args(argv)
+    arguments = parse(build_parser(run, report, view, examine, test, capacity), sys.argv[1:] if argv is None else argv)
     try:
         sys.exit(arguments.command(arguments))
     except LabError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -152,8 +152,18 @@ def build_parser(
 
     it = commands.add_parser("test", parents=[common], help="run everything that this machine can test")
     it.set_defaults(command=test)
-    it.add_argument("pytest", nargs=argparse.REMAINDER, metavar="…", help="arguments for pytest")
+    it.add_argument("pytest", nargs="*", metavar="…", help="arguments and options for pytest")
     return parser
+
+
+def parse(parser: Parser, words: Sequence[str]) -> argparse.Namespace:
+    """What the command line asks for. All that follows `test` is pytest's, which has options of its own."""
+    arguments, unknown = parser.parse_known_args(words)
+    if hasattr(arguments, "pytest"):
+        arguments.pytest = list(words[words.index("test") + 1 :])
+    elif unknown:
+        parser.error(f"unrecognized arguments: {' '.join(unknown)}")
+    return arguments
 
 
 def _add_selection(it: argparse.ArgumentParser, command: str) -> None:

@@ -8,7 +8,7 @@ import pytest
 from support import ROOT
 
 from wsgilab.lab import load_lab, settings_of
-from wsgilab.options import build_parser
+from wsgilab.options import build_parser, parse
 from wsgilab.workloads import load_workloads
 
 REFERENCE = (ROOT / "docs/reference.md").read_text()
@@ -25,6 +25,16 @@ def commands() -> dict[str, object]:
 def test_every_command_has_help_and_a_line_in_the_reference(command: str) -> None:
     assert re.search(rf"^\| `\./lab {command}\b", REFERENCE, re.MULTILINE)
     assert commands()[command].format_help()  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("words", [["-k", "slo"], ["tests/unit", "-x"], ["--lf", "-q", "tests/unit/test_slo.py"], []])
+def test_the_test_command_hands_everything_to_pytest(words: list[str]) -> None:
+    assert parse(build_parser(int, int, int, int, int, int), ["test", *words]).pytest == words  # type: ignore[arg-type]
+
+
+def test_other_commands_refuse_an_option_that_they_do_not_have() -> None:
+    with pytest.raises(SystemExit, match="2"):
+        parse(build_parser(int, int, int, int, int, int), ["run", "--quik"])  # type: ignore[arg-type]
 
 
 def test_every_option_of_run_is_in_the_reference() -> None:
