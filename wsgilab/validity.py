@@ -12,6 +12,7 @@ from itertools import pairwise
 from typing import Protocol
 
 from wsgilab.records import LoadResult, Sample, Usage, Window
+from wsgilab.report.words import counted
 
 K6_CPU_SHARE = 0.9
 """Of the CPU time that k6 could have had over its whole run. Above it k6 itself was the slow part: already at half a
@@ -65,7 +66,8 @@ def void_reason(window: Window, server: HasSlots, load_cpus: int) -> str | None:
     return (
         counts_disagree(load, usage)
         or faster_than_possible(window, load, usage, server.slots)
-        or little_broken(usage.samples)
+        # A worker that is killed (by Gunicorn's timeout, say) takes the time of its requests along, and they fail.
+        or (little_broken(usage.samples) if load.failed == 0 else None)
     )
 
 
@@ -136,7 +138,7 @@ def faster_than_possible(window: Window, load: LoadResult, usage: Usage, slots: 
     served = load.ok_in_time / window.plan.duration_s
     if served <= SLOT_SHARE * limit:
         return None
-    return f"{served:.0f} rps served, but {slots} slots ÷ {usage.service_ms:.1f} ms allow {limit:.0f} rps"
+    return f"{served:.0f} rps served, but {counted(slots, 'slot')} ÷ {usage.service_ms:.1f} ms allow {limit:.0f} rps"
 
 
 def little_broken(samples: Sequence[Sample]) -> str | None:

@@ -59,9 +59,13 @@ def bench() -> Iterator[Bench]:
         yield Bench(engine, K6(str(K6_PATH), lab.cpus("LOAD_CPUS") & available()), stop)
 
 
+def twin(bench: Bench) -> Server:
+    return next(each for each in bench.engine.servers if each.name == PLAN.server)
+
+
 def measured(bench: Bench, trouble: Trouble = lambda: None) -> Window:
     """A window of `twin`; `trouble` comes when about a second of it has been measured."""
-    server = next(each for each in bench.engine.servers if each.name == PLAN.server)
+    server = twin(bench)
     exporter = bench.engine.endpoint(server).exporter_url
     before = read_sample(exporter, None)
     assert before
@@ -146,6 +150,21 @@ def test_k6_stopped_for_two_seconds_voids_the_window(bench: Bench) -> None:
     assert "k6 fell behind its schedule" in (window.void or "valid")
     assert window.load
     assert window.load.lag_ms > 1000
+
+
+def test_a_killed_k6_voids_the_window(bench: Bench) -> None:
+    window = measured(bench, lambda: os.kill(k6_pid(), signal.SIGKILL))
+    assert "k6" in (window.void or "valid")
+    assert window.load is None
+    assert window.died is None, "the server lives"
+
+
+def test_more_slots_than_were_declared_void_the_window(bench: Bench) -> None:
+    """Four workers under the name of one: 100 rps of 20 ms each are more than one could serve."""
+    window, _ = measure_window(replace(PLAN, workload="io"), replace(twin(bench), slots=1), bench)
+    assert "1 slot ÷ 2" in (window.void or "valid")
+    assert window.load
+    assert window.load.ok == RATE_RPS * PLAN.duration_s
 
 
 def test_requests_that_reach_another_server_void_the_window(bench: Bench) -> None:

@@ -83,6 +83,11 @@ def test_littles_law_is_asked_only_of_a_server_that_drained() -> None:
     assert reason(changed({}, {"samples": broken[:-1]})) is None
 
 
+def test_requests_that_were_killed_with_their_worker_break_no_law() -> None:
+    broken = samples(in_flight=100.0, busy_per_s=2.2)
+    assert reason(changed({"ok": 580, "failed": 20}, {"samples": broken})) is None
+
+
 def test_a_server_without_slot_limit_cannot_be_too_fast() -> None:
     assert reason(changed({}, {"service_ms": 80.0}), UNBOUNDED) is None
 
