@@ -1,9 +1,9 @@
 """How small a difference does `./lab run --rigorous` tell apart? Real runs of a real gunicorn, one after the other.
 
-    python benchmarks/sensitivity.py [--runs N] [--out DIR]
+    python benchmarks/sensitivity.py [--more PERCENT[,PERCENT…]] [--runs N] [--out DIR]
 
-Each run measures gunicorn beside variants whose app burns 5 % and 10 % more CPU for each request (burner.py), and its
-verdict says of each whether it used more, as any comparison of the lab does. About five minutes a run.
+Each run measures gunicorn beside variants whose app burns more CPU for each request (burner.py), and its verdict says
+of each whether it used more, as any comparison of the lab does. About two minutes a run, and two for each variant.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 SERVER, RATE_RPS = "gunicorn", "60"
-MORE = {"five": 0.05, "ten": 0.10}
 METRIC = "cpu_ms_per_request"
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--more", type=_percent, default=[5, 10], metavar="PERCENT[,…]", help="default: 5,10")
     parser.add_argument("--runs", type=int, default=10, metavar="N", help="default: 10")
     parser.add_argument("--out", type=Path, metavar="DIR", help="keeps the runs there (default: nowhere)")
     options = parser.parse_args()
@@ -33,15 +33,19 @@ def main() -> int:
         out = options.out or Path(nowhere)
         cpu_ms = usual_cpu_ms(out / "usual")
         print(f"{SERVER} at {RATE_RPS} rps of mix: {cpu_ms:.2f} ms of CPU a request", flush=True)
-        told = dict.fromkeys(MORE, 0)
+        told = {f"more-{percent}": 0 for percent in options.more}
         for number in range(1, options.runs + 1):
-            found = compared(verdict(out / str(number), "--rigorous", *variants(cpu_ms)))
+            found = compared(verdict(out / str(number), "--rigorous", *variants(options.more, cpu_ms)))
             for name, comparison in found.items():
                 told[name] += comparison["result"] == "a lower"
             print(f"run {number}: {'; '.join(said(*each) for each in found.items())}", flush=True)
-    for name, more in MORE.items():
-        print(f"{more:.0%} more CPU was told apart in {told[name]} of {options.runs} runs")
+    for percent in options.more:
+        print(f"{percent} % more CPU was told apart in {told[f'more-{percent}']} of {options.runs} runs")
     return 0
+
+
+def _percent(text: str) -> list[int]:
+    return [int(part) for part in text.split(",")]
 
 
 def usual_cpu_ms(out: Path) -> float:
@@ -50,9 +54,9 @@ def usual_cpu_ms(out: Path) -> float:
     return float(found["servers"][0]["loads"][0][METRIC]["value"])
 
 
-def variants(cpu_ms: float) -> list[str]:
+def variants(more: Sequence[int], cpu_ms: float) -> list[str]:
     """The options that add the variants."""
-    return [f"--variant={name}={SERVER},BURN_MS={more * cpu_ms:.4f}" for name, more in MORE.items()]
+    return [f"--variant=more-{percent}={SERVER},BURN_MS={percent / 100 * cpu_ms:.4f}" for percent in more]
 
 
 def verdict(out: Path, *options: str) -> dict[str, Any]:
@@ -76,7 +80,7 @@ def compared(found: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def said(name: str, comparison: Mapping[str, Any]) -> str:
-    """`ten 0.91 (0.89–0.93) a lower`"""
+    """`more-10 0.91 (0.89–0.93) a lower`"""
     ratio = comparison["ratio"]
     return f"{name} {ratio['value']:.3f} ({ratio['low']:.3f}–{ratio['high']:.3f}) {comparison['result']}"
 
