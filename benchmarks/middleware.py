@@ -2,9 +2,12 @@
 
     python benchmarks/middleware.py [--json]
 
-Wrapped and bare take turns within one run, every few milliseconds, so that a change of the machine's mood meets both.
-Each figure is the median over rounds of the difference within a round. CPU time is compared, which is what capacity is
-made of.
+Wrapped and bare take turns within one run, so that a change of the machine's mood meets both. Each figure is the median
+over rounds of the difference within a round. CPU time is compared, which is what capacity is made of.
+
+Behind gunicorn a turn is a few hundred requests, and the next ones always wait in the backlog. A server at its capacity
+is like that: it never sleeps and serves one kind of request with warm caches. (Until then a turn was 20 requests, one
+at a time: the worker slept before each, woke up to cold caches, and each turn began in the other kind's.)
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +29,24 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "services" / "app")
 
 from app import app as lab_app
 from metrics import Middleware
-from proctree import ProcessTree
-from real_server import gunicorn
+from real_server import gunicorn, keep_busy
 from werkzeug.test import EnvironBuilder
 from werkzeug.wsgi import ClosingIterator
 
 LIMIT_US, LIMIT_SHARE = 10.0, 0.02
 WsgiApp = Callable[..., Iterable[bytes]]
+
+
+@dataclass(frozen=True)
+class Served:
+    """What the middleware costs a busy server."""
+
+    cpu_us: float
+    added_us: float
+    share: float
+    quartiles: tuple[float, float]
+    share_of_nothing: float
+    """The same procedure with nothing wrapped: what the method itself makes out of noise."""
 
 
 def main() -> int:
@@ -54,15 +69,18 @@ def measure() -> dict[str, float]:
         empty_us, _ = in_process(_empty_app, Path(directory), {}, rounds=401, calls=200)
         hello_us, hello_share = in_process(lab_app, Path(directory), _environ("/"), rounds=401, calls=20)
         _, mix_share = in_process(lab_app, Path(directory), _environ("/mix?io=0"), rounds=101, calls=2)
-    served_us, served_share = behind_gunicorn("/", rounds=301, calls=20)
+    served = behind_gunicorn("/", rounds=41, calls=300)
     return {
         "cost of one request, us": empty_us,
         "cost of one request around Flask, us": hello_us,
         "share of hello in process, %": 100 * hello_share,
         "share of mix (2 ms CPU) in process, %": 100 * mix_share,
-        "gunicorn's CPU per hello, us": served_us,
-        "share of hello behind gunicorn, %": 100 * served_share,
-        "the same, cost over gunicorn's CPU, %": 100 * hello_us / served_us,
+        "gunicorn's CPU per hello, us": served.cpu_us,
+        "cost of one request behind gunicorn, us": served.added_us,
+        "share of hello behind gunicorn, %": 100 * served.share,
+        "  a quarter of the rounds below, %": 100 * served.quartiles[0],
+        "  a quarter of the rounds above, %": 100 * served.quartiles[1],
+        "  bare against bare, %": 100 * served.share_of_nothing,
     }
 
 
@@ -83,23 +101,39 @@ def in_process(
     return added_us, statistics.median(wrapped / bare for bare, wrapped in pairs) - 1
 
 
-def behind_gunicorn(path: str, *, rounds: int, calls: int) -> tuple[float, float]:
-    """CPU microseconds per request of a real `gunicorn -w 1`, and the share that wrapping adds.
+def behind_gunicorn(path: str, *, rounds: int, calls: int) -> Served:
+    """What wrapping adds to a real `gunicorn -w 1` that always has the next request waiting.
 
     One process serves both (switch.py): two of the same kind differ by more than what is looked for.
     """
     with gunicorn("switch:application", 1, exporter=False, health="/bare/health") as server:
-        tree = ProcessTree(server.pid)
+        (worker,) = server.workers()
 
         def cpu_s(prefix: str) -> float:
-            before = tree.read().cpu_s
-            for _ in range(calls):
-                server.get(prefix + path)
-            return tree.read().cpu_s - before
+            before = _cpu_of(worker)
+            keep_busy(server.port, prefix + path, calls)
+            return _cpu_of(worker) - before
 
-        pairs = [_in_turns(lambda: cpu_s("/bare"), lambda: cpu_s("/wrapped"), number % 2) for number in range(rounds)]
-    bare_us = statistics.median(bare for bare, _ in pairs) / calls * 1e6
-    return bare_us, statistics.median(wrapped / bare for bare, wrapped in pairs) - 1
+        def bare_s() -> float:
+            return cpu_s("/bare")
+
+        cpu_s("/wrapped")
+        same = [_in_turns(bare_s, bare_s, number % 2) for number in range(rounds)]
+        pairs = [_in_turns(bare_s, lambda: cpu_s("/wrapped"), number % 2) for number in range(rounds)]
+    shares = [wrapped / bare - 1 for bare, wrapped in pairs]
+    low, middle, high = statistics.quantiles(shares, n=4)
+    return Served(
+        cpu_us=statistics.median(bare for bare, _ in pairs) / calls * 1e6,
+        added_us=statistics.median(wrapped - bare for bare, wrapped in pairs) / calls * 1e6,
+        share=middle,
+        quartiles=(low, high),
+        share_of_nothing=statistics.median(second / first for first, second in same) - 1,
+    )
+
+
+def _cpu_of(pid: int) -> float:
+    """CPU seconds of another process, to the nanosecond: its clock's number as in Linux' posix-timers_types.h."""
+    return time.clock_gettime(~pid << 3 | 2)
 
 
 def _in_turns(bare: Callable[[], float], wrapped: Callable[[], float], first: int) -> tuple[float, float]:

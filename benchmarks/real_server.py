@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,6 +71,29 @@ def gunicorn(app: str, workers: int, *, exporter: bool, health: str = "/health")
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+
+
+def keep_busy(port: int, path: str, requests: int, ahead: int = 8) -> None:
+    """So many requests, each on a connection of its own, of which `ahead` are always open. Raises OSError."""
+    question = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n".encode()
+    waiting: deque[socket.socket] = deque()
+    for _ in range(requests):
+        if len(waiting) == ahead:
+            _finish(waiting.popleft())
+        connection = socket.create_connection(("127.0.0.1", port), timeout=10)
+        connection.sendall(question)
+        waiting.append(connection)
+    while waiting:
+        _finish(waiting.popleft())
+
+
+def _finish(connection: socket.socket) -> None:
+    with connection:
+        answer = connection.recv(65536)
+        while connection.recv(65536):
+            pass
+    if not answer.startswith(b"HTTP/1.1 200"):
+        raise ConnectionError(answer[:80])
 
 
 def wait_for_answers(ask: Callable[[], object]) -> None:

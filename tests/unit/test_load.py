@@ -153,6 +153,15 @@ def test_metrics_go_to_prometheus_only_when_there_is_one() -> None:
     assert line[line.index("--out") + 1] == "experimental-prometheus-rw"
 
 
+def test_native_histograms_are_asked_for_in_the_words_of_older_and_newer_k6() -> None:
+    inherited = {"K6_FEATURES": "freeze-env", "PATH": "/bin"}
+
+    told = environment(inherited, "http://prometheus:9090")
+    assert told["K6_PROMETHEUS_RW_TREND_AS_NATIVE_HISTOGRAM"] == "true"
+    assert told["K6_FEATURES"] == "native-histograms"
+    assert environment(inherited, None) == {"PATH": "/bin"}
+
+
 @pytest.mark.parametrize(
     ("rate_rps", "duration_s", "timeout_s", "vus"),
     [
