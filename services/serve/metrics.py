@@ -20,9 +20,10 @@ import sys
 import time
 from _thread import allocate_lock
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Sized
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any, cast
+from time import perf_counter
+from typing import Any
 
 BUCKET_EDGES_S = (
     0.001, 0.002, 0.005, 0.010, 0.015, 0.020, 0.025, 0.030, 0.040, 0.050, 0.075, 0.100, 0.150, 0.200, 0.250,
@@ -119,7 +120,7 @@ class Middleware:
         if wrapper and (isinstance(body, wrapper) if isinstance(wrapper, type) else hasattr(body, "fileno")):
             return _hand_over(body, request)
         if hasattr(body, "__len__"):
-            return _Sized(request, len(cast(Sized, body)))
+            request.__class__ = _Sized  # and not a second object: same slots, one method more
         return request
 
     def _open_table(self) -> Table:
@@ -141,13 +142,15 @@ class _Request:
         self.slot = _EXCEPTION_SLOT  # an app that never calls start_response has failed
         self.body: Any = None
         self.done = False
-        self.started = time.perf_counter()
+        self.started = perf_counter()
 
-    def start_response(self, status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Any:
+    def start_response(self, status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
         # A status line without a number is the app's fault and counts as 500.
         self.slot = _CODE_SLOTS.get(status[:3], _EXCEPTION_SLOT)
         # A copy: the list is the app's, which may hand over the same one each time.
-        return self.server_start_response(status, [*headers, self.header], *exc_info)
+        if exc_info is None:
+            return self.server_start_response(status, [*headers, self.header])
+        return self.server_start_response(status, [*headers, self.header], exc_info)
 
     def __iter__(self) -> Iterator[bytes]:
         try:
@@ -162,13 +165,14 @@ class _Request:
 
     def close(self) -> None:
         """End the request, once, and close the app's own iterable as PEP 3333 asks."""
-        body, self.body = self.body, ()
-        try:
-            if hasattr(body, "close"):
-                body.close()
-        except BaseException:
-            self.fail()
-            raise
+        close = getattr(self.body, "close", None)
+        self.body = ()
+        if close is not None:
+            try:
+                close()
+            except BaseException:
+                self.fail()
+                raise
         self.finish()
 
     def __del__(self) -> None:
@@ -185,7 +189,7 @@ class _Request:
         if self.done:
             return
         self.done = True
-        seconds = time.perf_counter() - self.started
+        seconds = perf_counter() - self.started
         bucket = FIRST_BUCKET + bisect_left(BUCKET_EDGES_S, seconds)
         table = self.table
         slots = table.slots
@@ -196,23 +200,13 @@ class _Request:
             slots[IN_FLIGHT] -= 1.0
 
 
-class _Sized:
+class _Sized(_Request):
     """A body whose app gave a list: servers set Content-Length where `len(body)` is 1."""
 
-    __slots__ = ("length", "request")
-
-    def __init__(self, request: _Request, length: int) -> None:
-        self.request = request
-        self.length = length
+    __slots__ = ()
 
     def __len__(self) -> int:
-        return self.length
-
-    def __iter__(self) -> Iterator[bytes]:
-        return iter(self.request)
-
-    def close(self) -> None:
-        self.request.close()
+        return len(self.body)
 
 
 def _hand_over(body: Any, request: _Request) -> Iterable[bytes]:
