@@ -20,7 +20,8 @@ from wsgilab.remote_write import STALE, Series, write
 
 EVERY_S = 1.0
 WORTH_SAYING = 3
-"""Pushes that failed before a run says so. One may meet a moment in which everything is slow."""
+"""Pushes that failed before a run says so: one may meet a moment in which everything is slow. Or the last one did: with
+a name that is gone, each takes long to fail."""
 RESULTS = ("valid", "void", "died")
 
 
@@ -53,6 +54,7 @@ class Telemetry:
         self._results = dict.fromkeys(RESULTS, 0)
         self._pushed = 0
         self._failures: list[str] = []
+        self._last_failed = False
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._tell_on, name="telemetry", daemon=True)
 
@@ -80,7 +82,7 @@ class Telemetry:
     @property
     def lost(self) -> str | None:
         """How much of it Prometheus did not take, and why; None where that is not worth a word."""
-        if len(self._failures) < WORTH_SAYING:
+        if len(self._failures) < WORTH_SAYING and not self._last_failed:
             return None
         return f"{len(self._failures)} of {self._pushed} times it did not take what it was sent: {self._failures[-1]}"
 
@@ -105,10 +107,18 @@ class Telemetry:
     def _tell(self, *, ended: bool = False) -> None:
         series = [Series(one.name, STALE, one.labels) for one in self.series()] if ended else self.series()
         self._pushed += 1
-        try:
-            write(self._url or "", series, time.time())
-        except urllib.error.HTTPError as error:
-            with error:
-                self._failures.append(f"HTTP {error.code}, {error.read(300).decode(errors='replace').strip()}")
-        except (urllib.error.URLError, OSError, http.client.HTTPException) as error:
-            self._failures.append(str(error))
+        failure = _push(self._url or "", series)
+        self._last_failed = failure is not None
+        self._failures += [failure] if failure else []
+
+
+def _push(url: str, series: Sequence[Series]) -> str | None:
+    """Why Prometheus did not take it; None where it did."""
+    try:
+        write(url, series, time.time())
+    except urllib.error.HTTPError as error:
+        with error:
+            return f"HTTP {error.code}, {error.read(300).decode(errors='replace').strip()}"
+    except (urllib.error.URLError, OSError, http.client.HTTPException) as error:
+        return str(error)
+    return None

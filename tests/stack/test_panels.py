@@ -91,6 +91,19 @@ def test_windows_show_in_the_strip_when_they_were(comparison: Comparison) -> Non
         assert server in under_load
 
 
+def test_a_run_goes_on_when_prometheus_is_killed_and_says_so(stack: Stack, comparison: Comparison) -> None:
+    what = ("--servers", "dev,gunicorn", "--rate", "20", "--rounds", "2", "--duration", "2")
+    run = stack.start("run", "--rm", "--no-deps", "runner", "run", *what)
+    try:
+        run.says("[2/4]")
+        stack.compose("kill", "prometheus")
+        assert run.ends() == 0, run.output
+    finally:
+        stack.compose("up", "--detach", "--wait", "--no-deps", "prometheus")
+    assert "Prometheus did not record all of the run" in run.output
+    assert [window["void"] for window in windows_of(stack.newest_run())] == [None] * 4
+
+
 # ── Grafana, where its image can be had ─────────────────────────────────────────────────────────────────────────────
 
 

@@ -154,6 +154,14 @@ def test_two_pushes_that_failed_are_not_worth_a_word(receiver: Receiver) -> None
     assert it.lost is None
 
 
+def test_the_last_push_is_worth_a_word_by_itself(receiver: Receiver) -> None:
+    with telemetry(receiver.url) as it:
+        wait_for(lambda: receiver.bodies, "the first push")
+        receiver.refusals = 1_000_000
+    assert it.lost
+    assert it.lost.startswith(tuple("123456789"))
+
+
 def test_without_a_prometheus_nothing_is_sent_or_said() -> None:
     with telemetry(None) as it:
         it.count(window("gunicorn"))
