@@ -101,8 +101,9 @@ def _vus() -> timeseries.Panel:
     return (
         plain_lines(
             "Virtual users",
-            "Those at hand for requests, waiting for an answer or for their turn. The runner gives k6 one for each "
-            "request that can be under way at once.",
+            "Those at work at this moment: each waits for an answer. As many as there are requests under way, until "
+            "all that k6 has are waiting, one for each request that can be under way at once: then requests can no "
+            "longer be sent.",
             unit="short",
             span=12,
             height=7,
