@@ -152,12 +152,12 @@ def fixed_color(color: str) -> DynamicConfigValue:
     return DynamicConfigValue("color", {"mode": "fixed", "fixedColor": color})
 
 
-def slo_threshold() -> ThresholdsConfig:
-    """A line at the default SLO and no colour below it."""
+def dashed_line_at(value: float) -> ThresholdsConfig:
+    """A line at this value and no colour below it; goes with `as_dashed_line`."""
     return (
         ThresholdsConfig()
         .mode(ThresholdsMode.ABSOLUTE)
-        .steps([Threshold(value=None, color="transparent"), Threshold(value=SLO_SECONDS, color="#888888")])
+        .steps([Threshold(value=None, color="transparent"), Threshold(value=value, color="#888888")])
     )
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from blocks import (
     LOG,
     PROMETHEUS,
+    SLO_SECONDS,
     as_dashed_line,
     dashboard,
+    dashed_line_at,
     in_server_colors,
     last_value,
     latest,
@@ -14,7 +16,6 @@ from blocks import (
     lines,
     load_strip,
     query,
-    slo_threshold,
 )
 from grafana_foundation_sdk.builders import bargauge, text, timeseries, trend
 from grafana_foundation_sdk.builders.dashboard import Dashboard
@@ -36,6 +37,7 @@ def capacity() -> Dashboard:
         .with_panel(_p99_by_rate())
         .with_panel(_goodput_by_rate())
         .with_panel(_kept())
+        .with_panel(_knee())
         .with_panel(_reading())
         .with_panel(_offered())
         .with_panel(_burn())
@@ -52,7 +54,7 @@ def _p99_by_rate() -> trend.Panel:
             unit="s",
         )
         .scale_distribution(LOG)
-        .thresholds(slo_threshold())
+        .thresholds(dashed_line_at(SLO_SECONDS))
         .thresholds_style(as_dashed_line())
         .with_target(latest("server_rate:response_time_seconds:p99", by="server, rate"))
     )
@@ -109,26 +111,40 @@ def _as_number(field: str) -> dict[str, object]:
 
 
 def _kept() -> bargauge.Panel:
+    return _bars(
+        "Highest rate that kept the SLO so far",
+        "Of the rates that a server was asked for in the time range shown, the highest whose last window ended "
+        "with p99 < 250 ms and at most 1 % failed or dropped: the knee lies between this and the next rate. 0: "
+        "it kept none. A search for the capacity itself, with an interval, is what a run's report is for.",
+        "server_rate:slo_kept:rate",
+    )
+
+
+def _knee() -> bargauge.Panel:
+    return _bars(
+        "Where the knee must be",
+        "What a server can do at most, whatever was asked of it: slots ÷ time in the app, or CPUs ÷ CPU time a "
+        "request, whichever is lower, as of its last load. Known from the first window on. A server that missed the "
+        "SLO far below it is held back by something else: a backlog, a proxy, a lock.",
+        "server:knee:rate",
+    )
+
+
+def _bars(title: str, description: str, series: str) -> bargauge.Panel:
     panel = (
         bargauge.Panel()
-        .title("Highest rate that kept the SLO so far")
-        .description(
-            "Of the rates that a server was asked for in the time range shown, the highest whose last window ended "
-            "with p99 < 250 ms and at most 1 % failed or dropped: the knee lies between this and the next rate. 0: "
-            "it kept none. A search for the capacity itself, with an interval, is what a run's report is for."
-        )
+        .title(title)
+        .description(description)
         .datasource(PROMETHEUS)
         .height(9)
-        .span(16)
+        .span(8)
         .unit("reqps")
         .decimals(0)
         .min(0)
         .orientation(common.VizOrientation.HORIZONTAL)
         .display_mode(common.BarGaugeDisplayMode.BASIC)
         .reduce_options(last_value().calcs(["max"]))
-        .with_target(
-            latest("server_rate:slo_kept:rate").format(PromQueryFormat.TIME_SERIES).legend_format("{{server}}")
-        )
+        .with_target(latest(series).format(PromQueryFormat.TIME_SERIES).legend_format("{{server}}"))
     )
     return in_server_colors(panel)
 
@@ -143,8 +159,8 @@ def _reading() -> text.Panel:
         .content(
             "A server with *s* slots and a service time of *t* seconds serves at most **s / t** requests per second."
             "\n\n"
-            "Four sync workers and 22 ms: about 180 per second. One more request than that, and a queue begins to "
-            "grow that never shrinks while the load lasts.\n\n"
+            "Four sync workers and 22 ms: about 180 per second. More than that, and a queue grows as long as the load "
+            "lasts. The CPUs have such a limit too: **CPUs / CPU time a request**. The lower one is the knee.\n\n"
             "To fill this page: `./lab capacity --prometheus`, or `./lab run --prometheus --rate 25,50,100,200`"
         )
     )
@@ -153,13 +169,15 @@ def _reading() -> text.Panel:
 def _offered() -> timeseries.Panel:
     return (
         lines(
-            "Offered rate",
-            "The steps of the sweep: requests per second that the schedule asks for, whatever the server does.",
+            "Offered rate, and the knee",
+            "The steps of the sweep: requests per second that the schedule asks for, whatever the server does. Dashed: "
+            "what the server can do at most. A step above the dashed line is one that it cannot carry.",
             unit="reqps",
             span=12,
         )
         .min(0)
         .with_target(query("server:offered:rate"))
+        .with_target(query("server:knee:rate", "knee"))
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from blocks import dashboard, lines, load_strip, number, plain_lines, query
+from blocks import as_dashed_line, dashboard, dashed_line_at, fixed_color, lines, load_strip, number, plain_lines, query
 from grafana_foundation_sdk.builders import stat, timeseries
 from grafana_foundation_sdk.builders.dashboard import Dashboard, Row
 
@@ -13,7 +13,9 @@ def lab_health() -> Dashboard:
         dashboard("Lab health", "Is the measurement to be believed? k6, the machine, and what records.")
         .with_panel(load_strip())
         .with_row(Row("The load generator"))
+        .with_panel(_k6_cpu())
         .with_panel(_lag())
+        .with_panel(_windows())
         .with_panel(_vus())
         .with_panel(_drops())
         .with_row(Row("The machine"))
@@ -49,6 +51,37 @@ def _number(title: str, figure: str, unit: str, description: str) -> stat.Panel:
     return number(title, description, f"prometheus:{figure}", unit=unit, span=4)
 
 
+def _k6_cpu() -> timeseries.Panel:
+    return (
+        plain_lines(
+            "k6's CPU",
+            "What k6 uses of the CPUs that it may use, 1 for all of them, as the runner reads it. Beyond 90 % it is "
+            "k6 that is measured, and the runner does not count the window. Waiting: how many of its threads were "
+            "ready to run and got no CPU, because others were on it. Above what k6 uses, it is starved.",
+            unit="percentunit",
+            span=8,
+        )
+        .min(0)
+        .thresholds(dashed_line_at(0.9))
+        .thresholds_style(as_dashed_line())
+        .with_target(query("generator:cpu_used:ratio", legend="used"))
+        .with_target(query("generator:cpu_wait:rate", legend="waiting for a CPU").ref_id("B"))
+    )
+
+
+def _windows() -> timeseries.Panel:
+    panel = plain_lines(
+        "Windows of this run",
+        "Valid: counted. Void: the measurement failed, and the report says how; what this page shows for that time is "
+        "the reason. Died: the server did not live through it, which is a result.",
+        unit="short",
+        span=8,
+    ).min(0)
+    for result, color in {"valid": "#4477AA", "void": "#DDCC77", "died": "#BB5566"}.items():
+        panel.override_by_name(result, [fixed_color(color)])
+    return panel.with_target(query("generator:windows", legend="{{result}}"))
+
+
 def _lag() -> timeseries.Panel:
     return (
         plain_lines(
@@ -68,10 +101,12 @@ def _vus() -> timeseries.Panel:
     return (
         plain_lines(
             "Virtual users",
-            "Those at hand for requests, waiting for an answer or for their turn. The runner gives k6 one for each "
-            "request that can be under way at once.",
+            "Those at work at this moment: each waits for an answer. As many as there are requests under way, until "
+            "all that k6 has are waiting, one for each request that can be under way at once: then requests can no "
+            "longer be sent.",
             unit="short",
-            span=8,
+            span=12,
+            height=7,
         )
         .min(0)
         .with_target(query("generator:vus", legend="virtual users"))
@@ -85,7 +120,8 @@ def _drops() -> timeseries.Panel:
             "Per second, because every virtual user was still waiting for an answer. A server that is overloaded "
             "causes them, and they count as its failures. With a server that answers fast they would be k6's fault.",
             unit="reqps",
-            span=8,
+            span=12,
+            height=7,
         )
         .min(0)
         .with_target(query("generator:dropped:rate", legend="dropped"))
@@ -97,8 +133,8 @@ def _cpus() -> timeseries.Panel:
         plain_lines(
             "CPUs of the machine",
             "1: not a moment to spare. SERVER_CPUS in .env says which run the servers, LOAD_CPUS which run k6 and what "
-            "records. A full CPU of the servers' is their limit and a result; a full one of the load's means that "
-            "k6 itself is at its ceiling. Work of other programs shows here too.",
+            "records. A full CPU of the servers' is their limit and a result. A full one of the load's while k6 "
+            "uses little of it: another program is on it.",
             unit="percentunit",
             span=8,
         )

@@ -21,10 +21,11 @@ from grafana_foundation_sdk.models import common
 from grafana_foundation_sdk.models.dashboard import VariableOption, VariableRefresh
 from grafana_foundation_sdk.models.heatmap import HeatmapColorMode
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
-from palette import PART_COLORS
+from palette import LIMIT_COLORS, PART_COLORS
 
 ONE = '{server="$server"}'
 FIRST_SHOWN = "gunicorn"
+LIMITS = {"slots allow": "slots_limit", "CPUs allow": "cpu_limit", "offered": "offered"}
 
 
 def one_server() -> Dashboard:
@@ -47,6 +48,7 @@ def one_server() -> Dashboard:
         .with_panel(_tree())
         .with_panel(_in_flight())
         .with_row(Row("What holds it back"))
+        .with_panel(_limits())
         .with_panel(_listen_queue())
         .with_panel(_overflows())
         .with_panel(_throttling())
@@ -166,13 +168,30 @@ def _in_flight() -> timeseries.Panel:
     )
 
 
+def _limits() -> timeseries.Panel:
+    panel = plain_lines(
+        "What its slots and its CPUs allow",
+        "Requests per second. Slots ÷ time in the app: as many are served at once, each for that long. CPUs ÷ CPU "
+        "time a request. The lower line is the knee: asked for more, a server makes requests wait. A server that "
+        "makes a thread for each connection has no slots to run out of, and no such line.",
+        unit="reqps",
+        span=12,
+        height=7,
+    ).min(0)
+    for ref, (name, series) in zip("ABC", LIMITS.items(), strict=True):
+        panel.with_target(query(f"server:{series}:rate{ONE}", legend=name).ref_id(ref))
+        panel.override_by_name(name, [fixed_color(LIMIT_COLORS[name])])
+    return panel
+
+
 def _listen_queue() -> timeseries.Panel:
     return (
         lines(
             "Connections waiting to be accepted",
             "The queue in front of the workers. For a server behind nginx, the one between the two.",
             unit="short",
-            span=8,
+            span=12,
+            height=7,
         )
         .min(0)
         .with_target(query(f"server:listen_queue{ONE}"))
@@ -187,7 +206,8 @@ def _overflows() -> timeseries.Panel:
             "response time; the server never hears of it. Zero is good. The kernel counts for a whole network: for "
             "local processes, those of all servers.",
             unit="short",
-            span=8,
+            span=12,
+            height=7,
         )
         .min(0)
         .with_target(query(f"server:listen_overflows:rate{ONE}"))
@@ -202,7 +222,8 @@ def _throttling() -> timeseries.Panel:
             "instead of limiting them, so this stays at zero until somebody sets a quota. Empty where the kernel "
             "does not say.",
             unit="percentunit",
-            span=8,
+            span=12,
+            height=7,
         )
         .min(0)
         .with_target(query(f"server:cpu_throttled:rate{ONE}"))

@@ -24,3 +24,5 @@ STATE_COLORS = {"down": "#BB5566", "idle": "#555555", "warm-up": "#BBBBBB", "mea
 
 # Of the parts that a response time is made of, from the client inwards.
 PART_COLORS = {"connect": "#88CCEE", "nginx": "#44AA99", "queue": "#CC6677", "app": "#4477AA", "transfer": "#DDCC77"}
+
+LIMIT_COLORS = {"slots allow": "#CC6677", "CPUs allow": "#4477AA", "offered": "#BBBBBB"}

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from blocks import LOG, PROMETHEUS, as_dashed_line, dashboard, latest, lines, load_strip, query, slo_threshold
+from blocks import (
+    LOG,
+    PROMETHEUS,
+    SLO_SECONDS,
+    as_dashed_line,
+    dashboard,
+    dashed_line_at,
+    latest,
+    lines,
+    load_strip,
+    query,
+)
 from grafana_foundation_sdk.builders import common as common_builders
 from grafana_foundation_sdk.builders import table, timeseries
 from grafana_foundation_sdk.builders.dashboard import Dashboard, Row
@@ -126,7 +137,7 @@ def _quantile(percentile: int, reading: str) -> timeseries.Panel:
             span=8,
         )
         .scale_distribution(LOG)
-        .thresholds(slo_threshold())
+        .thresholds(dashed_line_at(SLO_SECONDS))
         .with_target(query(f"server:response_time_seconds:p{percentile}"))
     )
 

@@ -12,10 +12,14 @@ from typing import Any
 
 from support import ROOT
 
+from wsgilab.lab import load_lab
 from wsgilab.view.dashboards import Span, fill_in, load_dashboards, panels
 
-NO_PROXY = "server:nginx_seconds:mean"
+SERVERS = load_lab(ROOT, {}).servers
+OF_PROXIES = "server:nginx_seconds:mean"
 """A part of the response time that only servers behind nginx have."""
+OF_SLOTS = "server:slots_limit:rate"
+"""A limit that a server with a thread for each connection has not."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,16 @@ class Target:
             return {"server", "worker"}
         if self.expression.startswith("host_cpu:"):
             return {"cpu"}
+        if self.expression == "generator:windows":
+            return {"result"}
         return {"server"} if self.expression.startswith(("server:", "max by (server)")) else set()
+
+    @property
+    def is_due(self) -> bool:
+        """Whether its server can have such a figure at all."""
+        server = SERVERS.get(self.server or "")
+        lacks = server and ((OF_PROXIES, server.via), (OF_SLOTS, server.slots))
+        return not any(self.expression.startswith(figure) for figure, has in lacks or () if not has)
 
 
 def targets(servers: Sequence[str], span: Span) -> Iterator[Target]:

@@ -13,9 +13,11 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 PORT_VARIABLES = re.findall(r"^(\w+_PORT)=", (ROOT / ".env").read_text(), re.MULTILINE)
@@ -147,3 +149,19 @@ def only_run(lab: Lab) -> Path:
 
 def windows_of(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (folder / "windows.jsonl").read_text().splitlines()]
+
+
+@contextlib.contextmanager
+def small_file_system(folder: Path, size: str) -> Iterator[Path]:
+    """A new file system of this size, in memory, mounted at `folder`. Skips the test where that cannot be."""
+    if os.geteuid() != 0:
+        pytest.skip("a small file system can only be mounted by root")
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder]
+    mounted = subprocess.run(mount, capture_output=True, text=True, check=False)
+    if mounted.returncode != 0:
+        pytest.skip(f"a small file system cannot be mounted here: {mounted.stderr.strip()}")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", folder], check=True)

@@ -17,7 +17,7 @@ from wsgilab.engines.ports import holder, is_free
 from wsgilab.errors import EXIT_DONE, EXIT_MISSING, LabError
 from wsgilab.lab import Lab
 from wsgilab.manifest import version_of_k6
-from wsgilab.tools import find_k6, find_nginx
+from wsgilab.tools import can_fetch_packages, find_k6, find_nginx, prometheus_at_hand
 
 OK, ODD, MISSING = "ok", "odd", "missing"
 STYLES = {OK: "green", ODD: "yellow", MISSING: "red"}
@@ -45,6 +45,7 @@ def examine(lab: Lab) -> list[Finding]:
         Finding("Python", OK, f"{platform.python_version()} at {sys.executable}"),
         _k6(),
         _nginx(),
+        _prometheus(),
         _docker(),
         *_cpus(lab),
         *_ports(lab),
@@ -82,6 +83,20 @@ def _nginx() -> Finding:
     except LabError as error:
         return Finding("nginx", MISSING, f"{error.what} ({error.cause})", error.next_command)
     return Finding("nginx", OK, str(nginx.binary))
+
+
+def _prometheus() -> Finding:
+    """Of a local run that is recorded; nothing is fetched to find out."""
+    try:
+        path = prometheus_at_hand()
+    except LabError as error:
+        return Finding("Prometheus", ODD, f"{error.what} ({error.cause})", error.next_command)
+    if path:
+        return Finding("Prometheus", OK, str(path))
+    said = "none of version 3: local runs are measured and judged without it, but `./lab view` has nothing to show"
+    if can_fetch_packages():
+        return Finding("Prometheus", ODD, said, "./lab run --prometheus fetches Debian's package by itself, once")
+    return Finding("Prometheus", ODD, said, "install it (https://prometheus.io/download/), or set LAB_PROMETHEUS to it")
 
 
 def _docker() -> Finding:

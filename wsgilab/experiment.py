@@ -49,6 +49,8 @@ class Bench:
     engine: Engine
     k6: K6
     stop: Stop
+    follow: Callable[[load.LoadRun], None] = lambda _run: None
+    """Gets each k6 as it starts, to watch what it uses."""
 
 
 def plan_windows(settings: Settings) -> list[WindowPlan]:
@@ -138,6 +140,7 @@ def _drive(
     during: list[Sample] = []
     next_sample = time.monotonic() + SAMPLE_EVERY_S
     with load.start(bench.k6, plan, bench.engine.endpoint(server).url) as run:
+        bench.follow(run)
         while not run.poll():
             bench.stop.wait(0.1)
             if time.monotonic() >= next_sample:

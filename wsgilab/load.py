@@ -68,6 +68,16 @@ class LoadRun:
         """The process id of k6."""
         return self._process.pid
 
+    @property
+    def cpu_s(self) -> float:
+        """CPU time that k6 has used, as of the last `poll`."""
+        return self._cpu_s
+
+    @property
+    def wait_s(self) -> float:
+        """How long its threads have waited for a CPU while ready to run, in sum, as of the last `poll`."""
+        return self._wait_s
+
     def poll(self) -> bool:
         """Tell whether k6 has ended. Kills it when it is far past its schedule."""
         if self._reap(os.WNOHANG):
@@ -111,13 +121,14 @@ class LoadRun:
         self._folder.cleanup()
 
     def _reap(self, flags: int) -> bool:
-        """Collect k6 if it has ended. wait4 and not Popen.poll, because only it tells the CPU time."""
+        """Collect k6 if it has ended. wait4 and not Popen.poll, because only it tells the CPU time to the end."""
         if self._process.returncode is not None:
             return True
         pid, status, used = os.wait4(self._process.pid, flags)
         if pid == 0:
-            # It only grows, but a k6 that is just ending has lost its threads, and their figures with them.
-            self._wait_s = max(self._wait_s, run_queue_wait_s(self._process.pid))
+            # They only grow, but a k6 that is just ending has lost its threads, and their figures with them.
+            cpu_s, wait_s = scheduled_s(self._process.pid)
+            self._cpu_s, self._wait_s = max(self._cpu_s, cpu_s), max(self._wait_s, wait_s)
             return False
         self._process.returncode = os.waitstatus_to_exitcode(status)
         self._wall_s = time.monotonic() - self._started
@@ -156,17 +167,18 @@ def parse_summary(summary: Mapping[str, Any], wall_s: float, k6_cpu_s: float) ->
         raise _failure(f"its summary is damaged ({error!r})", "") from error
 
 
-def run_queue_wait_s(pid: int) -> float:
-    """How long a process's threads have waited for a CPU while ready to run, in sum.
+def scheduled_s(pid: int) -> tuple[float, float]:
+    """How long a process's threads have run, and how long they waited for a CPU while ready to run, in sum.
 
-    Second field of /proc/PID/task/*/schedstat in nanoseconds (Linux, Documentation/scheduler/sched-stats.rst).
-    0 on other systems.
+    The first two fields of /proc/PID/task/*/schedstat, nanoseconds (Linux, Documentation/scheduler/sched-stats.rst).
+    Zeros on other systems.
     """
-    waited_ns = 0
+    ran_ns = waited_ns = 0
     for path in Path(f"/proc/{pid}/task").glob("*/schedstat"):
         with suppress(OSError, ValueError, IndexError):  # a thread may end while we look
-            waited_ns += int(path.read_text().split()[1])
-    return waited_ns / 1e9
+            ran, waited = path.read_text().split()[:2]
+            ran_ns, waited_ns = ran_ns + int(ran), waited_ns + int(waited)
+    return ran_ns / 1e9, waited_ns / 1e9
 
 
 def _parse(summary: Mapping[str, Any], wall_s: float, k6_cpu_s: float) -> LoadResult:

@@ -7,7 +7,7 @@ import os
 import random
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,7 @@ from wsgilab.recorder import Recorder, recorder_for
 from wsgilab.records import Server, Slo, Window, WindowPlan
 from wsgilab.report.words import counted
 from wsgilab.store import RunFolder
+from wsgilab.telemetry import Telemetry
 from wsgilab.tools import find_k6
 from wsgilab.waiting import Stop
 from wsgilab.workloads import find_workload
@@ -93,13 +94,17 @@ def _measure_and_report(
     trouble: LabError | Interrupted | None = None
     manifest: Mapping[str, Any] = {}
 
+    prometheus_url = recorder.url if recorder else os.environ.get("LAB_PROMETHEUS_URL")
+    load_cpus = lab.cpus("LOAD_CPUS") & available()
+    telemetry = Telemetry(prometheus_url, engine.servers, len(lab.cpus("SERVER_CPUS")), load_cpus)
+
     def save(window: Window) -> None:
         windows.append(window)
+        telemetry.count(window)
         folder.append(window)
 
     try:
-        prometheus_url = recorder.url if recorder else os.environ.get("LAB_PROMETHEUS_URL")
-        k6 = K6(str(find_k6()), lab.cpus("LOAD_CPUS") & available(), prometheus_url)
+        k6 = K6(str(find_k6()), load_cpus, prometheus_url)
         console.print(f"Engine: {engine.name} ({why}).\n{job.about}", markup=False, highlight=False)
         with engine:
             engine.start()
@@ -108,8 +113,8 @@ def _measure_and_report(
             )
             manifest = {**described, "prometheus": prometheus_url}
             folder.write_manifest(manifest)
-            with _recorded(recorder, engine, stop), job.progress(console) as progress:
-                measure(job.plans(windows), Bench(engine, k6, stop), save, progress.announce)
+            with _recorded(recorder, telemetry, engine, stop), job.progress(console) as progress:
+                measure(job.plans(windows), Bench(engine, k6, stop, telemetry.follow), save, progress.announce)
     except (Interrupted, LabError) as error:
         if not windows:
             folder.discard()
@@ -121,17 +126,20 @@ def _measure_and_report(
 
 
 @contextmanager
-def _recorded(recorder: Recorder | None, engine: Engine, stop: Stop) -> Iterator[None]:
-    """While the block lasts, Prometheus records the engine's servers, if there is one; a run needs none."""
-    if recorder is None:
+def _recorded(recorder: Recorder | None, telemetry: Telemetry, engine: Engine, stop: Stop) -> Iterator[None]:
+    """While the block lasts, Prometheus records the run, if there is one; a run needs none. Says what it missed."""
+    with ExitStack() as stack:
+        if recorder:
+            stack.enter_context(recorder)
+            endpoints = {server.name: (server, engine.endpoint(server)) for server in engine.servers}
+            stack.enter_context(recorder.watching(endpoints, stop))
+        stack.enter_context(telemetry)
         yield
-        return
-    with recorder, recorder.watching({it.name: (it, engine.endpoint(it)) for it in engine.servers}, stop):
-        yield
-    if recorder.lost:
+    missed = (recorder and recorder.lost) or telemetry.lost
+    if missed:
         print(
-            f"lab: Prometheus did not last as long as the run ({recorder.lost}). The dashboards lack a part of it; "
-            "the verdict is complete, for it needs none.",
+            f"lab: Prometheus did not record all of the run ({missed}). The dashboards lack a part of it; the verdict "
+            "is complete, for it needs none.",
             file=sys.stderr,
         )
 

@@ -19,6 +19,7 @@ PROMETHEUS_AT_LEAST = 3
 """The first with `fallback_scrape_protocol`, which prometheus.yaml names; an older one refuses the file."""
 SYSTEM_PROGRAMS = ("/usr/sbin", "/usr/local/sbin")
 """Where nginx is, and an ordinary user's PATH often does not lead."""
+IN_CACHE = "prometheus/usr/bin/prometheus"
 NEWER_SUITE = "forky"
 """The Debian release whose Prometheus is new enough and still runs on the releases before it."""
 
@@ -86,9 +87,24 @@ def _no_nginx(cause: str) -> MissingError:
 
 
 def find_prometheus() -> Path:
-    """Prometheus 3 from `LAB_PROMETHEUS` or PATH, or unpacked into the private cache from Debian's package.
+    """Prometheus 3 as `prometheus_at_hand`, or unpacked into the private cache from Debian's package, once.
 
     Raises MissingError.
+    """
+    at_hand = prometheus_at_hand()
+    if at_hand:
+        return at_hand
+    found = shutil.which("prometheus")
+    too_old = f"{found} is older than version {PROMETHEUS_AT_LEAST}, and " if found else ""
+    print(f"lab: {too_old or 'no Prometheus on PATH: '}fetching Debian's package, once …", file=sys.stderr, flush=True)
+    download_packages(["prometheus", "promtool"], cache_dir() / "prometheus", _no_prometheus, suite=NEWER_SUITE)
+    return cache_dir() / IN_CACHE
+
+
+def prometheus_at_hand() -> Path | None:
+    """Prometheus 3 from `LAB_PROMETHEUS`, PATH or the private cache; None where there is none. Fetches nothing.
+
+    Raises MissingError where `LAB_PROMETHEUS` names something else.
     """
     asked = os.environ.get("LAB_PROMETHEUS")
     found = asked or shutil.which("prometheus")
@@ -96,15 +112,13 @@ def find_prometheus() -> Path:
         return Path(found)
     if asked:
         raise _no_prometheus(f"LAB_PROMETHEUS is '{asked}', which is no Prometheus {PROMETHEUS_AT_LEAST} or later")
-    unpacked = cache_dir() / "prometheus"
-    binary = unpacked / "usr/bin/prometheus"
-    if not binary.exists():
-        too_old = f"{found} is older than version {PROMETHEUS_AT_LEAST}, and " if found else ""
-        print(
-            f"lab: {too_old or 'no Prometheus on PATH: '}fetching Debian's package, once …", file=sys.stderr, flush=True
-        )
-        download_packages(["prometheus", "promtool"], unpacked, _no_prometheus, suite=NEWER_SUITE)
-    return binary
+    cached = cache_dir() / IN_CACHE
+    return cached if cached.exists() else None
+
+
+def can_fetch_packages() -> bool:
+    """Whether `download_packages` has what it needs on this system."""
+    return all(shutil.which(tool) for tool in ("apt-get", "dpkg-deb"))
 
 
 def _major_version(prometheus: str) -> int:
@@ -139,7 +153,7 @@ def download_packages(packages: Sequence[str], target: Path, missing: Explain, s
 
     With `suite`, from that release of Debian instead of the machine's, out of the same mirror.
     """
-    if not shutil.which("apt-get") or not shutil.which("dpkg-deb"):
+    if not can_fetch_packages():
         raise missing("not on PATH, and this system has no apt to fetch it with")
     downloads = target.with_name(f"{target.name}.new-{os.getpid()}")
     shutil.rmtree(downloads, ignore_errors=True)

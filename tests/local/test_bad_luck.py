@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support import Lab, only_run, wait_for, windows_of
+from support import Lab, only_run, small_file_system, wait_for, windows_of
 
 ONE_WINDOW = ("--rate", "20", "--rounds", "1", "--duration", "1")
 
@@ -128,17 +128,8 @@ def test_results_that_cannot_be_written(lab: Lab, tmp_path: Path) -> None:
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 16 KB."""
-    if os.geteuid() != 0:
-        pytest.skip("a small file system can only be mounted by root")
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", folder], capture_output=True, text=True, check=False
-    )
-    if mounted.returncode != 0:
-        pytest.skip(f"a small file system cannot be mounted here: {mounted.stderr.strip()}")
-    yield folder
-    subprocess.run(["umount", folder], check=True)
+    with small_file_system(tmp_path / "disk", "16k") as folder:
+        yield folder
 
 
 def test_a_full_disk_loses_no_window_and_still_shows_the_verdict(lab: Lab, small_disk: Path) -> None:

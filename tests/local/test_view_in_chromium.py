@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import os
 import shutil
 import signal
+import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,10 +17,11 @@ from typing import Any
 
 import pytest
 from browser import marks, require_chromium, visit
-from panel_data import NO_PROXY, faults, targets
-from support import ROOT, Lab, free_ports, lab_environment, wait_for, windows_of
+from panel_data import faults, query, targets
+from support import ROOT, Lab, free_ports, lab_environment, small_file_system, wait_for, windows_of
 
 from wsgilab.errors import MissingError
+from wsgilab.remote_write import STALE, Series, write
 from wsgilab.tools import find_prometheus
 from wsgilab.view.answers import Answers
 from wsgilab.view.dashboards import Span, load_dashboards, panels
@@ -78,8 +82,7 @@ def test_every_target_has_data_for_every_server(recorded: Lab, shown: str) -> No
     span = Span(math.floor(since / 1000), math.ceil(until / 1000), 1.0)
     found = []
     for target in targets(SERVERS, span):
-        proxied = target.expression.startswith(NO_PROXY) and target.server != "uwsgi"
-        if not proxied and not target.expression.startswith(NOT_FOR_PROCESSES):
+        if target.is_due and not target.expression.startswith(NOT_FOR_PROCESSES):
             found += faults(prometheus_of(recorded), target, SERVERS, span)
     assert found == []
 
@@ -165,6 +168,71 @@ def test_a_run_goes_on_when_prometheus_is_killed(recorded: Lab, lab: Lab) -> Non
     (server,) = [pid for pid, words in processes().items() if f":{port}" in words]
     os.kill(server, signal.SIGKILL)
     assert run.ends() == 0, run.output
-    assert "Prometheus did not last as long as the run" in run.output
+    assert "Prometheus did not record all of the run" in run.output
     (folder,) = [path for path in lab.results.iterdir() if (path / "verdict.json").exists()]
     assert [window["void"] for window in windows_of(folder)] == [None, None]
+
+
+def fill(folder: Path) -> Path:
+    """Write until the file system is full to the last page; gives the file."""
+    filler = folder / "filler"
+    with filler.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        while True:
+            file.write(bytes(4096))
+    return filler
+
+
+def test_a_run_goes_on_when_the_disk_of_prometheus_is_full(recorded: Lab, lab: Lab) -> None:
+    ports = dict(zip(("PROMETHEUS_PORT", "VIEW"), map(str, free_ports(2)), strict=True))
+    own = {"PROMETHEUS_PORT": ports["PROMETHEUS_PORT"], "LAB_PROMETHEUS": recorded.environment["LAB_PROMETHEUS"]}
+    with small_file_system(lab.results / ".prometheus", "64m") as disk:
+        what = ("--servers", "dev,gunicorn", "--rate", "20", "--rounds", "2", "--duration", "3", "--seed", "1")
+        run = lab.start("run", "--prometheus", *what, **own)
+        wait_for(lambda: first_window_of(lab) or run.ended, "the first window")
+        filler = fill(disk)
+        assert run.ends() == 0, run.output
+        assert "Prometheus did not record all of the run" in run.output
+        folder = next(lab.results.glob("*/verdict.json")).parent
+        assert [window["void"] for window in windows_of(folder)] == [None] * 4
+        filler.unlink()
+        first = windows_of(folder)[0]["plan"]["server"]
+        view = lab.start("view", "--port", ports["VIEW"], **own)
+        try:
+            view.says("Ctrl-C ends this.")
+            shown = f"http://127.0.0.1:{ports['VIEW']}"
+            since, until = span_of_the_run(shown)
+            wait_for(lambda: "problem" not in get(f"{shown}/api/data/side-by-side"), "Prometheus, with room again")
+            data = get(f"{shown}/api/data/side-by-side?from={since}&to={until}")
+            (table,) = [panel for panel in data["panels"].values() if "H" in panel]
+            assert first in {row["labels"]["server"] for row in table["C"]}, "what was recorded before it was full"
+        finally:
+            view.signal(signal.SIGINT)
+            assert view.ends() == 0, view.output
+
+
+# ── what the runner pushes, and a clock that jumps ──────────────────────────────────────────────────────────────────
+
+
+def test_prometheus_takes_what_the_runner_pushes(recorded: Lab, shown: str) -> None:
+    url = prometheus_of(recorded)
+    wait_for(lambda: "problem" not in get(f"{shown}/api/data/side-by-side"), "Prometheus")
+    now = time.time()
+    write(url, [Series("pushed", 1.5, {"server": "dev"}), Series("pushed", -2.0, {"server": "gunicorn"})], now)
+    found = {one["metric"]["server"]: float(one["value"][1]) for one in query(url, "pushed", now)}
+    assert found == {"dev": 1.5, "gunicorn": -2.0}
+    write(url, [Series("pushed", STALE, {"server": "dev"})], now + 1)
+    assert [one["metric"]["server"] for one in query(url, "pushed", now + 1)] == ["gunicorn"]
+
+
+def test_prometheus_refuses_what_is_older_than_what_it_has_and_says_so(recorded: Lab, shown: str) -> None:
+    """What happens to a run when the clock jumps backwards."""
+    url = prometheus_of(recorded)
+    wait_for(lambda: "problem" not in get(f"{shown}/api/data/side-by-side"), "Prometheus")
+    now = time.time()
+    write(url, [Series("jumped", 1.0)], now)
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        write(url, [Series("jumped", 2.0)], now - 60)
+    with refused.value as error:
+        assert (error.code, "out of order" in error.read().decode()) == (400, True)
+    write(url, [Series("jumped", 3.0)], now + 60)
+    assert [one["value"][1] for one in query(url, "jumped", now + 60)] == ["3"], "forward is a gap, no more"

@@ -11,13 +11,12 @@ from typing import Any
 
 import pytest
 from compose_stack import Stack
-from panel_data import NO_PROXY, Target, faults, query, targets
+from panel_data import faults, query, targets
 from support import ROOT, windows_of
 
 from wsgilab.view.dashboards import Span, load_dashboards
 
 FIVE = ["dev-single", "dev", "gunicorn", "uwsgi-single", "uwsgi"]
-BEHIND_NGINX = {"uwsgi-single", "uwsgi"}
 RECORDING = [*FIVE, "nginx", "nginx-exporter", "prometheus"]
 
 
@@ -46,14 +45,10 @@ def _measure(stack: Stack, *what: str) -> Comparison:
 
 
 def test_every_target_of_every_panel_has_data_for_every_server(comparison: Comparison) -> None:
-    asked = [target for target in targets(FIVE, comparison.span) if _is_due(target)]
+    asked = [target for target in targets(FIVE, comparison.span) if target.is_due]
     assert len(asked) > 100
     found = [text for target in asked for text in faults(comparison.prometheus, target, FIVE, comparison.span)]
     assert found == []
-
-
-def _is_due(target: Target) -> bool:
-    return not target.expression.startswith(NO_PROXY) or target.server in BEHIND_NGINX
 
 
 def test_p99_in_the_panel_is_p99_of_the_window(comparison: Comparison) -> None:
@@ -79,6 +74,14 @@ def test_cpu_cores_in_the_panel_are_what_the_control_group_counted(stack: Stack,
     assert float(shown["value"][1]) == pytest.approx(float(counted["value"][1]), rel=0.05)
 
 
+def test_the_cpu_of_k6_in_the_panel_is_what_the_kernel_counted(comparison: Comparison) -> None:
+    """Over the whole run: a k6 lives for a few seconds, and a rate over 5 s shows it as a hill of the same area."""
+    since, until = comparison.span.start, comparison.span.end
+    (cores,) = query(comparison.prometheus, f"sum_over_time(generator:cpu_cores:rate[{until - since:.0f}s])", until)
+    counted = sum(window["load"]["k6_cpu_s"] for window in comparison.windows)
+    assert float(cores["value"][1]) == pytest.approx(counted, rel=0.25)
+
+
 def test_windows_show_in_the_strip_when_they_were(comparison: Comparison) -> None:
     for window in comparison.windows:
         server, plan = window["plan"]["server"], window["plan"]
@@ -86,6 +89,19 @@ def test_windows_show_in_the_strip_when_they_were(comparison: Comparison) -> Non
         states = query(comparison.prometheus, "server:load_state", middle)
         under_load = {one["metric"]["server"] for one in states if one["value"][1] == "2"}
         assert server in under_load
+
+
+def test_a_run_goes_on_when_prometheus_is_killed_and_says_so(stack: Stack, comparison: Comparison) -> None:
+    what = ("--servers", "dev,gunicorn", "--rate", "20", "--rounds", "2", "--duration", "2")
+    run = stack.start("run", "--rm", "--no-deps", "runner", "run", *what)
+    try:
+        run.says("[2/4]")
+        stack.compose("kill", "prometheus")
+        assert run.ends() == 0, run.output
+    finally:
+        stack.compose("up", "--detach", "--wait", "--no-deps", "prometheus")
+    assert "Prometheus did not record all of the run" in run.output
+    assert [window["void"] for window in windows_of(stack.newest_run())] == [None] * 4
 
 
 # ── Grafana, where its image can be had ─────────────────────────────────────────────────────────────────────────────
@@ -114,7 +130,7 @@ def test_grafana_has_the_dashboard(grafana: str, uid: str) -> None:
 def test_every_panel_has_data_through_grafana(grafana: str, comparison: Comparison) -> None:
     span = comparison.span
     empty = []
-    for target in filter(_is_due, targets(["uwsgi"], span)):
+    for target in targets(["uwsgi"], span):
         question = {
             **{"refId": "A", "datasource": {"type": "prometheus", "uid": "prometheus"}, "expr": target.expression},
             **{"instant": target.instant, "range": not target.instant, "intervalMs": 1000, "maxDataPoints": 2000},

@@ -7,9 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from support import ROOT
 
-from wsgilab import tools
+from wsgilab import doctor, tools
 from wsgilab.errors import MissingError
+from wsgilab.lab import load_lab
 from wsgilab.tools import find_k6, find_nginx, find_prometheus
 
 
@@ -59,6 +61,40 @@ def test_the_private_cache_is_used_without_asking_anyone(tmp_path: Path) -> None
     binaries.mkdir(parents=True)
     path = put_prometheus(binaries / "bin", "3.5.3")
     assert find_prometheus() == path
+
+
+def doctor_on_prometheus(monkeypatch: pytest.MonkeyPatch) -> doctor.Finding:
+    def fetched(*_arguments: object, **_named: object) -> None:
+        raise AssertionError("the doctor fetches nothing")
+
+    monkeypatch.setattr(tools, "download_packages", fetched)
+    (finding,) = [each for each in doctor.examine(load_lab(ROOT, {})) if each.what == "Prometheus"]
+    return finding
+
+
+def test_the_doctor_names_the_prometheus_that_a_run_would_take(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = put_prometheus(tmp_path / "bin", "3.5.3")
+    monkeypatch.setattr(doctor, "_nginx", lambda: doctor.Finding("nginx", doctor.OK, ""))
+    assert doctor_on_prometheus(monkeypatch) == doctor.Finding("Prometheus", doctor.OK, str(path))
+
+
+@pytest.mark.parametrize(("has_apt", "mend"), [(True, "fetches Debian's package by itself"), (False, "install it")])
+def test_without_a_prometheus_the_doctor_says_what_does_not_work_and_what_to_do(
+    has_apt: bool, mend: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "bin").mkdir()
+    monkeypatch.setattr(doctor, "_nginx", lambda: doctor.Finding("nginx", doctor.OK, ""))
+    for tool in ("apt-get", "dpkg-deb") if has_apt else ():
+        put_tool(tmp_path / "bin" / tool)
+    finding = doctor_on_prometheus(monkeypatch)
+    assert finding.state == doctor.ODD
+    assert "./lab view" in finding.said
+    assert mend in finding.mend
+
+
+def put_tool(path: Path) -> None:
+    path.write_text("#!/bin/sh\nexit 1\n")
+    path.chmod(0o755)
 
 
 @pytest.mark.parametrize(("find", "name"), [(find_k6, "k6"), (find_nginx, "nginx")])
