@@ -20,10 +20,9 @@ import sys
 import time
 from _thread import allocate_lock
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sized
 from pathlib import Path
-from time import perf_counter
-from typing import Any
+from typing import Any, cast
 
 BUCKET_EDGES_S = (
     0.001, 0.002, 0.005, 0.010, 0.015, 0.020, 0.025, 0.030, 0.040, 0.050, 0.075, 0.100, 0.150, 0.200, 0.250,
@@ -120,7 +119,7 @@ class Middleware:
         if wrapper and (isinstance(body, wrapper) if isinstance(wrapper, type) else hasattr(body, "fileno")):
             return _hand_over(body, request)
         if hasattr(body, "__len__"):
-            request.__class__ = _Sized  # and not a second object: same slots, one method more
+            return _Sized(request, len(cast(Sized, body)))
         return request
 
     def _open_table(self) -> Table:
@@ -142,15 +141,13 @@ class _Request:
         self.slot = _EXCEPTION_SLOT  # an app that never calls start_response has failed
         self.body: Any = None
         self.done = False
-        self.started = perf_counter()
+        self.started = time.perf_counter()
 
-    def start_response(self, status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+    def start_response(self, status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Any:
         # A status line without a number is the app's fault and counts as 500.
         self.slot = _CODE_SLOTS.get(status[:3], _EXCEPTION_SLOT)
         # A copy: the list is the app's, which may hand over the same one each time.
-        if exc_info is None:
-            return self.server_start_response(status, [*headers, self.header])
-        return self.server_start_response(status, [*headers, self.header], exc_info)
+        return self.server_start_response(status, [*headers, self.header], *exc_info)
 
     def __iter__(self) -> Iterator[bytes]:
         try:
@@ -165,14 +162,13 @@ class _Request:
 
     def close(self) -> None:
         """End the request, once, and close the app's own iterable as PEP 3333 asks."""
-        close = getattr(self.body, "close", None)
-        self.body = ()
-        if close is not None:
-            try:
-                close()
-            except BaseException:
-                self.fail()
-                raise
+        body, self.body = self.body, ()
+        try:
+            if hasattr(body, "close"):
+                body.close()
+        except BaseException:
+            self.fail()
+            raise
         self.finish()
 
     def __del__(self) -> None:
@@ -189,7 +185,7 @@ class _Request:
         if self.done:
             return
         self.done = True
-        seconds = perf_counter() - self.started
+        seconds = time.perf_counter() - self.started
         bucket = FIRST_BUCKET + bisect_left(BUCKET_EDGES_S, seconds)
         table = self.table
         slots = table.slots
@@ -200,13 +196,23 @@ class _Request:
             slots[IN_FLIGHT] -= 1.0
 
 
-class _Sized(_Request):
+class _Sized:
     """A body whose app gave a list: servers set Content-Length where `len(body)` is 1."""
 
-    __slots__ = ()
+    __slots__ = ("length", "request")
+
+    def __init__(self, request: _Request, length: int) -> None:
+        self.request = request
+        self.length = length
 
     def __len__(self) -> int:
-        return len(self.body)
+        return self.length
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self.request)
+
+    def close(self) -> None:
+        self.request.close()
 
 
 def _hand_over(body: Any, request: _Request) -> Iterable[bytes]:
