@@ -33,6 +33,7 @@ from real_server import gunicorn, keep_busy
 from werkzeug.test import EnvironBuilder
 from werkzeug.wsgi import ClosingIterator
 
+# Around an empty app, and of the default workload.
 LIMIT_US, LIMIT_SHARE = 10.0, 0.02
 WsgiApp = Callable[..., Iterable[bytes]]
 
@@ -70,11 +71,17 @@ def measure() -> dict[str, float]:
         hello_us, hello_share = in_process(lab_app, Path(directory), _environ("/"), rounds=401, calls=20)
         _, mix_share = in_process(lab_app, Path(directory), _environ("/mix?io=0"), rounds=101, calls=2)
     served = behind_gunicorn("/", rounds=41, calls=300)
+    mix = behind_gunicorn("/mix?io=0", rounds=41, calls=60)
     return {
         "cost of one request, us": empty_us,
         "cost of one request around Flask, us": hello_us,
         "share of hello in process, %": 100 * hello_share,
         "share of mix (2 ms CPU) in process, %": 100 * mix_share,
+        "gunicorn's CPU per mix, us": mix.cpu_us,
+        "share of mix behind gunicorn, %": 100 * mix.share,
+        "  a quarter of its rounds below, %": 100 * mix.quartiles[0],
+        "  a quarter of its rounds above, %": 100 * mix.quartiles[1],
+        "  bare mix against bare, %": 100 * mix.share_of_nothing,
         "gunicorn's CPU per hello, us": served.cpu_us,
         "cost of one request behind gunicorn, us": served.added_us,
         "share of hello behind gunicorn, %": 100 * served.share,
