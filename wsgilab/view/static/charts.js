@@ -15,7 +15,7 @@ const clock = (at) => new Date(at).toLocaleTimeString([], { hour12: false });
 
 function timeAxis(shown) {
   return { type: 'time', axisLine: { onZero: false }, min: shown.start, max: shown.end, axisLabel: { ...TEXT, hideOverlap: true,
-    formatter: (at) => clock(at).slice(0, shown.end - shown.start < 120e3 ? 8 : 5) }, splitLine: { show: false } };
+    formatter: (at) => clock(at).slice(0, shown.end - shown.start < 600e3 ? 8 : 5) }, splitLine: { show: false } };
 }
 
 // Memory comes in powers of two: ticks at 32, 64, 96 MiB, and not at 19.1.
