@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import struct
 import subprocess
 import sys
 import threading
@@ -163,6 +164,21 @@ def test_more_slots_than_were_declared_void_the_window(bench: Bench) -> None:
     assert "1 slot ÷ 2" in (window.void or "valid")
     assert window.load
     assert window.load.ok == RATE_RPS * PLAN.duration_s
+
+
+def test_requests_of_a_process_that_is_not_the_servers_void_the_window(bench: Bench) -> None:
+    """Another program keeps its counts in the server's folder for two seconds: fifty requests in flight, none served."""
+    environment = Path(f"/proc/{server_pids(bench)[0]}/environ").read_bytes().split(b"\0")
+    (run_dir,) = [each.partition(b"=")[2].decode() for each in environment if each.startswith(b"LAB_RUN_DIR=")]
+    (table, *_) = (Path(run_dir) / "metrics").glob("*.table")
+
+    def count_along() -> None:
+        foreign = table.with_name(f"{os.getpid()}-1.table")
+        foreign.write_bytes(struct.pack("d", 50.0) + bytes(table.stat().st_size - 8))
+        threading.Event().wait(STALL_S)
+        foreign.unlink()
+
+    assert "Little's law is broken" in (measured(bench, count_along).void or "valid")
 
 
 def test_requests_that_reach_another_server_void_the_window(bench: Bench) -> None:
