@@ -167,7 +167,7 @@ def test_more_slots_than_were_declared_void_the_window(bench: Bench) -> None:
 
 
 def test_requests_of_a_process_that_is_not_the_servers_void_the_window(bench: Bench) -> None:
-    """Another program keeps its counts in the server's folder for two seconds: fifty requests in flight, none served."""
+    """Another program keeps its counts in the server's folder for two seconds: fifty under way, none of them served."""
     environment = Path(f"/proc/{server_pids(bench)[0]}/environ").read_bytes().split(b"\0")
     (run_dir,) = [each.partition(b"=")[2].decode() for each in environment if each.startswith(b"LAB_RUN_DIR=")]
     (table, *_) = (Path(run_dir) / "metrics").glob("*.table")
