@@ -33,7 +33,6 @@ from real_server import gunicorn, keep_busy
 from werkzeug.test import EnvironBuilder
 from werkzeug.wsgi import ClosingIterator
 
-# Around an empty app, and of the default workload.
 LIMIT_US, LIMIT_SHARE = 10.0, 0.02
 WsgiApp = Callable[..., Iterable[bytes]]
 
