@@ -3,11 +3,11 @@
     python benchmarks/middleware.py [--json]
 
 Wrapped and bare take turns within one run, so that a change of the machine's mood meets both. Each figure is the median
-over rounds of the difference within a round. CPU time is compared, which is what capacity is made of.
+over rounds of the difference within a round, with the 95 % interval of that median. CPU time is compared, which is what
+capacity is made of.
 
-Behind gunicorn a turn is a few hundred requests, and the next ones always wait in the backlog. A server at its capacity
-is like that: it never sleeps and serves one kind of request with warm caches. (Until then a turn was 20 requests, one
-at a time: the worker slept before each, woke up to cold caches, and each turn began in the other kind's.)
+Behind gunicorn a turn is many requests, and the next ones always wait in the backlog. A server at its capacity is like
+that: it never sleeps and serves one kind of request with warm caches. The worker has a CPU for itself, as in the lab.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -38,14 +38,30 @@ WsgiApp = Callable[..., Iterable[bytes]]
 
 
 @dataclass(frozen=True)
+class Spread:
+    """A median over rounds, with its 95 % interval."""
+
+    low: float
+    value: float
+    high: float
+
+    @classmethod
+    def of(cls, figures: Iterable[float]) -> Spread:
+        """From order statistics (Conover, Practical Nonparametric Statistics, section 3.2): no distribution assumed."""
+        ordered = sorted(figures)
+        half_width = 0.98 * len(ordered) ** 0.5
+        low, high = int(len(ordered) / 2 - half_width), int(len(ordered) / 2 + half_width)
+        return cls(ordered[low], statistics.median(ordered), ordered[high])
+
+
+@dataclass(frozen=True)
 class Served:
     """What the middleware costs a busy server."""
 
-    cpu_us: float
-    added_us: float
-    share: float
-    quartiles: tuple[float, float]
-    share_of_nothing: float
+    cpu_us: Spread
+    added_us: Spread
+    share: Spread
+    share_of_nothing: Spread
     """The same procedure with nothing wrapped: what the method itself makes out of noise."""
 
 
@@ -55,45 +71,40 @@ def main() -> int:
     as_json = parser.parse_args().json
     figures = measure()
     if as_json:
-        print(json.dumps(figures, indent=2))
+        print(json.dumps({name: asdict(figure) for name, figure in figures.items()}, indent=2))
     else:
-        for name, value in figures.items():
-            print(f"{name:44} {value:8.2f}")
-        print(f"limits: {LIMIT_US} µs per request, {LIMIT_SHARE:.0%} of capacity")
+        for name, figure in figures.items():
+            print(f"{name:44} {figure.value:8.2f} ({figure.low:.2f} to {figure.high:.2f})")
+        print(f"limits: {LIMIT_US} µs per request, {LIMIT_SHARE:.0%} of the default workload's capacity")
     return 0
 
 
-def measure() -> dict[str, float]:
+def measure() -> dict[str, Spread]:
     """Microseconds and percentages by what was measured."""
     with tempfile.TemporaryDirectory(dir="/dev/shm") as directory:
-        empty_us, _ = in_process(_empty_app, Path(directory), {}, rounds=401, calls=200)
-        hello_us, hello_share = in_process(lab_app, Path(directory), _environ("/"), rounds=401, calls=20)
-        _, mix_share = in_process(lab_app, Path(directory), _environ("/mix?io=0"), rounds=101, calls=2)
-    served = behind_gunicorn("/", rounds=41, calls=300)
-    mix = behind_gunicorn("/mix?io=0", rounds=41, calls=60)
+        empty_us = in_process(_empty_app, Path(directory), {}, rounds=401, calls=200)
+        hello_us = in_process(lab_app, Path(directory), _environ("/"), rounds=1001, calls=20)
+    mix = behind_gunicorn("/mix?io=0", rounds=201, calls=20)
+    hello = behind_gunicorn("/", rounds=201, calls=100)
     return {
         "cost of one request, us": empty_us,
         "cost of one request around Flask, us": hello_us,
-        "share of hello in process, %": 100 * hello_share,
-        "share of mix (2 ms CPU) in process, %": 100 * mix_share,
-        "gunicorn's CPU per mix, us": mix.cpu_us,
-        "share of mix behind gunicorn, %": 100 * mix.share,
-        "  a quarter of its rounds below, %": 100 * mix.quartiles[0],
-        "  a quarter of its rounds above, %": 100 * mix.quartiles[1],
-        "  bare mix against bare, %": 100 * mix.share_of_nothing,
-        "gunicorn's CPU per hello, us": served.cpu_us,
-        "cost of one request behind gunicorn, us": served.added_us,
-        "share of hello behind gunicorn, %": 100 * served.share,
-        "  a quarter of the rounds below, %": 100 * served.quartiles[0],
-        "  a quarter of the rounds above, %": 100 * served.quartiles[1],
-        "  bare against bare, %": 100 * served.share_of_nothing,
+        **_named("mix", mix),
+        **_named("hello", hello),
     }
 
 
-def in_process(
-    app: WsgiApp, directory: Path, environ: dict[str, Any], *, rounds: int, calls: int
-) -> tuple[float, float]:
-    """Microseconds that wrapping adds to a call of `app`, and the same as a share of the bare call."""
+def _named(workload: str, served: Served) -> dict[str, Spread]:
+    return {
+        f"gunicorn's CPU per {workload}, us": served.cpu_us,
+        f"cost of one {workload} behind gunicorn, us": served.added_us,
+        f"share of {workload} behind gunicorn, %": served.share,
+        f"  bare {workload} against bare, %": served.share_of_nothing,
+    }
+
+
+def in_process(app: WsgiApp, directory: Path, environ: dict[str, Any], *, rounds: int, calls: int) -> Spread:
+    """Microseconds that wrapping adds to a call of `app`."""
     wrapped = Middleware(app, directory, "benchmark")
 
     def bare_s() -> float:
@@ -103,8 +114,7 @@ def in_process(
         return _cpu_s(lambda: _call(wrapped, environ), calls)
 
     pairs = [_in_turns(bare_s, wrapped_s, first=number % 2) for number in range(rounds)]
-    added_us = statistics.median((wrapped - bare) / calls * 1e6 for bare, wrapped in pairs)
-    return added_us, statistics.median(wrapped / bare for bare, wrapped in pairs) - 1
+    return Spread.of((wrapped - bare) / calls * 1e6 for bare, wrapped in pairs)
 
 
 def behind_gunicorn(path: str, *, rounds: int, calls: int) -> Served:
@@ -114,6 +124,7 @@ def behind_gunicorn(path: str, *, rounds: int, calls: int) -> Served:
     """
     with gunicorn("switch:application", 1, exporter=False, health="/bare/health") as server:
         (worker,) = server.workers()
+        _separate(worker)
 
         def cpu_s(prefix: str) -> float:
             before = _cpu_of(worker)
@@ -126,15 +137,20 @@ def behind_gunicorn(path: str, *, rounds: int, calls: int) -> Served:
         cpu_s("/wrapped")
         same = [_in_turns(bare_s, bare_s, number % 2) for number in range(rounds)]
         pairs = [_in_turns(bare_s, lambda: cpu_s("/wrapped"), number % 2) for number in range(rounds)]
-    shares = [wrapped / bare - 1 for bare, wrapped in pairs]
-    low, middle, high = statistics.quantiles(shares, n=4)
     return Served(
-        cpu_us=statistics.median(bare for bare, _ in pairs) / calls * 1e6,
-        added_us=statistics.median(wrapped - bare for bare, wrapped in pairs) / calls * 1e6,
-        share=middle,
-        quartiles=(low, high),
-        share_of_nothing=statistics.median(second / first for first, second in same) - 1,
+        cpu_us=Spread.of(bare / calls * 1e6 for bare, _ in pairs),
+        added_us=Spread.of((wrapped - bare) / calls * 1e6 for bare, wrapped in pairs),
+        share=Spread.of(100 * (wrapped / bare - 1) for bare, wrapped in pairs),
+        share_of_nothing=Spread.of(100 * (second / first - 1) for first, second in same),
     )
+
+
+def _separate(worker: int) -> None:
+    """Give the worker a CPU and us, who ask it, another one."""
+    cpus = sorted(os.sched_getaffinity(0))
+    if len(cpus) > 1:
+        os.sched_setaffinity(worker, cpus[:1])
+        os.sched_setaffinity(0, cpus[1:])
 
 
 def _cpu_of(pid: int) -> float:

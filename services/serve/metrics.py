@@ -106,8 +106,13 @@ class Middleware:
         table = self.table
         if table is None or not table.mine[0]:
             table = self._open_table()
-        request = _Request(start_response, self.header, table)
-        with table.lock:
+        # Where the server promises one thread at a time, no lock is taken. Who promises nothing is not trusted.
+        threaded = environ.get("wsgi.multithread", True)
+        request = _Request(start_response, self.header, table, threaded)
+        if threaded:
+            with table.lock:
+                table.slots[IN_FLIGHT] += 1.0
+        else:
             table.slots[IN_FLIGHT] += 1.0
         try:
             request.body = body = self.app(environ, request.start_response)
@@ -132,22 +137,26 @@ class Middleware:
 class _Request:
     """One request under way, and the iterable that its server gets in place of the app's own."""
 
-    __slots__ = ("body", "done", "header", "server_start_response", "slot", "started", "table")
+    __slots__ = ("body", "header", "server_start_response", "slot", "started", "table", "threaded")
 
-    def __init__(self, start_response: StartResponse, header: tuple[str, str], table: Table) -> None:
+    def __init__(self, start_response: StartResponse, header: tuple[str, str], table: Table, threaded: bool) -> None:
         self.server_start_response = start_response
         self.header = header
-        self.table = table
+        self.table: Table | None = table
+        """None once the request has ended."""
+        self.threaded = threaded
         self.slot = _EXCEPTION_SLOT  # an app that never calls start_response has failed
         self.body: Any = None
-        self.done = False
         self.started = time.perf_counter()
 
-    def start_response(self, status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Any:
+    def start_response(self, status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
         # A status line without a number is the app's fault and counts as 500.
         self.slot = _CODE_SLOTS.get(status[:3], _EXCEPTION_SLOT)
         # A copy: the list is the app's, which may hand over the same one each time.
-        return self.server_start_response(status, [*headers, self.header], *exc_info)
+        headers = [*headers, self.header]
+        if exc_info is None:
+            return self.server_start_response(status, headers)
+        return self.server_start_response(status, headers, exc_info)
 
     def __iter__(self) -> Iterator[bytes]:
         try:
@@ -174,7 +183,7 @@ class _Request:
     def __del__(self) -> None:
         # Not every server closes every body: werkzeug's drops it when the client resets the connection
         # (run_wsgi reads what the client still sends before it closes, and that read fails).
-        if not self.done:
+        if self.table is not None:
             self.finish()
 
     def fail(self) -> None:
@@ -182,18 +191,21 @@ class _Request:
         self.finish()
 
     def finish(self) -> None:
-        if self.done:
+        table, self.table = self.table, None
+        if table is None:
             return
-        self.done = True
+        if self.threaded:
+            with table.lock:
+                self._count(table.slots)
+        else:
+            self._count(table.slots)
+
+    def _count(self, slots: memoryview) -> None:
         seconds = time.perf_counter() - self.started
-        bucket = FIRST_BUCKET + bisect_left(BUCKET_EDGES_S, seconds)
-        table = self.table
-        slots = table.slots
-        with table.lock:
-            slots[self.slot] += 1.0
-            slots[bucket] += 1.0
-            slots[DURATION_SUM] += seconds
-            slots[IN_FLIGHT] -= 1.0
+        slots[self.slot] += 1.0
+        slots[FIRST_BUCKET + bisect_left(BUCKET_EDGES_S, seconds)] += 1.0
+        slots[DURATION_SUM] += seconds
+        slots[IN_FLIGHT] -= 1.0
 
 
 class _Sized:
