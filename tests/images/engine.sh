@@ -201,12 +201,15 @@ CONFIG
 }
 
 # A session of its own, so that Ctrl-C in the caller's terminal does not end the engine before `stop` does;
-# no inherited descriptors, so that a pipe around `start` sees its end.
+# no inherited descriptors, so that a pipe around `start` sees its end and no lock of the caller's outlives it.
 # shellcheck disable=SC2016 # the inner shell's own words
 spawn() { # NAME COMMAND…
   local name="$1"
   shift
-  setsid --fork sh -c 'echo $$ >"$0"; exec "$@"' "$STATE/$name.pid" \
+  setsid --fork bash -c '
+    for fd in /proc/$$/fd/*; do ((${fd##*/} <= 2)) || eval "exec ${fd##*/}>&-"; done
+    echo $$ >"$0"
+    exec "$@"' "$STATE/$name.pid" \
     env PATH="$DAEMON:$PATH" "$@" </dev/null >"$ENGINE/$name.log" 2>&1
 }
 
