@@ -19,12 +19,12 @@ class Stack:
         self.environment = environment
         self.results = results
 
-    def compose(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    def compose(self, *arguments: str, check: bool = True, **variables: str) -> subprocess.CompletedProcess[str]:
         """Run a Compose command to its end."""
         done = subprocess.run(
             ["docker", "compose", *arguments],
             cwd=ROOT,
-            env=self.environment,
+            env={**self.environment, **variables},
             capture_output=True,
             text=True,
             timeout=900,
@@ -37,7 +37,7 @@ class Stack:
         """Start a Compose command, and watch what it says."""
         return Running(["docker", "compose", *arguments], self.environment, cwd=ROOT)
 
-    def lab(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def lab(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
         """Run `./lab` on the host to its end, with this stack as its engine."""
         return subprocess.run(
             [sys.executable, "-m", "wsgilab", *arguments],
@@ -47,6 +47,7 @@ class Stack:
                 "PYTHONPATH": str(ROOT),
                 "LAB_ENGINE": "compose",
                 "LAB_RESULTS": str(self.results),
+                **variables,
             },
             capture_output=True,
             text=True,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,7 +64,7 @@ def load_lab(root: Path, environ: Mapping[str, str] = os.environ) -> Lab:
         raw = read_services(root)
         services = {name: filled_in(service, variables) for name, service in raw.items()}
         servers = [_server(name, raw, services) for name in raw if "lab.pattern" in raw[name].get("labels", {})]
-    except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError) as error:
+    except (OSError, yaml.YAMLError, KeyError, StopIteration, TypeError, ValueError) as error:
         raise UsageError(
             f"{compose_path.name} cannot be read as the lab's table of servers: {error!r}.",
             f"an edit of {compose_path.name} or {env_path.name}",
@@ -130,7 +130,11 @@ def _server(name: str, raw: Mapping[str, Any], services: Mapping[str, Any]) -> S
     labels = service["labels"]
     proxy = labels.get("lab.via")
     inside = urlsplit(labels["lab.url"]).port
-    port, variable = _published(raw[proxy or name]["ports"], services[proxy or name]["ports"], inside)
+    port, variable = next(
+        (port, variable)
+        for port, variable, container_port in _published(raw[proxy or name], services[proxy or name])
+        if container_port == inside
+    )
     concurrency = labels["lab.slots"]
     return Server(
         name=name,
@@ -148,13 +152,17 @@ def _server(name: str, raw: Mapping[str, Any], services: Mapping[str, Any]) -> S
     )
 
 
-def _published(raw: Sequence[str], entries: Sequence[str], inside: int | None) -> tuple[int, str]:
-    """The host's port for a container's port, and the variable that sets it."""
-    for raw_entry, entry in zip(raw, entries, strict=True):
+def published_ports(lab: Lab, service: str) -> list[tuple[int, str]]:
+    """The ports that a service of compose.yaml takes on this machine, each with the variable that sets it."""
+    raw = read_services(lab.root).get(service, {})
+    return [(port, variable) for port, variable, _ in _published(raw, lab.services.get(service, {}))]
+
+
+def _published(raw: Mapping[str, Any], service: Mapping[str, Any]) -> Iterator[tuple[int, str, int]]:
+    """(port of this machine, variable that sets it, port in the container) of each port that a service publishes."""
+    for raw_entry, entry in zip(raw.get("ports", ()), service.get("ports", ()), strict=True):
         _, port, container_port = entry.rsplit(":", 2)
-        if int(container_port) == inside:
-            return int(port), VARIABLE.findall(raw_entry)[-1][0]
-    raise ValueError(f"no published port for container port {inside}")
+        yield int(port), VARIABLE.findall(raw_entry)[-1][0], int(container_port)
 
 
 def filled_in(node: Any, variables: Mapping[str, str]) -> Any:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import socket
 import subprocess
 import urllib.error
 import urllib.parse
@@ -175,6 +177,56 @@ def test_a_server_that_does_not_run_is_named_with_its_cure(stack: Stack, main_jo
     )
     assert done.returncode == 3
     assert "docker compose --profile more up --detach --wait waitress" in done.stderr + done.stdout
+
+
+def test_an_app_that_cannot_be_served_is_told_by_the_runner_in_its_container(stack: Stack, main_job: str) -> None:
+    broken = {"LAB_APP": "app:missing"}
+    stack.compose("--profile", "more", "up", "--detach", "--no-deps", "waitress", **broken)
+    try:
+        done = stack.compose(
+            *("run", "--rm", "--no-deps", "-e", "LAB_START_TIMEOUT_S=6", "runner"),
+            *("run", "--servers", "waitress", "--quick"),
+            check=False,
+        )
+    finally:
+        stack.compose("--profile", "more", "rm", "--stop", "--force", "waitress")
+    assert done.returncode == 4, done.stdout + done.stderr
+    assert "waitress did not start: not healthy after 6 s" in done.stdout + done.stderr
+    assert "docker compose logs --tail 20 waitress" in done.stdout + done.stderr
+
+
+def test_an_app_that_cannot_be_served_shows_its_last_lines_on_the_host(stack: Stack, main_job: str) -> None:
+    before = set(stack.containers())
+    done = stack.lab("run", "--servers", "waitress", "--quick", LAB_APP="app:missing")
+    assert done.returncode == 4, done.stdout + done.stderr
+    assert "waitress did not start" in done.stderr
+    assert "LAB_APP=app:missing cannot be served: module app has no attribute missing" in done.stderr
+    assert 'Traceback (most recent call last):\n  File "/lab' not in done.stderr
+    assert set(stack.containers()) == before
+
+
+def test_a_port_in_use_is_named_with_its_holder_and_variable(stack: Stack, main_job: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        done = stack.lab("run", "--servers", "waitress", "--quick", WAITRESS_PORT=port)
+    assert done.returncode == 3, done.stdout + done.stderr
+    for part in (port, "waitress", f"process {os.getpid()} ", "WAITRESS_PORT="):
+        assert part in done.stderr
+
+
+def test_an_interrupted_run_is_kept_and_a_second_one_waits_its_turn(stack: Stack, main_job: str) -> None:
+    few = ("runner", "run", "--servers", "dev,gunicorn", "--rate", "20", "--rounds", "1", "--duration", "5")
+    name = f"{stack.environment['COMPOSE_PROJECT_NAME']}-interrupted"
+    running = stack.start("run", "--rm", "-T", "--name", name, *few)
+    running.says("[1/2]")
+    second = stack.compose("run", "--rm", "-T", *few, check=False)
+    assert second.returncode == 3, second.stderr
+    assert "Another run is under way" in second.stdout + second.stderr
+    running.says("[2/2]")
+    subprocess.run(["docker", "kill", "--signal", "INT", name], env=stack.environment, check=True, capture_output=True)
+    assert running.ends() == 130, running.output
+    assert len(windows_of(stack.newest_run())) == 1
+    assert (stack.newest_run() / "verdict.json").exists()
 
 
 def test_a_container_that_dies_in_mid_window_is_a_result(stack: Stack, main_job: str) -> None:

@@ -10,11 +10,17 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol
 
+from wsgilab.errors import ServerError
 from wsgilab.records import Server
 from wsgilab.waiting import Stop, poll_until
 
 START_TIMEOUT_S = float(os.environ.get("LAB_START_TIMEOUT_S") or 30)
 """How long a server may take to get healthy; an app that loads for longer wants more."""
+
+
+LOG_LINES = 12
+APP_FAILED = "LAB_APP="
+"""How services/serve/wsgi.py begins the line that says why the app cannot be served."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +73,23 @@ def health(url: str, path: str, timeout_s: float = 2.0) -> tuple[int, str]:
         return answer.status, answer.headers.get("X-Lab-Server", "")
     finally:
         connection.close()
+
+
+def did_not_start(server: str, reason: str, log: str, next_command: str) -> ServerError:
+    """The error for a server that wrote `log` instead of answering: with its last lines, as far as there are any."""
+    lines = last_lines(log)
+    return ServerError(
+        "\n".join([f"{server} did not start: {reason}", *(f"  | {line}" for line in lines)]),
+        "the app or a setting of this server" + ("; the lines above are the last it said" if lines else ""),
+        next_command,
+    )
+
+
+def last_lines(log: str) -> list[str]:
+    """The last lines that a server wrote; where its app could not be loaded, those that end with the reason."""
+    lines = log.strip().splitlines()
+    reasons = [number for number, line in enumerate(lines, 1) if line.startswith(APP_FAILED)]
+    return lines[: reasons[0] if reasons else None][-LOG_LINES:]
 
 
 class HealthCheck:

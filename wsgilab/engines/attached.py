@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
 from collections.abc import Mapping, Sequence
 from types import TracebackType
 from urllib.parse import urlsplit
@@ -33,16 +35,18 @@ class AttachedEngine:
         pass
 
     def start(self) -> None:
-        """Wait until every server is healthy. Raises MissingError for one whose container is not there."""
+        """Wait until every server is healthy.
+
+        Raises ServerError for one whose container runs and does not get there, MissingError for one that has none.
+        """
         for server in self.servers:
             check = HealthCheck(server, server.url)
-            if not check.wait(self._stop):
-                profile = "" if server.default else "--profile more "
-                raise MissingError(
-                    f"{server.name} does not answer after {START_TIMEOUT_S:g} s. Last answer: {check.last}",
-                    "its container does not run, or did not get healthy",
-                    f"docker compose {profile}up --detach --wait {server.name}; docker compose logs {server.name}",
-                )
+            if check.passes():
+                continue
+            print(f"Waiting for {server.name}, {START_TIMEOUT_S:g} s at most.", flush=True)
+            container = Container(server.name)
+            if not check.wait(self._stop, unless=container.missed):
+                raise _never_healthy(server, check.last) if container.seen else _no_container(server)
 
     def endpoint(self, server: Server) -> Endpoint:
         """Where the container is reached."""
@@ -71,3 +75,34 @@ class AttachedEngine:
             name: variables.get(name, "") for name in ("SERVER_CPUS", "SERVER_MEMORY", "LOAD_CPUS", "LOAD_MEMORY")
         }
         return {"images": images, "limits": limits}
+
+
+class Container:
+    """Whether a container of this name was there at any time: one that ends and is started again comes and goes."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.seen = False
+
+    def missed(self) -> bool:
+        """Look once more. Always False: nothing that is not there yet is given up."""
+        with contextlib.suppress(OSError):
+            self.seen = self.seen or bool(socket.gethostbyname(self.name))
+        return False
+
+
+def _never_healthy(server: Server, last_answer: str) -> ServerError:
+    return ServerError(
+        f"{server.name} did not start: not healthy after {START_TIMEOUT_S:g} s. Last answer: {last_answer}",
+        "the app or a setting of this server; its log has the reason",
+        f"docker compose logs --tail 20 {server.name}",
+    )
+
+
+def _no_container(server: Server) -> MissingError:
+    profile = "" if server.default else "--profile more "
+    return MissingError(
+        f"{server.name} has no container that runs.",
+        "it was not started, or was stopped",
+        f"docker compose {profile}up --detach --wait {server.name}",
+    )

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from wsgilab.engines import override
+from wsgilab.engines.diagnosis import why_not_up
 from wsgilab.errors import MissingError
 from wsgilab.lab import Lab
 from wsgilab.records import Server
@@ -65,7 +66,8 @@ def prepare_images(lab: Lab, services: Sequence[str], stop: Stop) -> str | None:
 def run_inside(lab: Lab, servers: Sequence[Server], arguments: Sequence[str], out: Path | None, stop: Stop) -> int:
     """Bring the servers up, run `wsgilab ARGUMENTS` in the runner's container, and give back its exit code.
 
-    Services that ran before keep running; what was started here is stopped again. Raises MissingError.
+    Services that ran before keep running; what was started here is stopped again. Raises MissingError, and ServerError
+    for a server that does not start.
     """
     environment = compose_environment()
     if out:
@@ -74,16 +76,27 @@ def run_inside(lab: Lab, servers: Sequence[Server], arguments: Sequence[str], ou
         arguments = [*arguments, "--out", f"/results/{out.name}"]
     services = [*RECORDING, *override.extra_services(servers), *(server.name for server in servers)]
     with override.laid_over(lab, servers, environment) as environment:
-        return _measure_inside(lab, services, arguments, environment, stop)
+        return _measure_inside(lab, servers, services, arguments, environment, stop)
 
 
 def _measure_inside(
-    lab: Lab, services: Sequence[str], arguments: Sequence[str], environment: Mapping[str, str], stop: Stop
+    lab: Lab,
+    servers: Sequence[Server],
+    services: Sequence[str],
+    arguments: Sequence[str],
+    environment: Mapping[str, str],
+    stop: Stop,
 ) -> int:
     running = set(_ask([*compose(), "ps", "--services", "--status", "running"], lab.root, environment).stdout.split())
     try:
         up = [*compose(services), "up", "--detach", "--wait", "--wait-timeout", str(UP_TIMEOUT_S), *services]
-        _bring_up(lab, up, environment, stop)
+        code = _forward(up, lab.root, environment, stop)
+        stop.check()
+        if code != 0:
+            raise why_not_up(
+                *(lab, services, servers),
+                lambda *words: _ask([*compose(services), *words], lab.root, environment).stdout,
+            )
         name = f"wsgilab-run-{os.getpid()}"
         runner = [*compose(), "run", "--rm", "--no-deps", "--name", name, "runner", *arguments]
         # A signal for the docker client alone would end the client and leave the container measuring.
@@ -105,17 +118,6 @@ def compose_environment() -> dict[str, str]:
     """This process's environment, with results belonging to whoever runs the lab."""
     user = {"LAB_UID": str(os.getuid()), "LAB_GID": str(os.getgid())}
     return user | dict(os.environ)
-
-
-def _bring_up(lab: Lab, command: Sequence[str], environment: Mapping[str, str], stop: Stop) -> None:
-    code = _forward(command, lab.root, environment, stop)
-    stop.check()
-    if code != 0:
-        raise MissingError(
-            "Docker Compose could not bring the servers up; its last lines are above.",
-            "a port in use, an image that cannot be had, or a container that does not get healthy",
-            "docker compose ps --all; docker compose logs",
-        )
 
 
 def _get(lab: Lab, verb: str, names: Sequence[str], stop: Stop) -> str | None:

@@ -17,9 +17,8 @@ from pathlib import Path
 from types import TracebackType
 
 from wsgilab.affinity import pinned
-from wsgilab.engines import START_TIMEOUT_S, Endpoint, HealthCheck
+from wsgilab.engines import START_TIMEOUT_S, Endpoint, HealthCheck, did_not_start
 from wsgilab.engines.ports import free_port, require_free
-from wsgilab.errors import ServerError
 from wsgilab.lab import Lab
 from wsgilab.records import Server
 from wsgilab.tools import Nginx, find_nginx
@@ -27,9 +26,6 @@ from wsgilab.variants import inside_port, nginx_blocks
 from wsgilab.waiting import Stop
 
 STOP_TIMEOUT_S = 5.0
-LOG_LINES = 12
-APP_FAILED = "LAB_APP="
-"""How services/serve/wsgi.py begins the line that says why the app cannot be served."""
 SERVER_VARIABLES = re.compile(
     r"^(GUNICORN_|UWSGI_|FLASK_|GRANIAN_|PYTHON|LAB_|WEB_CONCURRENCY$|PROMETHEUS_MULTIPROC_DIR$)"
 )
@@ -139,22 +135,9 @@ class LocalEngine:
         if check.wait(self._stop, unless=lambda: self.death(server) is not None):
             return
         reason = self.death(server) or f"not healthy after {START_TIMEOUT_S:g} s. Last answer: {check.last}"
-        raise ServerError(
-            "\n".join(
-                [f"{server.name} did not start: {reason}", *(f"  | {line}" for line in self._last_lines(server.name))]
-            ),
-            "the app or a setting of this server; the lines above are the last it said",
-            f"./lab run --engine local --servers {server.name} --quick, once it is mended",
-        )
-
-    def _last_lines(self, name: str) -> list[str]:
-        """The last lines that a server wrote; where its app could not be loaded, those that end with the reason."""
-        try:
-            lines = self._started[name].log.read_text(errors="replace").strip().splitlines()
-        except OSError:
-            return []
-        reasons = [number for number, line in enumerate(lines, 1) if line.startswith(APP_FAILED)]
-        return lines[: reasons[0] if reasons else None][-LOG_LINES:]
+        log = self._started[server.name].log.read_text(errors="replace")
+        again = f"./lab run --engine local --servers {server.name} --quick, once it is mended"
+        raise did_not_start(server.name, reason, log, again)
 
     # ── nginx ───────────────────────────────────────────────────────────────────────────────────────────────────────
 

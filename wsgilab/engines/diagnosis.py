@@ -1,0 +1,58 @@
+"""Why `docker compose up` failed, looked up while its containers are still there."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from wsgilab.engines import did_not_start
+from wsgilab.engines.ports import require_free
+from wsgilab.errors import LabError, MissingError
+from wsgilab.lab import Lab, published_ports
+from wsgilab.records import Server
+
+Ask = Callable[..., str]
+"""What `docker compose ARGUMENTS…` prints."""
+
+
+def why_not_up(lab: Lab, services: Sequence[str], servers: Sequence[Server], compose: Ask) -> LabError:
+    """The error that says what the user can mend: a server that does not start, a port in use, or where to look."""
+    states = container_states(compose("ps", "--all", "--format", "json"))
+    # One that ended before one that may only be slow.
+    for trouble in (_ended, _not_healthy):
+        for server in servers:
+            if reason := trouble(states.get(server.name, {})):
+                log = compose("logs", "--no-color", "--no-log-prefix", server.name)
+                again = f"./lab run --engine compose --servers {server.name} --quick, once it is mended"
+                return did_not_start(server.name, reason, log, again)
+    try:
+        for service in services:
+            if states.get(service, {}).get("State") != "running":
+                require_free({port: (service, variable) for port, variable in published_ports(lab, service)})
+    except MissingError as error:
+        return error
+    return MissingError(
+        "Docker Compose could not bring the servers up; its last lines are above.",
+        "an image that cannot be had, or a container that does not get healthy",
+        "docker compose ps --all; docker compose logs",
+    )
+
+
+def container_states(listing: str) -> dict[str, Mapping[str, Any]]:
+    """What `docker compose ps --format json` says of each service: one object a line, or a list before Compose 2.21."""
+    text = listing.strip()
+    rows = json.loads(text) if text.startswith("[") else [json.loads(line) for line in text.splitlines()]
+    return {row["Service"]: row for row in rows}
+
+
+def _ended(container: Mapping[str, Any]) -> str | None:
+    if container.get("State") in ("restarting", "exited", "dead"):
+        return f"its container ended with exit code {container.get('ExitCode')}"
+    return None
+
+
+def _not_healthy(container: Mapping[str, Any]) -> str | None:
+    if container.get("State") == "running" and container.get("Health") != "healthy":
+        return "its container runs and does not get healthy"
+    return None
