@@ -134,6 +134,14 @@ class TestAll:
         for text in all_renderings(verdict_of(windows), {}):
             assert "uwsgi" in text
 
+    @pytest.mark.parametrize(("rounds", "shown"), [(1, False), (3, True)])
+    def test_speak_of_intervals_only_where_some_are_shown(self, rounds: int, shown: bool) -> None:
+        printed, pasted, page = all_renderings(verdict_of(story(rounds), rounds=rounds), MANIFEST)
+        assert ("Below each figure its 95 % interval" in printed) is shown
+        assert ("In parentheses: 95 % intervals" in pasted) is shown
+        assert ("Figures in parentheses are 95&nbsp;% intervals" in page) is shown
+        assert ("Whiskers are 95&nbsp;% intervals" in page) is shown
+
     def test_say_nothing_that_is_not_in_the_verdict(self, verdict: Json) -> None:
         """Change one figure in verdict.json, and each rendering shows the changed one."""
         changed = json.loads(json.dumps(verdict))

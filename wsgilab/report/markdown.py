@@ -28,9 +28,10 @@ def _lines(verdict: Verdict, manifest: Mapping[str, Any]) -> Iterator[str]:
         yield f"Workload `{verdict.workload}`, engine `{verdict.engine}`: highest rate that keeps `{verdict.slo}`.\n"
         yield from _table(CAPACITY_COLUMNS, (_capacity_cells(row) for row in verdict.servers))
     else:
+        intervals = " In parentheses: 95 % intervals over windows." if verdict.has_intervals else ""
         yield (
             f"Workload `{verdict.workload}`, SLO `{verdict.slo}`, {words.counted(verdict.rounds, 'round')}, "
-            f"engine `{verdict.engine}`. In parentheses: 95 % intervals over windows.\n"
+            f"engine `{verdict.engine}`.{intervals}\n"
         )
     for rate in () if verdict.is_search else verdict.rates_rps:
         yield f"## {words.rps(rate)} offered\n"

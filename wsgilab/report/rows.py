@@ -194,6 +194,12 @@ class Verdict:
         """Whether rates were searched for (`./lab capacity`) and not given."""
         return self.command == "capacity"
 
+    @property
+    def has_intervals(self) -> bool:
+        """Whether any figure has its 95 % interval; where each load has one window, none has."""
+        figures = (figure for row in self.servers for load in row.loads for figure in load.figures.values())
+        return any(figure and figure.low is not None and figure.high is not None for figure in figures)
+
     def to_json(self) -> dict[str, Any]:
         """verdict.json as plain JSON values."""
         return {

@@ -52,9 +52,8 @@ def _parts(verdict: Verdict, console: Console, width: int) -> Iterator[Any]:
         rows = [_capacity_cells(row) for row in verdict.servers]
         yield _fitting(CAPACITY, rows, ("Windows", "CPU allows", "Slots allow"), console, width)
     else:
-        yield Text(
-            "Below each figure its 95 % interval over windows. Percentiles count every scheduled request.", "dim"
-        )
+        intervals = "Below each figure its 95 % interval over windows. " if verdict.has_intervals else ""
+        yield Text(f"{intervals}Percentiles count every scheduled request.", "dim")
     for rate in () if verdict.is_search else verdict.rates_rps:
         yield Text(f"\n{words.rps(rate)} offered", "bold")
         rows = [_cells(row, load) for row in verdict.servers if (load := row.at(rate))]
