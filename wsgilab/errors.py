@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
+
 EXIT_DONE = 0
 EXIT_FAULT = 1
 EXIT_USAGE = 2
@@ -47,3 +50,9 @@ class ServerError(LabError):
 
 class Interrupted(Exception):
     """SIGINT or SIGTERM arrived; what was measured is kept."""
+
+
+def did_you_mean(name: str, known: Iterable[str], otherwise: str, cutoff: float = 0.6) -> str:
+    """The likely cause of a name that nobody has: the nearest one, or `otherwise` where none is near."""
+    nearest = difflib.get_close_matches(name.lower(), known, n=1, cutoff=cutoff)
+    return f"did you mean '{nearest[0]}'?" if nearest else otherwise

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,7 +13,7 @@ from urllib.parse import urlsplit
 import yaml
 from dotenv import dotenv_values
 
-from wsgilab.errors import UsageError
+from wsgilab.errors import UsageError, did_you_mean
 from wsgilab.records import Server
 
 VARIABLE = re.compile(r"\$\{(?P<name>\w+)(?::-(?P<default>[^}]*))?\}")
@@ -94,8 +93,7 @@ def settings_in(raw: Mapping[str, Any]) -> list[str]:
 
 def unknown(kind: str, name: str, known: Sequence[str]) -> UsageError:
     """The error for a `kind` of that name that does not exist; suggests the nearest."""
-    nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
-    hint = f"did you mean '{nearest[0]}'?" if nearest else "a name that the lab does not have"
+    hint = did_you_mean(name, known, "a name that the lab does not have", cutoff=0.4)
     return UsageError(f"There is no {kind} '{name}'.", hint, f"use one of: {', '.join(known)}")
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from wsgilab.errors import UsageError
+from wsgilab.errors import UsageError, did_you_mean
 
 WORKLOADS_JS = Path(__file__).resolve().parent.parent / "k6" / "workloads.js"
 
@@ -50,9 +49,8 @@ def find_workload(name: str, path: Path = WORKLOADS_JS) -> Workload:
     known = load_workloads(path)
     if name in known:
         return known[name]
-    close = difflib.get_close_matches(name, known, n=1)
     raise UsageError(
-        f"there is no workload called {name!r}",
-        f"did you mean {close[0]!r}?" if close else "it is neither a known name nor a path starting with /",
+        f"There is no workload '{name}'.",
+        did_you_mean(name, known, "it is neither a known name nor a path starting with /"),
         f"choose one of {', '.join(known)}, or a path of your app such as /orders?page=2",
     )

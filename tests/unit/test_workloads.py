@@ -33,7 +33,7 @@ def test_a_path_is_a_workload_of_its_own() -> None:
 
 
 def test_a_misspelt_name_is_answered_with_the_nearest_one() -> None:
-    with pytest.raises(UsageError, match="no workload called 'uplaod'") as caught:
+    with pytest.raises(UsageError, match="no workload 'uplaod'") as caught:
         find_workload("uplaod")
 
     assert "'upload'" in caught.value.cause
