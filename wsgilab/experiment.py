@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import time
 from collections.abc import Callable, Iterable
@@ -9,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from wsgilab import load
 from wsgilab.engines import Engine
-from wsgilab.errors import LabError, ServerError
+from wsgilab.errors import LabError, ServerError, UsageError
 from wsgilab.k6_command import K6
 from wsgilab.records import LoadResult, Sample, Server, Usage, Window, WindowPlan
 from wsgilab.usage import read_sample, to_usage
@@ -58,7 +59,15 @@ def plan_windows(settings: Settings) -> list[WindowPlan]:
 
     The same seed gives the same order. Shuffling keeps a drift of the machine from favouring whoever comes first
     (Abedi & Brecht, ICPE 2017: randomized multiple interleaved trials).
+    Raises UsageError where a window would end before its first request: it could only be void.
     """
+    slowest = min(settings.rates_rps)
+    if slowest * settings.duration_s < 1:
+        raise UsageError(
+            f"At {slowest:g} rps there is not one request in {settings.duration_s:g} s.",
+            "the rate is too low for windows so short",
+            f"--rate {math.ceil(100 / settings.duration_s) / 100:g} or more, or a longer --duration",
+        )
     shuffler = random.Random(settings.seed)
     plans: list[WindowPlan] = []
     for number in range(1, settings.rounds + 1):

@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 
 from wsgilab.engines.ports import free_port, holder, is_free, require_free
-from wsgilab.errors import Interrupted, MissingError
+from wsgilab.errors import Interrupted, MissingError, UsageError
 from wsgilab.experiment import Settings, plan_windows
 from wsgilab.progress import minutes
 from wsgilab.records import Sample
@@ -29,6 +29,13 @@ def test_each_round_has_every_server_at_every_rate_once() -> None:
         cells = Counter((plan.server, plan.rate_rps) for plan in plans if plan.round == number)
         assert len(cells) == 6
         assert set(cells.values()) == {1}
+
+
+@pytest.mark.parametrize("rate", [0.3, 1e-9, 5e-324])
+def test_a_window_that_would_end_before_its_first_request_is_refused(rate: float) -> None:
+    with pytest.raises(UsageError, match=r"not one request in 3 s") as raised:
+        plan_windows(replace(SETTINGS, rates_rps=(100.0, rate)))
+    assert raised.value.next_command == "--rate 0.34 or more, or a longer --duration"
 
 
 def test_the_order_is_shuffled_anew_each_round_and_repeats_with_the_seed() -> None:

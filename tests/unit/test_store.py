@@ -195,6 +195,11 @@ class TestFolders:
         (errno.ENOSPC, "the disk is full", "df -h"),
         (errno.EROFS, "read-only", "ls -ld"),
         (errno.EACCES, "belongs to somebody else", "ls -ld"),
+        (errno.ENOENT, "no place for folders", "ls -ld"),
+        (errno.ENAMETOOLONG, "the path is too long", "--out DIR"),
+        (errno.ELOOP, "in a circle", "--out DIR"),
+        (errno.EFBIG, "ulimit -f", "--out DIR"),
+        (errno.EIO, "a disk that fails", "--out DIR"),
     ],
 )
 def test_a_disk_that_says_no_is_explained(
