@@ -176,7 +176,7 @@ def uwsgi_several_fast(evidence: _Evidence) -> Finding:
 
 def waiting(evidence: _Evidence) -> Finding:
     """Where the SLO is missed, which share of the median response was spent outside the app?"""
-    slow = {name: [load for load in evidence.loads(name) if load.verdict == BAD] for name in evidence.rows}
+    slow = {name: [load for load in evidence.loads(name) if _is_slow(load)] for name in evidence.rows}
     first = [(name, loads[0], _queue_share(loads[0])) for name, loads in slow.items() if loads]
     shares = [(f"{name} {_share(share)} ({words.rps(load.rate_rps)})", share) for name, load, share in first if share]
     if not shares:
@@ -260,6 +260,11 @@ def _rank(evidence: _Evidence, rate_rps: float, metric: str) -> str:
     if None in less or not less:
         return UNTOLD
     return "the highest" if cheaper else "the lowest"
+
+
+def _is_slow(load: LoadRow) -> bool:
+    """Missed the SLO by time. Where most answers are errors, the median is cut off by them, whatever they took."""
+    return load.verdict == BAD and load.refused_ratio < MOSTLY
 
 
 def _queue_share(load: LoadRow) -> float | None:

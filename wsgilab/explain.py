@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from wsgilab.records import Interval
+from wsgilab.refused import WORTH_A_WORD
 from wsgilab.report import words
 from wsgilab.report.rows import BAD, GOOD, LoadRow, ServerRow
 
@@ -17,7 +19,7 @@ def explain(row: ServerRow) -> str:
     load = undecided[0] if undecided else row.loads[-1]
     if load.deaths or not load.windows:
         return f"at {words.rps(load.rate_rps)}: {load.why}"
-    return f"{_room(row, load)}; {load.why}"
+    return f"{_room(row, load)}; {load.why}{_refused(load)}"
 
 
 def _room(row: ServerRow, load: LoadRow) -> str:
@@ -34,6 +36,12 @@ def _room(row: ServerRow, load: LoadRow) -> str:
     if load.verdict == BAD and load.rate_rps < SLOTS_BIND * limit:
         return f"{slots}, so slots are not what binds; {offered}{_cpu_used(load)}"
     return f"{slots}, {offered}"
+
+
+def _refused(load: LoadRow) -> str:
+    if load.refused_ratio < WORTH_A_WORD:
+        return ""
+    return f"; {words.percent(Interval(load.refused_ratio))} answered with something else than 2xx"
 
 
 def _cpu_used(load: LoadRow) -> str:

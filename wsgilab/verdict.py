@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any, TypeVar
 
-from wsgilab import capacity, claims, slo, stats, window_rows
+from wsgilab import capacity, claims, refused, slo, stats, window_rows
 from wsgilab.answer import answer
 from wsgilab.capacity import Goal
 from wsgilab.capacity_verdict import capacity_row
@@ -118,7 +118,7 @@ def analyse(
         claims=() if goal else claims.judge(rows, comparisons, workload),
         void_windows=tuple(_void_windows(windows)),
         windows=tuple(window_rows.rows([(window, window_figures(window)) for window in windows])),
-        problems=(*problems, *short),
+        problems=(*problems, *short, *refused.sentences(windows)),
     )
     return replace(found, answer=answer(found)).to_json()
 
@@ -205,6 +205,7 @@ def _load_row(rate: float, measured: Sequence[_Measured], own: Sequence[Window],
         throttled_s=sum(usage.throttled_s for usage in usages),
         listen_overflows=sum(usage.listen_overflows for usage in usages),
         oom_kills=sum(usage.oom_kills for usage in usages),
+        refused_ratio=stats.tidy(refused.ratio([each.window for each in measured])),
     )
 
 

@@ -51,6 +51,8 @@ class LoadRow:
     throttled_s: float = 0.0
     listen_overflows: float = 0.0
     oom_kills: float = 0.0
+    refused_ratio: float = 0.0
+    """Share of the scheduled requests that were answered, but not with 2xx."""
 
     def __getitem__(self, figure: str) -> Interval | None:
         return self.figures[figure]
