@@ -1,8 +1,13 @@
+import signal
 import sys
 
+# As Ctrl-C does, until a run has a handler of its own.
+signal.signal(signal.SIGTERM, signal.default_int_handler)
 try:
     from wsgilab.cli import main
-except KeyboardInterrupt:  # Ctrl-C while modules are loaded
+    from wsgilab.streams import make_lasting
+except KeyboardInterrupt:  # while modules are loaded
     sys.exit(130)
 
+make_lasting()
 main()

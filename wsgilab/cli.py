@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import json
 import os
 import sys
@@ -15,7 +16,6 @@ from wsgilab import run as the_run
 from wsgilab import view as the_view
 from wsgilab.errors import (
     EXIT_DONE,
-    EXIT_FAULT,
     EXIT_INTERRUPTED,
     EXIT_NO_VALID_WINDOW,
     Interrupted,
@@ -33,7 +33,9 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Run the command and exit with its code."""
     arguments = parse(build_parser(run, report, view, examine, test, capacity), sys.argv[1:] if argv is None else argv)
     try:
-        sys.exit(arguments.command(arguments))
+        code = arguments.command(arguments)
+        sys.stdout.flush()
+        sys.exit(code)
     except LabError as error:
         if arguments.debug:
             raise
@@ -42,19 +44,26 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     except (Interrupted, KeyboardInterrupt):
         print("lab: interrupted before anything was measured.", file=sys.stderr)
         sys.exit(EXIT_INTERRUPTED)
-    except BrokenPipeError:  # `./lab report … | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(EXIT_DONE)
     except Exception as error:
         if arguments.debug:
             raise
-        fault = LabError(
-            f"Something in the lab itself went wrong: {type(error).__name__}: {error}",
-            "a fault of the lab, not of yours",
-            "the same command with --debug shows where; please report it",
-        )
+        fault = _unforeseen(error)
         print(f"lab: {fault}", file=sys.stderr)
-        sys.exit(EXIT_FAULT)
+        sys.exit(fault.exit_code)
+
+
+def _unforeseen(error: Exception) -> LabError:
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return MissingError(
+            f"Something could not be written: {error.strerror}.",
+            "the disk of the output, of /tmp or of /dev/shm is full",
+            "df -h shows which",
+        )
+    return LabError(
+        f"Something in the lab itself went wrong: {type(error).__name__}: {error}",
+        "a fault of the lab, not of yours",
+        "the same command with --debug shows where; please report it",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:

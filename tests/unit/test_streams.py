@@ -1,0 +1,74 @@
+"""Whoever looks on, and how, changes neither what a command does nor how it ends."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from factories import story
+from support import ROOT
+
+from wsgilab.store import RunFolder
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    """The folder of a run that can be reported."""
+    folder = RunFolder.create(tmp_path / "run")
+    folder.write_manifest({"command": "run", "slo": "p99<250ms"})
+    for window in story(2):
+        folder.append(window)
+    return folder.path
+
+
+def report(folder: Path, **options: Any) -> subprocess.CompletedProcess[str]:
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    command = [sys.executable, "-m", "wsgilab", "report", str(folder)]
+    return subprocess.run(command, cwd=ROOT, text=True, check=False, **{**pipes, **options})
+
+
+@pytest.mark.parametrize("closed", ["stdout", "stderr"])
+def test_a_pipe_that_nobody_reads_ends_nothing(run: Path, closed: str) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with (run / "windows.jsonl").open("a") as file:
+        file.write("damaged\n")  # something to say on standard error
+    done = report(run, **{closed: writer})
+    os.close(writer)
+    assert done.returncode == 0, done.stderr
+    assert (run / "report.html").exists()
+    assert "Traceback" not in (done.stderr or "")
+
+
+@pytest.mark.parametrize("descriptor", [1, 2])
+def test_a_stream_that_the_shell_closed_ends_nothing(run: Path, descriptor: int) -> None:
+    done = report(run, preexec_fn=lambda: os.close(descriptor))
+    assert done.returncode == 0, done.stderr
+    assert (run / "report.html").exists()
+
+
+def test_a_terminal_that_cannot_show_a_character_shows_another(run: Path) -> None:
+    done = report(run, env=os.environ | {"PYTHONIOENCODING": "ascii"})
+    assert done.returncode == 0, done.stderr
+    assert "unknown ? p99<250ms" in done.stdout
+
+
+def test_help_is_shown_there_too() -> None:
+    command = [sys.executable, "-m", "wsgilab", "run", "--help"]
+    done = subprocess.run(
+        command, cwd=ROOT, env=os.environ | {"PYTHONIOENCODING": "ascii"}, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
+def test_output_to_a_full_disk_is_explained(run: Path) -> None:
+    with open("/dev/full", "w") as full:
+        done = report(run, stdout=full)
+    assert done.returncode == 3
+    assert done.stderr.startswith("lab: Something could not be written: No space left on device.\n  Likely cause: ")
+    assert "Traceback" not in done.stderr
