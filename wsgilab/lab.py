@@ -69,6 +69,7 @@ def load_lab(root: Path, environ: Mapping[str, str] = os.environ) -> Lab:
             f"an edit of {compose_path.name} or {env_path.name}",
             "git diff compose.yaml .env",
         ) from error
+    _require_ports_of_their_own(servers)
     servers.sort(key=lambda server: not server.default)
     return Lab(root, variables, services, {server.name: server for server in servers})
 
@@ -103,7 +104,10 @@ def parse_cpus(variable: str, text: str) -> frozenset[int]:
     try:
         for part in text.split(","):
             first, dash, last = part.partition("-")
-            numbers |= set(range(int(first), int(last if dash else first) + 1))
+            span = range(int(first), int(last if dash else first) + 1)
+            if not span:
+                raise ValueError(part)
+            numbers |= set(span)
     except ValueError as error:
         raise UsageError(
             f"{variable} is '{text}', which is no list of CPUs.",
@@ -113,14 +117,53 @@ def parse_cpus(variable: str, text: str) -> frozenset[int]:
     return frozenset(numbers)
 
 
+def parse_port(variable: str, text: str) -> int:
+    """The port that a variable stands for. Raises UsageError, naming `variable`, where it is none."""
+    if text.isdecimal() and len(text) <= 5 and 0 < int(text) < 65536:
+        return int(text)
+    raise UsageError(
+        f"{variable} is '{text}', which is no port.",
+        f"the value of {variable} in .env or the environment; ports go from 1 to 65535",
+        f"unset {variable}; git diff .env",
+    )
+
+
 def slots_of(concurrency: str) -> int | None:
-    """`4 x 2` → 8; None for `unbounded`."""
+    """`4 x 2` → 8; None for `unbounded`. Raises ValueError where a factor is no whole number from 1."""
     if concurrency == "unbounded":
         return None
     product = 1
     for factor in concurrency.split("x"):
+        if int(factor) < 1:
+            raise ValueError(factor)
         product *= int(factor)
     return product
+
+
+def _slots(name: str, raw: str, concurrency: str) -> int | None:
+    """`slots_of` a server whose label is `raw` before its variables are filled in. Raises UsageError, naming them."""
+    try:
+        return slots_of(concurrency)
+    except ValueError as error:
+        settings = " and ".join(match["name"] for match in VARIABLE.finditer(raw)) or "lab.slots"
+        raise UsageError(
+            f"{name} cannot have '{concurrency}' slots.",
+            f"{settings} must be a whole number from 1, in .env or the environment",
+            f"unset {settings.replace(' and', '')}; git diff .env",
+        ) from error
+
+
+def _require_ports_of_their_own(servers: Sequence[Server]) -> None:
+    """Raise UsageError where two servers would listen on the same port."""
+    taken: dict[int, Server] = {}
+    for server in servers:
+        other = taken.setdefault(server.port, server)
+        if other is not server:
+            raise UsageError(
+                f"{other.name} and {server.name} would both listen on port {server.port}.",
+                f"{other.port_variable} and {server.port_variable} are the same, in .env or the environment",
+                f"unset {server.port_variable}; git diff .env",
+            )
 
 
 def _server(name: str, raw: Mapping[str, Any], services: Mapping[str, Any]) -> Server:
@@ -138,7 +181,7 @@ def _server(name: str, raw: Mapping[str, Any], services: Mapping[str, Any]) -> S
         name=name,
         pattern=labels["lab.pattern"],
         concurrency=concurrency,
-        slots=slots_of(concurrency),
+        slots=_slots(name, raw[name]["labels"]["lab.slots"], concurrency),
         via=proxy,
         url=labels["lab.url"],
         exporter_url=f"http://{name}:{service['environment']['LAB_EXPORTER_PORT']}/metrics",
@@ -160,7 +203,8 @@ def _published(raw: Mapping[str, Any], service: Mapping[str, Any]) -> Iterator[t
     """(port of this machine, variable that sets it, port in the container) of each port that a service publishes."""
     for raw_entry, entry in zip(raw.get("ports", ()), service.get("ports", ()), strict=True):
         _, port, container_port = entry.rsplit(":", 2)
-        yield int(port), VARIABLE.findall(raw_entry)[-1][0], int(container_port)
+        variable = VARIABLE.findall(raw_entry)[-1][0]
+        yield parse_port(variable, port), variable, int(container_port)
 
 
 def filled_in(node: Any, variables: Mapping[str, str]) -> Any:

@@ -15,6 +15,7 @@ from wsgilab.errors import UsageError, did_you_mean
 DEFAULT_RATES = "100,250"
 DEFAULT_SLO = "p99<250ms"
 VIEW_PORT = 3001
+ENGINES = ("auto", "compose", "local", "attached")
 PRESETS = {"quick": (1, 1.5), "default": (3, 2.5), "rigorous": (10, 8.0)}
 """(rounds, seconds of each measured part)."""
 
@@ -149,6 +150,10 @@ def parse(parser: Parser, words: Sequence[str]) -> argparse.Namespace:
         arguments.pytest = list(words[words.index("test") + 1 :])
     elif unknown:
         _refuse_word(parser, parser.commands[arguments.name], unknown[0])
+    engine = getattr(arguments, "engine", ENGINES[0])
+    if engine not in ENGINES:  # argparse checks what is typed, not what LAB_ENGINE gives as the default
+        cause = did_you_mean(engine, ENGINES, f"it must be one of {', '.join(ENGINES)}")
+        parser.refuse(f"LAB_ENGINE is '{engine}'.", cause, "unset LAB_ENGINE")
     return arguments
 
 
@@ -168,7 +173,7 @@ def _add_selection(it: argparse.ArgumentParser, command: str) -> None:
     """What every command that measures takes: engine, servers, workload, app, objective, and where results go."""
     it.add_argument(
         "--engine",
-        choices=["auto", "compose", "local", "attached"],
+        choices=ENGINES,
         default=os.environ.get("LAB_ENGINE", "auto"),
         help="where servers run: containers, local processes, or whichever can be had (default: auto); "
         "'attached' is for the runner inside the Compose network",

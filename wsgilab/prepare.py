@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from wsgilab import variants
+from wsgilab.affinity import available
 from wsgilab.engines import compose
 from wsgilab.errors import MissingError, UsageError
 from wsgilab.lab import Lab, load_lab
@@ -94,6 +95,20 @@ def folder_for(command: str, out: Path | None, results: Path) -> RunFolder:
             file=sys.stderr,
         )
         return RunFolder.create(new_folder(Path(spare), command, utc_now()))
+
+
+def say_what_cannot_be_pinned(lab: Lab) -> None:
+    """Name each set of CPUs that this machine does not have: what was to run there runs where the system likes."""
+    usable = available()
+    for name in ("SERVER_CPUS", "LOAD_CPUS"):
+        if usable and not lab.cpus(name) <= usable:
+            there = ",".join(map(str, sorted(usable)))
+            odd = MissingError(
+                f"{name}={lab.variables[name]}, but only CPU {there} may be used here: the run goes on, less steadily.",
+                f"{name} in .env or the environment is meant for another machine",
+                "./lab doctor",
+            )
+            print(f"lab: {odd}", file=sys.stderr)
 
 
 @contextmanager

@@ -20,8 +20,9 @@ import yaml
 
 from wsgilab.affinity import available, pinned
 from wsgilab.engines import Endpoint
+from wsgilab.engines.ports import another
 from wsgilab.errors import MissingError
-from wsgilab.lab import Lab
+from wsgilab.lab import Lab, parse_port
 from wsgilab.records import Server
 from wsgilab.tools import find_prometheus
 from wsgilab.waiting import Stop, poll_until
@@ -51,7 +52,7 @@ class Recorder:
     """
 
     def __init__(self, lab: Lab, results: Path) -> None:
-        self.port = int(lab.variables["PROMETHEUS_PORT"])
+        self.port = parse_port("PROMETHEUS_PORT", lab.variables["PROMETHEUS_PORT"])
         self.url = f"http://127.0.0.1:{self.port}"
         self._lab = lab
         self._folder = (results / ".prometheus").resolve()
@@ -98,7 +99,7 @@ class Recorder:
                 f"Prometheus did not start: {reason}",
                 "a full disk, a port in use, or data of another version; the whole log is in "
                 f"{self._folder / 'prometheus.log'}",
-                f"PROMETHEUS_PORT={self.port + 1000} ./lab …, or remove {self._folder}",
+                f"PROMETHEUS_PORT={another(self.port)} ./lab …, or remove {self._folder}",
             )
 
     def keep_up(self) -> None:
@@ -150,7 +151,7 @@ class Recorder:
             raise MissingError(
                 f"Port {self.port} on 127.0.0.1 has a Prometheus that records something else.",
                 "the Compose stack is up, or a Prometheus of yours",
-                f"docker compose down, or: PROMETHEUS_PORT={self.port + 1000} ./lab run --prometheus …",
+                f"docker compose down, or: PROMETHEUS_PORT={another(self.port)} ./lab run --prometheus …",
             )
 
     def _spawn(self, binary: Path) -> None:

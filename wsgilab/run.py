@@ -78,6 +78,7 @@ def carry_out(lab: Lab, servers: Sequence[Server], arguments: argparse.Namespace
         if arguments.engine == "attached":
             engine = AttachedEngine(lab, servers, stop)
         else:
+            prepare.say_what_cannot_be_pinned(lab)
             engine = LocalEngine(lab, servers, stop, prepare.app_dir(lab))
         with prepare.one_run_at_a_time(results):
             folder = prepare.folder_for(job.command, arguments.out, results)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from support import ROOT
 
 from wsgilab.errors import UsageError
 from wsgilab.lab import VARIABLE, load_lab, parse_cpus, settings_of, slots_of
+from wsgilab.prepare import say_what_cannot_be_pinned
 
 RAW: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
 LAB = load_lab(ROOT, {})
@@ -141,7 +143,35 @@ def test_cpu_lists(text: str, cpus: set[int]) -> None:
     assert parse_cpus("SERVER_CPUS", text) == cpus
 
 
-@pytest.mark.parametrize("text", ["", "a", "1-", "-", "1;2"])
+@pytest.mark.parametrize("text", ["", "a", "1-", "-", "1;2", "3-1"])
 def test_what_is_no_cpu_list_names_its_variable(text: str) -> None:
     with pytest.raises(UsageError, match="SERVER_CPUS"):
         parse_cpus("SERVER_CPUS", text)
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "said"),
+    [
+        ("GUNICORN_PORT", "abc", "GUNICORN_PORT is 'abc', which is no port"),
+        ("GUNICORN_PORT", "", "GUNICORN_PORT is '', which is no port"),
+        ("UWSGI_PORT", "65536", "UWSGI_PORT is '65536', which is no port"),
+        ("GUNICORN_PORT", "8002", "dev and gunicorn would both listen on port 8002"),
+        ("GUNICORN_WORKERS", "four", "gunicorn cannot have 'four' slots"),
+        ("UWSGI_THREADS", "0", "uwsgi cannot have '4 x 0' slots"),
+    ],
+)
+def test_a_setting_that_cannot_be_is_named(setting: str, value: str, said: str) -> None:
+    with pytest.raises(UsageError) as raised:
+        load_lab(ROOT, {setting: value})
+    assert raised.value.what == f"{said}."
+    assert setting in raised.value.cause
+    assert setting in raised.value.next_command
+
+
+@pytest.mark.parametrize(("cpus", "said"), [("0", False), ("0,4095", True)])
+def test_cpus_that_are_not_there_are_named(cpus: str, said: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    if not hasattr(os, "sched_getaffinity"):
+        pytest.skip("this system pins no process to a CPU")
+    mine = str(min(os.sched_getaffinity(0)))
+    say_what_cannot_be_pinned(load_lab(ROOT, {"SERVER_CPUS": cpus.replace("0", mine, 1), "LOAD_CPUS": mine}))
+    assert ("SERVER_CPUS=" in capsys.readouterr().err) is said

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import pytest
 
-from wsgilab.engines.ports import free_port, holder, is_free, require_free
+from wsgilab.engines.ports import another, free_port, holder, is_free, require_free
 from wsgilab.errors import Interrupted, MissingError, UsageError
 from wsgilab.experiment import Settings, plan_windows
 from wsgilab.progress import minutes
@@ -82,7 +82,7 @@ def test_a_port_in_use_is_told_with_its_holder_and_its_variable() -> None:
         assert f"process {os.getpid()} " in holder(port)
         with pytest.raises(MissingError, match=str(port)) as caught:
             require_free({port: ("gunicorn", "GUNICORN_PORT")})
-        assert f"GUNICORN_PORT={port + 1000}" in caught.value.next_command
+        assert f"GUNICORN_PORT={another(port)}" in caught.value.next_command
     assert is_free(free_port())
 
 

@@ -49,6 +49,16 @@ def test_what_is_refused_says_what_was_likely_meant(
     assert not said.out
 
 
+def test_the_engine_of_the_environment_is_checked_too(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("LAB_ENGINE", "locl")
+    with pytest.raises(SystemExit, match="2"):
+        parsed("run")
+    assert "LAB_ENGINE is 'locl'.\n  Likely cause: did you mean 'local'?" in capsys.readouterr().err
+    assert parsed("run", "--engine", "local").engine == "local"
+
+
 @pytest.mark.parametrize("option", ["--servers", "--app", "--out", "--app-dir", "--rate", "--rounds", "--seed"])
 def test_an_unset_variable_of_a_script_is_no_wish_for_the_default(
     option: str, capsys: pytest.CaptureFixture[str]

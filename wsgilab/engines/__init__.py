@@ -6,16 +6,30 @@ import http.client
 import os
 import urllib.parse
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol
 
-from wsgilab.errors import ServerError
+from wsgilab.errors import ServerError, UsageError
 from wsgilab.records import Server
 from wsgilab.waiting import Stop, poll_until
 
-START_TIMEOUT_S = float(os.environ.get("LAB_START_TIMEOUT_S") or 30)
-"""How long a server may take to get healthy; an app that loads for longer wants more."""
+START_TIMEOUT_S = 30.0
+MOST_START_TIMEOUT_S = 3600.0
+
+
+def start_timeout_s() -> float:
+    """How long a server may take to get healthy; an app that loads for longer wants more. Raises UsageError."""
+    text = os.environ.get("LAB_START_TIMEOUT_S") or str(START_TIMEOUT_S)
+    with suppress(ValueError):
+        if 0 < float(text) <= MOST_START_TIMEOUT_S:
+            return float(text)
+    raise UsageError(
+        f"LAB_START_TIMEOUT_S is '{text}'.",
+        f"it must be a number of seconds, above 0 and at most {MOST_START_TIMEOUT_S:g}",
+        f"LAB_START_TIMEOUT_S={START_TIMEOUT_S:g} ./lab run",
+    )
 
 
 LOG_LINES = 12
@@ -98,6 +112,7 @@ class HealthCheck:
     def __init__(self, server: Server, url: str) -> None:
         self.server = server
         self.url = url
+        self.timeout_s = start_timeout_s()
         self.last = "no answer yet"
         self.healthy = False
 
@@ -113,7 +128,7 @@ class HealthCheck:
         self.healthy = status < 500 and name == self.server.name
         return self.healthy
 
-    def wait(self, stop: Stop, timeout_s: float = START_TIMEOUT_S, unless: Callable[[], bool] = lambda: False) -> bool:
+    def wait(self, stop: Stop, unless: Callable[[], bool] = lambda: False) -> bool:
         """Whether the server became healthy in time; gives up early when `unless` holds. Raises Interrupted."""
-        poll_until(lambda: self.passes() or unless(), stop, timeout_s)
+        poll_until(lambda: self.passes() or unless(), stop, self.timeout_s)
         return self.healthy

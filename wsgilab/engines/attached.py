@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from types import TracebackType
 from urllib.parse import urlsplit
 
-from wsgilab.engines import START_TIMEOUT_S, Endpoint, HealthCheck
+from wsgilab.engines import Endpoint, HealthCheck
 from wsgilab.errors import MissingError, ServerError
 from wsgilab.lab import Lab
 from wsgilab.records import Server
@@ -43,10 +43,10 @@ class AttachedEngine:
             check = HealthCheck(server, server.url)
             if check.passes():
                 continue
-            print(f"Waiting for {server.name}, {START_TIMEOUT_S:g} s at most.", flush=True)
+            print(f"Waiting for {server.name}, {check.timeout_s:g} s at most.", flush=True)
             container = Container(server.name)
             if not check.wait(self._stop, unless=container.missed):
-                raise _never_healthy(server, check.last) if container.seen else _no_container(server)
+                raise _never_healthy(server, check) if container.seen else _no_container(server)
 
     def endpoint(self, server: Server) -> Endpoint:
         """Where the container is reached."""
@@ -62,7 +62,7 @@ class AttachedEngine:
         check = HealthCheck(server, server.url)
         if not check.wait(self._stop):
             raise ServerError(
-                f"{server.name} did not come back after {START_TIMEOUT_S:g} s. Last answer: {check.last}",
+                f"{server.name} did not come back after {check.timeout_s:g} s. Last answer: {check.last}",
                 "its container was stopped, or dies again at every start",
                 f"docker compose up --detach --wait {server.name}; docker compose logs {server.name}",
             )
@@ -91,9 +91,9 @@ class Container:
         return False
 
 
-def _never_healthy(server: Server, last_answer: str) -> ServerError:
+def _never_healthy(server: Server, check: HealthCheck) -> ServerError:
     return ServerError(
-        f"{server.name} did not start: not healthy after {START_TIMEOUT_S:g} s. Last answer: {last_answer}",
+        f"{server.name} did not start: not healthy after {check.timeout_s:g} s. Last answer: {check.last}",
         "the app or a setting of this server; its log has the reason",
         f"docker compose logs --tail 20 {server.name}",
     )

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import TracebackType
 
 from wsgilab.affinity import pinned
-from wsgilab.engines import START_TIMEOUT_S, Endpoint, HealthCheck, did_not_start
+from wsgilab.engines import Endpoint, HealthCheck, did_not_start
 from wsgilab.engines.ports import free_port, require_free
 from wsgilab.lab import Lab
 from wsgilab.records import Server
@@ -134,7 +134,7 @@ class LocalEngine:
         check = HealthCheck(server, self.endpoint(server).url)
         if check.wait(self._stop, unless=lambda: self.death(server) is not None):
             return
-        reason = self.death(server) or f"not healthy after {START_TIMEOUT_S:g} s. Last answer: {check.last}"
+        reason = self.death(server) or f"not healthy after {check.timeout_s:g} s. Last answer: {check.last}"
         log = self._started[server.name].log.read_text(errors="replace")
         again = f"./lab run --engine local --servers {server.name} --quick, once it is mended"
         raise did_not_start(server.name, reason, log, again)

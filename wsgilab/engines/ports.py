@@ -25,8 +25,13 @@ def require_free(ports: Mapping[int, tuple[str, str]]) -> None:
             raise MissingError(
                 f"Port {port} on 127.0.0.1, which {server} needs, is in use.",
                 f"{holder(port)} listens on it",
-                f"end that process, or choose another port: {variable}={port + 1000} ./lab run",
+                f"end that process, or choose another port: {variable}={another(port)} ./lab run",
             )
+
+
+def another(port: int) -> int:
+    """One to suggest instead."""
+    return port + 1000 if port + 1000 < 65536 else port - 1000
 
 
 def is_free(port: int) -> bool:

@@ -7,7 +7,7 @@ import os
 import sys
 from pathlib import Path
 
-from wsgilab.engines.ports import holder
+from wsgilab.engines.ports import another, holder
 from wsgilab.errors import EXIT_DONE, Interrupted, MissingError
 from wsgilab.lab import Lab
 from wsgilab.recorder import Recorder
@@ -54,5 +54,5 @@ def _site(port: int, answers: Answers) -> Site:
         raise MissingError(
             f"Port {port} on 127.0.0.1 is in use.",
             f"{holder(port)} listens on it",
-            f"end that process, or: ./lab view --port {port + 1000}",
+            f"end that process, or: ./lab view --port {another(port)}",
         ) from error
