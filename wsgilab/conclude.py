@@ -20,7 +20,7 @@ from wsgilab.report import html, markdown, terminal
 from wsgilab.store import RunFolder
 from wsgilab.verdict import ServerFacts, analyse
 
-WIDTH = 100
+WIDTH, MOST_COLUMNS = 100, 10_000
 
 
 def save(
@@ -83,5 +83,13 @@ def _as_seen_from_the_host(path: Path) -> Path:
 
 
 def console(stream: IO[str]) -> Console:
-    """Colours only on a terminal; 100 columns where the width is unknown."""
-    return Console(file=stream, width=None if stream.isatty() else WIDTH)
+    """Colours only on a terminal; as wide as COLUMNS or the terminal says, 100 columns where neither does."""
+    return Console(file=stream, width=_width(stream))
+
+
+def _width(stream: IO[str]) -> int | None:
+    asked = os.environ.get("COLUMNS", "")
+    if asked.isdecimal() and 0 < int(asked) <= MOST_COLUMNS:
+        return int(asked)
+    # None: whatever the terminal is resized to. Rich would take a COLUMNS of 0 at its word, and show nothing.
+    return None if stream.isatty() and not asked else WIDTH

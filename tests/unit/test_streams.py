@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import pytest
 from factories import story
 from support import ROOT
 
+from wsgilab import conclude
 from wsgilab.store import RunFolder
 
 
@@ -63,6 +65,19 @@ def test_help_is_shown_there_too() -> None:
         command, cwd=ROOT, env=os.environ | {"PYTHONIOENCODING": "ascii"}, capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("columns", "terminal", "width"),
+    [("60", False, 60), ("60", True, 60), ("", False, 100), ("0", False, 100), ("0", True, 100), ("wide", True, 100)],
+)
+def test_columns_says_how_wide_the_page_is(
+    columns: str, terminal: bool, width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream = io.StringIO()
+    monkeypatch.setattr(stream, "isatty", lambda: terminal, raising=False)
+    monkeypatch.setenv("COLUMNS", columns)
+    assert conclude.console(stream).width == width
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
