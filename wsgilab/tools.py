@@ -33,8 +33,15 @@ class Nginx:
 
 
 def cache_dir() -> Path:
-    """Where tools that no package manager installed for us are kept."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    """Where tools that no package manager installed for us are kept. Raises MissingError where nobody has a home."""
+    try:
+        base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    except RuntimeError as error:
+        raise MissingError(
+            "There is no folder for tools that are fetched.",
+            f"HOME is not set, and user {os.getuid()} has none",
+            "XDG_CACHE_HOME=/a/folder/of/yours ./lab run",
+        ) from error
     return Path(base) / "wsgilab" / "tools"
 
 
@@ -159,7 +166,7 @@ def download_packages(packages: Sequence[str], target: Path, missing: Explain, s
     shutil.rmtree(downloads, ignore_errors=True)
     try:
         unpacked = downloads / "root"
-        unpacked.mkdir(parents=True)
+        _make(unpacked, missing)
         options = _private_lists(suite, downloads / "apt", missing) if suite else []
         _run_apt([*options, "download", *packages], downloads)
         for package in sorted(downloads.glob("*.deb")):
@@ -172,6 +179,14 @@ def download_packages(packages: Sequence[str], target: Path, missing: Explain, s
         raise missing(f"apt-get could not fetch it: {last[0]}") from error
     finally:
         shutil.rmtree(downloads, ignore_errors=True)
+
+
+def _make(folder: Path, missing: Explain) -> None:
+    try:
+        folder.mkdir(parents=True)
+    except OSError as error:
+        cause = f"there is none on PATH, and {cache_dir()} cannot be made to fetch it into ({error.strerror})"
+        raise missing(f"{cause}; XDG_CACHE_HOME names another place") from error
 
 
 def _private_lists(suite: str, folder: Path, missing: Explain) -> list[str]:

@@ -120,3 +120,25 @@ def test_a_tool_that_is_named_must_be_one(
         find()
     assert str(path) in str(error.value)
     assert variable in error.value.cause
+
+
+def test_a_cache_that_cannot_be_made_is_told_as_such(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "bin").mkdir()
+    for tool in ("apt-get", "dpkg-deb"):
+        put_tool(tmp_path / "bin" / tool)
+    (tmp_path / "cache").touch()
+    with pytest.raises(MissingError, match="nginx was not found") as error:
+        find_nginx()
+    assert f"{tmp_path}/cache/wsgilab/tools cannot be made" in error.value.cause
+    assert "XDG_CACHE_HOME" in error.value.cause
+
+
+def test_a_user_without_a_home_is_told_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    def homeless() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setattr(Path, "home", homeless)
+    with pytest.raises(MissingError) as error:
+        find_nginx()
+    assert "XDG_CACHE_HOME=" in error.value.next_command
