@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import sys
@@ -11,8 +12,12 @@ if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
 
+NOBODY_READS = (errno.EPIPE, errno.EIO)
+"""A pipe whose reader has gone (`./lab run | head`), a terminal that was closed."""
+
+
 class _Output(io.FileIO):
-    """Goes on into the void where the reader has gone (`./lab run | head`): the run is kept, its exit code counts.
+    """Goes on into the void where nobody reads any more: the run is kept, its exit code counts.
 
     A disk without room is an error, once: Python would try again as it ends, and end with another one.
     """
@@ -25,7 +30,7 @@ class _Output(io.FileIO):
                 return super().write(data)
             except OSError as error:
                 self._gone = True
-                if not isinstance(error, BrokenPipeError):
+                if error.errno not in NOBODY_READS:
                     raise
         return memoryview(data).nbytes
 

@@ -10,9 +10,11 @@ from types import FrameType, TracebackType
 
 from wsgilab.errors import Interrupted
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
 
 class Stop:
-    """Turns SIGINT and SIGTERM into a request that every wait of the runner answers.
+    """Turns SIGINT, SIGTERM and SIGHUP (the terminal was closed) into a request that every wait of the runner answers.
 
     A handler that raised could strike between starting a process and remembering it; a request is taken up at the
     next `check` or `wait`, so nothing is left behind.
@@ -23,7 +25,9 @@ class Stop:
         self._previous: dict[int, signal.Handlers | Callable[..., object] | int | None] = {}
 
     def __enter__(self) -> Stop:
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in SIGNALS:
+            if number == signal.SIGHUP and signal.getsignal(number) == signal.SIG_IGN:
+                continue  # nohup: to outlive the terminal is what was asked for
             self._previous[number] = signal.signal(number, self._request)
         return self
 

@@ -209,7 +209,7 @@ def test_a_server_killed_in_mid_window_is_a_result_and_the_others_go_on(lab: Lab
 # ── interrupted: exit 130 ───────────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_in_mid_window_keeps_and_reports_what_was_measured(lab: Lab, number: int) -> None:
     running = lab.start("run", "--servers", "dev,uwsgi", "--rate", "20", "--rounds", "3", "--duration", "2")
     running.says("[3/6]")
@@ -224,7 +224,7 @@ def test_a_signal_in_mid_window_keeps_and_reports_what_was_measured(lab: Lab, nu
     assert not lab_processes(lab)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_while_servers_start_leaves_nothing_behind(lab: Lab, number: int) -> None:
     running = lab.start("run", "--rate", "20")
     running.says("Engine: local")

@@ -86,15 +86,27 @@ def test_a_port_in_use_is_told_with_its_holder_and_its_variable() -> None:
     assert is_free(free_port())
 
 
-def test_a_signal_ends_a_wait_and_only_then() -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_a_wait_and_only_then(number: signal.Signals) -> None:
     with Stop() as stop:
         stop.wait(0.01)
-        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), number)
         assert stop.requested
         with pytest.raises(Interrupted):
             stop.wait(60)
         with pytest.raises(Interrupted):
             poll_until(lambda: False, stop, 60)
+
+
+def test_a_run_under_nohup_outlives_its_terminal() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with Stop() as stop:
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert not stop.requested
+        assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_polling_gives_up_in_the_end() -> None:

@@ -46,6 +46,14 @@ def test_a_pipe_that_nobody_reads_ends_nothing(run: Path, closed: str) -> None:
     assert "Traceback" not in (done.stderr or "")
 
 
+def test_a_terminal_that_was_closed_ends_nothing(run: Path) -> None:
+    terminal, seen_by_the_lab = os.openpty()
+    os.close(terminal)
+    done = report(run, stdout=seen_by_the_lab, stderr=seen_by_the_lab)
+    os.close(seen_by_the_lab)
+    assert done.returncode == 0
+
+
 @pytest.mark.parametrize("descriptor", [1, 2])
 def test_a_stream_that_the_shell_closed_ends_nothing(run: Path, descriptor: int) -> None:
     done = report(run, preexec_fn=lambda: os.close(descriptor))
