@@ -26,6 +26,7 @@ from wsgilab.errors import (
     EXIT_SERVER,
     Interrupted,
     LabError,
+    ServerError,
 )
 from wsgilab.experiment import Bench, Settings, measure, plan_windows
 from wsgilab.k6_command import K6
@@ -165,11 +166,21 @@ def _exit_code(windows: Sequence[Window], trouble: LabError | Interrupted | None
         return trouble.exit_code
     died = {window.plan.server: window.died for window in windows if window.died}
     for server, reason in died.items():
-        print(f"lab: {server} died: {reason}. The other servers were measured to the end.", file=sys.stderr)
+        error = ServerError(
+            f"{server} died: {reason}. The other servers were measured to the end.",
+            "the app or the server crashed, or somebody killed it: the kernel does, for want of memory",
+            "the same command again shows whether it always does",
+        )
+        print(f"lab: {error}", file=sys.stderr)
     if died:
         return EXIT_SERVER
     if all(window.void for window in windows):
-        print("lab: no window was valid; the report names the reason for each.", file=sys.stderr)
+        invalid = LabError(
+            "No window was valid; the report names the reason for each.",
+            "other programs kept the machine busy, or k6 could not send so much",
+            "./lab doctor says what is odd here; then the same command again, or with a lower --rate",
+        )
+        print(f"lab: {invalid}", file=sys.stderr)
         return EXIT_NO_VALID_WINDOW
     return EXIT_DONE
 
