@@ -5,6 +5,7 @@ Runs under the system's Python, so it imports nothing but the standard library.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import importlib.util
@@ -50,11 +51,14 @@ def prepare(lock: Path) -> None:
     if wanted in _installed():
         return
     try:
+        # Left from an earlier time, the lock can be opened where .venv cannot be made.
+        if not os.access(VENV if VENV.is_dir() else ROOT, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
         guard = (ROOT / ".venv.lock").open("w")
     except OSError as error:
         raise SetupError(
             f"cannot write to {ROOT}: {error.strerror}.",
-            "the clone belongs to another user",
+            "the clone belongs to another user, or is write-protected",
             "clone the repository into a folder of your own",
         ) from error
     with guard:

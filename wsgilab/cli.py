@@ -24,7 +24,7 @@ from wsgilab.errors import (
 )
 from wsgilab.lab import load_lab
 from wsgilab.options import build_parser, parse
-from wsgilab.store import RunFolder
+from wsgilab.store import ELSEWHERE, RunFolder
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -90,7 +90,8 @@ def report(arguments: argparse.Namespace) -> int:
     try:
         verdict = conclude.save(folder, windows, manifest, problems)
     except MissingError as error:  # somebody else's run can be read all the same
-        trouble, verdict = error, conclude.judge(windows, manifest, problems)
+        trouble = MissingError(error.what, error.cause, error.next_command.removesuffix(ELSEWHERE))
+        verdict = conclude.judge(windows, manifest, problems)
     if arguments.json:
         print(json.dumps(verdict, indent=2))
     else:

@@ -21,12 +21,14 @@ from wsgilab.errors import MissingError, UsageError
 from wsgilab.records import Window
 
 MANIFEST, WINDOWS, VERDICT = "manifest.json", "windows.jsonl", "verdict.json"
+ELSEWHERE = ", or choose another folder: --out DIR"
+"""What `./lab run` can do besides, and `./lab report` cannot."""
 CAUSES = {
     errno.ENOSPC: "the disk is full",
     errno.EDQUOT: "the disk quota is used up",
     errno.EROFS: "the file system is read-only",
-    errno.EACCES: "the folder belongs to somebody else",
-    errno.EPERM: "the folder belongs to somebody else",
+    errno.EACCES: "the folder belongs to somebody else, or is write-protected",
+    errno.EPERM: "the folder belongs to somebody else, or is write-protected",
     errno.ENOENT: "it is no place for folders, or it has gone",
     errno.ENAMETOOLONG: "the path is too long",
     errno.ELOOP: "links that lead in a circle",
@@ -167,7 +169,7 @@ def _writing(path: Path) -> Iterator[None]:
         raise MissingError(
             f"Cannot write results to {path}: {error.strerror}.",
             CAUSES[error.errno],
-            f"{_cure(error.errno, path)}, or choose another folder: --out DIR",
+            f"{_cure(error.errno, path)}{ELSEWHERE}",
         ) from error
 
 

@@ -54,6 +54,15 @@ def test_a_terminal_that_was_closed_ends_nothing(run: Path) -> None:
     assert done.returncode == 0
 
 
+def test_a_run_that_cannot_be_written_to_is_shown_and_no_option_is_advised_that_report_lacks(run: Path) -> None:
+    (run / "verdict.json").mkdir()  # in the way, for root too
+    done = report(run)
+    assert done.returncode == 3
+    assert "p99<250ms" in done.stdout
+    assert "--out" not in done.stderr
+    assert "move it away" in done.stderr
+
+
 @pytest.mark.parametrize("descriptor", [1, 2])
 def test_a_stream_that_the_shell_closed_ends_nothing(run: Path, descriptor: int) -> None:
     done = report(run, preexec_fn=lambda: os.close(descriptor))

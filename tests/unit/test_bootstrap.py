@@ -1,0 +1,27 @@
+"""What setting up says where it cannot begin."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from wsgilab import bootstrap
+
+
+def test_a_clone_that_cannot_be_written_is_told_before_anything_is_tried(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "locks").mkdir()
+    (tmp_path / "locks/local.txt").touch()
+    (tmp_path / ".venv.lock").touch()  # of an earlier time
+    monkeypatch.setattr(bootstrap, "ROOT", tmp_path)
+    monkeypatch.setattr(bootstrap, "VENV", tmp_path / ".venv")
+    monkeypatch.setattr(bootstrap, "STAMP", tmp_path / ".venv/installed-locks")
+    monkeypatch.setattr(os, "access", lambda _path, _mode: False)  # root may write anywhere
+    with pytest.raises(bootstrap.SetupError) as raised:
+        bootstrap.prepare(tmp_path / "locks/local.txt")
+    assert raised.value.args[0] == f"cannot write to {tmp_path}: Permission denied."
+    assert "write-protected" in raised.value.args[1]
+    assert not capsys.readouterr().err
