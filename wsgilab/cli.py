@@ -17,10 +17,10 @@ from wsgilab import view as the_view
 from wsgilab.errors import (
     EXIT_DONE,
     EXIT_INTERRUPTED,
-    EXIT_NO_VALID_WINDOW,
     Interrupted,
     LabError,
     MissingError,
+    NoValidWindow,
 )
 from wsgilab.lab import load_lab
 from wsgilab.options import build_parser, parse
@@ -99,7 +99,10 @@ def report(arguments: argparse.Namespace) -> int:
     if trouble:
         print(f"lab: {trouble}", file=sys.stderr)
         return trouble.exit_code
-    return EXIT_DONE if any(window.void is None for window in windows) else EXIT_NO_VALID_WINDOW
+    if any(window.void is None for window in windows):
+        return EXIT_DONE
+    print(f"lab: {NoValidWindow()}", file=sys.stderr)
+    return NoValidWindow.exit_code
 
 
 def view(arguments: argparse.Namespace) -> int:

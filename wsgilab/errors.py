@@ -48,6 +48,19 @@ class ServerError(LabError):
     exit_code = EXIT_SERVER
 
 
+class NoValidWindow(LabError):
+    """All was measured, and none of it can be trusted."""
+
+    exit_code = EXIT_NO_VALID_WINDOW
+
+    def __init__(self) -> None:
+        super().__init__(
+            "No window was valid; the report names the reason for each.",
+            "other programs kept the machine busy, k6 could not send so much, or nothing was measured",
+            "./lab doctor says what is odd here; then run again, or with a lower --rate",
+        )
+
+
 class Interrupted(Exception):
     """SIGINT or SIGTERM arrived; what was measured is kept."""
 

@@ -22,10 +22,10 @@ from wsgilab.engines.local import LocalEngine
 from wsgilab.errors import (
     EXIT_DONE,
     EXIT_INTERRUPTED,
-    EXIT_NO_VALID_WINDOW,
     EXIT_SERVER,
     Interrupted,
     LabError,
+    NoValidWindow,
     ServerError,
 )
 from wsgilab.experiment import Bench, Settings, measure, plan_windows
@@ -175,13 +175,8 @@ def _exit_code(windows: Sequence[Window], trouble: LabError | Interrupted | None
     if died:
         return EXIT_SERVER
     if all(window.void for window in windows):
-        invalid = LabError(
-            "No window was valid; the report names the reason for each.",
-            "other programs kept the machine busy, or k6 could not send so much",
-            "./lab doctor says what is odd here; then the same command again, or with a lower --rate",
-        )
-        print(f"lab: {invalid}", file=sys.stderr)
-        return EXIT_NO_VALID_WINDOW
+        print(f"lab: {NoValidWindow()}", file=sys.stderr)
+        return NoValidWindow.exit_code
     return EXIT_DONE
 
 

@@ -63,6 +63,13 @@ def test_a_run_that_cannot_be_written_to_is_shown_and_no_option_is_advised_that_
     assert "move it away" in done.stderr
 
 
+def test_a_run_without_a_valid_window_is_shown_and_told(run: Path) -> None:
+    (run / "windows.jsonl").write_text("")
+    done = report(run)
+    assert done.returncode == 5
+    assert done.stderr.startswith("lab: No window was valid; the report names the reason for each.\n  Likely cause: ")
+
+
 @pytest.mark.parametrize("descriptor", [1, 2])
 def test_a_stream_that_the_shell_closed_ends_nothing(run: Path, descriptor: int) -> None:
     done = report(run, preexec_fn=lambda: os.close(descriptor))
