@@ -174,7 +174,7 @@ def _add_selection(it: argparse.ArgumentParser, command: str) -> None:
     it.add_argument(
         "--engine",
         choices=ENGINES,
-        default=os.environ.get("LAB_ENGINE", "auto"),
+        default=os.environ.get("LAB_ENGINE") or ENGINES[0],
         help="where servers run: containers, local processes, or whichever can be had (default: auto); "
         "'attached' is for the runner inside the Compose network",
     )

@@ -11,10 +11,12 @@ from wsgilab.report import words
 NO_ANSWER = "0"
 WORTH_A_WORD = 0.01
 """Below this share of the requests, p99 does not tell either."""
+TURNED_AWAY = "the server or nginx turned them away: too much load, or nothing behind it"
 ADVICE = {
+    **dict.fromkeys(("502", "503", "504"), TURNED_AWAY),
     "3": "a redirect is not followed: name the path that it leads to",
     "4": "is the path of --workload right, and open to everybody?",
-    "5": "the app fails, which is no matter of speed",
+    "5": "the app fails",
 }
 
 
@@ -32,9 +34,10 @@ def sentences(windows: Sequence[Window]) -> Iterator[str]:
         if share < WORTH_A_WORD:
             continue
         ((status, _),) = _statuses(own).most_common(1)
-        advice = f": {ADVICE[status[:1]]}" if status[:1] in ADVICE else ""
+        advice = ADVICE.get(status) or ADVICE.get(status[:1])
+        mostly = f"mostly HTTP {status}{f': {advice}' if advice else ''}"
         much = words.percent(Interval(share))
-        yield f"{server} answered {much} of its requests with something else than 2xx, mostly HTTP {status}{advice}"
+        yield f"{server} answered {much} of its requests with something else than 2xx, {mostly}"
 
 
 def _statuses(windows: Sequence[Window]) -> Counter[str]:

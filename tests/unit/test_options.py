@@ -57,6 +57,8 @@ def test_the_engine_of_the_environment_is_checked_too(
         parsed("run")
     assert "LAB_ENGINE is 'locl'.\n  Likely cause: did you mean 'local'?" in capsys.readouterr().err
     assert parsed("run", "--engine", "local").engine == "local"
+    monkeypatch.setenv("LAB_ENGINE", "")
+    assert parsed("run").engine == "auto"
 
 
 @pytest.mark.parametrize("option", ["--servers", "--app", "--out", "--app-dir", "--rate", "--rounds", "--seed"])

@@ -31,7 +31,7 @@ def answered_with(statuses: Mapping[str, int]) -> Window:
         ({"404": 600}, "answered 100 % of its requests with something else than 2xx, mostly HTTP 404: is the path"),
         (
             {"200": 570, "404": 10, "503": 20},
-            "answered 5.0 % of its requests with something else than 2xx, mostly HTTP 503",
+            "answered 5.0 % of its requests with something else than 2xx, mostly HTTP 503: the server or nginx",
         ),
         ({"302": 600}, "mostly HTTP 302: a redirect is not followed"),
         ({"5xx": 600}, "mostly HTTP 5xx: the app fails"),
