@@ -13,7 +13,7 @@ from rich.console import Console
 
 from wsgilab.affinity import available
 from wsgilab.engines import compose
-from wsgilab.engines.ports import holder, is_free
+from wsgilab.engines.ports import another, holder, is_free
 from wsgilab.errors import EXIT_DONE, EXIT_MISSING, LabError
 from wsgilab.lab import Lab
 from wsgilab.manifest import version_of_k6
@@ -134,7 +134,7 @@ def _ports(lab: Lab) -> Iterator[Finding]:
     taken = [server for server in lab.servers.values() if not is_free(server.port)]
     for server in taken:
         text = f"{server.port} ({server.name}) is in use by {holder(server.port)}"
-        yield Finding("Port", ODD, text, f"end it, or: {server.port_variable}={server.port + 1000} ./lab run")
+        yield Finding("Port", ODD, text, f"end it, or: {server.port_variable}={another(server.port)} ./lab run")
     if not taken:
         ports = [server.port for server in lab.servers.values()]
         yield Finding("Ports", OK, f"{min(ports)} to {max(ports)} are free")
