@@ -12,7 +12,7 @@ from typing import Any
 from wsgilab import stats
 from wsgilab.records import Interval, Window
 from wsgilab.report import words
-from wsgilab.report.rows import NO_DIFFERENCE, interval
+from wsgilab.report.rows import A_LOWER, B_LOWER, NO_DIFFERENCE, Verdict
 from wsgilab.verdict import COMPARED, window_figures
 
 LOWER, HIGHER = "lower", "higher"
@@ -60,14 +60,12 @@ def compare(before: Sequence[Window], after: Sequence[Window]) -> list[Change]:
     ]
 
 
-def compare_searches(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Change]:
+def compare_searches(before: Verdict, after: Verdict) -> list[Change]:
     """The capacities of every server that both verdicts of searches have.
 
     Each is known to lie between two rates, so the ratio lies between the ratios of their far ends.
     """
-    first, second = (
-        {row["server"]: interval(row["capacity_rps"]) for row in each["servers"]} for each in (before, after)
-    )
+    first, second = ({row.server: row.capacity_rps for row in each.servers} for each in (before, after))
     return [
         Change(server, 0.0, CAPACITY, one, other, (ratio := _bracket_ratio(one, other)), _said(ratio))
         for server, other in second.items()
@@ -84,7 +82,7 @@ def _bracket_ratio(before: Interval, after: Interval) -> Interval | None:
 
 
 def _said(ratio: Interval | None) -> str:
-    return {"a lower": LOWER, "b lower": HIGHER}.get(stats.lower(ratio), NO_DIFFERENCE)
+    return {A_LOWER: LOWER, B_LOWER: HIGHER}.get(stats.lower(ratio), NO_DIFFERENCE)
 
 
 def only_in_one(before: Sequence[Window], after: Sequence[Window]) -> list[str]:

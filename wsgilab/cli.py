@@ -93,7 +93,7 @@ def report(arguments: argparse.Namespace) -> int:
         trouble = MissingError(error.what, error.cause, error.next_command.removesuffix(ELSEWHERE))
         verdict = conclude.judge(windows, manifest, problems)
     if arguments.json:
-        print(json.dumps(verdict, indent=2))
+        print(json.dumps(verdict.to_json(), indent=2))
     else:
         conclude.show(verdict, None if trouble else folder)
     if trouble:

@@ -17,25 +17,24 @@ from wsgilab.lab import parse_cpus
 from wsgilab.options import DEFAULT_SLO
 from wsgilab.records import Window
 from wsgilab.report import html, markdown, terminal
+from wsgilab.report.rows import Verdict
 from wsgilab.store import RunFolder
 from wsgilab.verdict import ServerFacts, analyse
 
 WIDTH, MOST_COLUMNS = 100, 10_000
 
 
-def save(
-    folder: RunFolder, windows: Sequence[Window], manifest: Mapping[str, Any], problems: Sequence[str]
-) -> dict[str, Any]:
+def save(folder: RunFolder, windows: Sequence[Window], manifest: Mapping[str, Any], problems: Sequence[str]) -> Verdict:
     """Write verdict.json, report.md and report.html from windows and manifest alone, and give the verdict."""
     verdict = judge(windows, manifest, problems)
-    folder.write_verdict(verdict)
+    folder.write_verdict(verdict.to_json())
     folder.write_text("report.md", markdown.render(verdict, manifest))
     folder.write_text("report.html", html.render(verdict, manifest))
     return verdict
 
 
-def judge(windows: Sequence[Window], manifest: Mapping[str, Any], problems: Sequence[str]) -> dict[str, Any]:
-    """The verdict on a run, as verdict.json holds it."""
+def judge(windows: Sequence[Window], manifest: Mapping[str, Any], problems: Sequence[str]) -> Verdict:
+    """The verdict on a run, from what it left behind."""
     return analyse(
         windows,
         ServerFacts.from_manifest(manifest),
@@ -60,7 +59,7 @@ def _server_cores(manifest: Mapping[str, Any]) -> int:
         return 1
 
 
-def show(verdict: dict[str, Any], folder: RunFolder | None) -> None:
+def show(verdict: Verdict, folder: RunFolder | None) -> None:
     """Print the verdict's table, and where the rest of it is, if it could be written."""
     out = console(sys.stdout)
     terminal.render(verdict, out)

@@ -1,4 +1,4 @@
-"""Windows → verdict.json: every figure with its interval, every server judged, every void window named. Pure.
+"""Windows → verdict: every figure with its interval, every server judged, every void window named. Pure.
 
 The rule. Under one offered rate a server is good when every term of the SLO holds with its whole interval, bad when one
 fails with its whole interval or the server died; windows that are all clearly on one side decide too; otherwise it is
@@ -92,8 +92,8 @@ def analyse(
     goal: Goal | None = None,
     cores: int = 1,
     rates_rps: Sequence[float] = (),
-) -> dict[str, Any]:
-    """verdict.json for these windows, its keys all there. `problems`: what went wrong with reading them.
+) -> Verdict:
+    """Everything that these windows say. `problems`: what went wrong with reading them.
 
     `goal`: how `capacity` searched. Its servers met different rates for different times, so neither comparisons nor the
     lesson's claims can be drawn from them. `cores`: CPUs that the servers share. `rates_rps`: what was to be
@@ -106,7 +106,7 @@ def analyse(
         tried = capacity.by_server(windows, objective)
         rows = tuple(capacity_row(row, tried.get(row.server, ()), goal, objective, cores) for row in rows)
     comparisons = () if goal else tuple(_compare(facts, grouped))
-    short = _missing_windows(windows, len(facts) * rounds, rates_rps) if command == "run" else []
+    short = _missing_windows(windows, len(facts) * rounds, rates_rps)
     found = Verdict(
         command=command,
         engine=engine,
@@ -120,7 +120,7 @@ def analyse(
         windows=tuple(window_rows.rows([(window, window_figures(window)) for window in windows])),
         problems=(*problems, *short, *refused.sentences(windows)),
     )
-    return replace(found, answer=answer(found)).to_json()
+    return replace(found, answer=answer(found))
 
 
 def _all_servers(windows: Sequence[Window], servers: Sequence[ServerFacts | Server]) -> list[ServerFacts]:

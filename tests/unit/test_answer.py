@@ -16,7 +16,7 @@ from wsgilab.verdict import ServerFacts, analyse
 def answer(windows: list[Window], servers: list[ServerFacts] | None = None, **more: Any) -> list[str]:
     given = SERVERS if servers is None else servers
     options: dict[str, Any] = {"command": "run", "engine": "local", "workload": "mix", "rounds": 3, **more}
-    return list(analyse(windows, given, Slo(), **options)["answer"])
+    return list(analyse(windows, given, Slo(), **options).answer)
 
 
 def of(*names: str, rates: tuple[float, ...] = (100.0, 250.0)) -> list[Window]:

@@ -199,7 +199,7 @@ def saved(tmp_path: Path) -> RunFolder:
 def test_saved_windows_give_capacity_its_limits_and_what_binds(saved: RunFolder) -> None:
     windows, _ = saved.read()
     manifest, _ = saved.read_manifest()
-    verdict = conclude.save(saved, windows, manifest, [])
+    verdict = conclude.save(saved, windows, manifest, []).to_json()
     rows = {row["server"]: row for row in verdict["servers"]}
     for name, slots in (("dev-single", 1), ("gunicorn", 4)):
         row, limit = rows[name], slots / FACTORY_MODELS[name].service_ms * 1000
@@ -212,14 +212,14 @@ def test_saved_windows_give_capacity_its_limits_and_what_binds(saved: RunFolder)
     for report in ("report.md", "report.html"):
         assert f"{rows['gunicorn']['capacity_rps']['value']:g} rps" in (saved.path / report).read_text()
     again = conclude.judge(windows, json.loads((saved.path / "manifest.json").read_text()), [])
-    assert again == verdict
+    assert again.to_json() == verdict
 
 
 def test_a_search_that_was_cut_short_is_inconclusive_and_says_so(saved: RunFolder) -> None:
     windows, _ = saved.read()
     manifest, _ = saved.read_manifest()
-    rows = {row["server"]: row for row in conclude.judge(windows[:8], manifest, [])["servers"]}
-    assert rows["gunicorn"]["verdict"] == "inconclusive"
+    rows = {row.server: row for row in conclude.judge(windows[:8], manifest, []).servers}
+    assert rows["gunicorn"].verdict == "inconclusive"
 
 
 def test_the_runner_in_a_container_hears_the_same_request() -> None:

@@ -16,10 +16,13 @@ from rich.console import Console
 
 from wsgilab import changes, side_by_side, stats
 from wsgilab.errors import UsageError
-from wsgilab.records import Interval, Window
+from wsgilab.records import Interval, Slo, Window
 from wsgilab.report import side_by_side as table
+from wsgilab.report.rows import Verdict
 from wsgilab.store import RunFolder
+from wsgilab.verdict import ServerFacts, analyse
 
+SEARCH: dict[str, Any] = {"command": "capacity", "engine": "local", "workload": "mix", "rounds": 0}
 MANIFEST: dict[str, Any] = {
     "engine": "local",
     "workload": "mix",
@@ -170,12 +173,14 @@ def test_the_command_refuses_and_then_compares_anyway(tmp_path: Path, capsys: py
     assert {each["result"] for each in json.loads(capsys.readouterr().out)["changes"]} == {"no difference shown"}
 
 
-def capacities(**rates: tuple[float, float, float]) -> dict[str, Any]:
-    rows = [
-        {"server": name, "capacity_rps": dict(zip(("low", "value", "high"), rate, strict=True))}
-        for name, rate in rates.items()
-    ]
-    return {"servers": rows}
+def capacities(**rates: tuple[float, float, float]) -> Verdict:
+    """A search that found these: (highest that always kept the SLO, capacity, lowest that missed it)."""
+    nothing = analyse([], [ServerFacts(name, name, "4", 4, None) for name in rates], Slo(), **SEARCH)
+    rows = (
+        replace(row, capacity_rps=Interval(rate[1], rate[0], rate[2]))
+        for row, rate in zip(nothing.servers, rates.values(), strict=True)
+    )
+    return replace(nothing, servers=tuple(rows))
 
 
 def test_capacities_differ_only_where_their_brackets_do() -> None:

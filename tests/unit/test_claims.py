@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from factories import SERVERS, story, window
 
 from wsgilab.records import Slo, Window
+from wsgilab.report.rows import Claim
 from wsgilab.verdict import analyse
 
 
-def claims_of(windows: list[Window]) -> dict[str, dict[str, Any]]:
+def claims_of(windows: list[Window]) -> dict[str, Claim]:
     verdict = analyse(windows, SERVERS, Slo(), command="run", engine="local", workload="mix", rounds=3)
-    return {claim["id"]: claim for claim in verdict["claims"]}
+    return {claim.id: claim for claim in verdict.claims}
 
 
 @pytest.fixture(scope="module")
-def default_run() -> dict[str, dict[str, Any]]:
+def default_run() -> dict[str, Claim]:
     return claims_of(story())
 
 
@@ -40,44 +40,42 @@ def default_run() -> dict[str, dict[str, Any]]:
         ("tuning-pays", "holds", ["of 100 rps uwsgi-single served 44 rps and uwsgi 100 rps"]),
     ],
 )
-def test_default_run_decides(
-    default_run: dict[str, dict[str, Any]], claim: str, result: str, evidence: list[str]
-) -> None:
-    assert default_run[claim]["result"] == result
+def test_default_run_decides(default_run: dict[str, Claim], claim: str, result: str, evidence: list[str]) -> None:
+    assert default_run[claim].result == result
     for phrase in evidence:
-        assert phrase in default_run[claim]["evidence"]
+        assert phrase in default_run[claim].evidence
 
 
 def test_at_a_low_rate_no_claim_about_parallel_work_is_decided() -> None:
     calm = claims_of(story(rates=(20.0,)))
     for claim in ("built-in-single-threaded", "built-in-blocks", "gunicorn-parallel", "uwsgi-single-slow"):
-        assert calm[claim]["result"] == "inconclusive"
-        assert "raise --rate" in calm[claim]["evidence"]
-    assert calm["wsgi-beats-built-in"]["result"] == "inconclusive"
-    assert "try a higher --rate" in calm["waiting-is-the-bottleneck"]["evidence"]
+        assert calm[claim].result == "inconclusive"
+        assert "raise --rate" in calm[claim].evidence
+    assert calm["wsgi-beats-built-in"].result == "inconclusive"
+    assert "try a higher --rate" in calm["waiting-is-the-bottleneck"].evidence
 
 
 def test_without_windows_every_claim_stays_open_and_says_what_is_missing() -> None:
     for claim in claims_of([]).values():
-        assert claim["result"] == "inconclusive"
-        assert claim["evidence"]
+        assert claim.result == "inconclusive"
+        assert claim.evidence
 
 
 def test_a_server_that_was_not_measured_is_named() -> None:
-    assert "gunicorn was not measured" in claims_of([window("dev")])["gunicorn-parallel"]["evidence"]
+    assert "gunicorn was not measured" in claims_of([window("dev")])["gunicorn-parallel"].evidence
 
 
 def test_one_process_that_used_its_core_up_is_no_proof_of_one_thread() -> None:
     heavy = [busy_on_one_core(window("dev-single", 100.0, number)) for number in (1, 2, 3)]
     claim = claims_of(heavy)["built-in-single-threaded"]
-    assert claim["result"] == "inconclusive"
-    assert "the CPU was used up" in claim["evidence"]
+    assert claim.result == "inconclusive"
+    assert "the CPU was used up" in claim.evidence
 
 
 def test_a_built_in_server_that_really_has_one_thread_upholds_the_lesson() -> None:
     single = [as_dev(window("dev-single", 100.0, number)) for number in (1, 2, 3)]
-    assert claims_of(single)["built-in-single-threaded"]["result"] == "holds"
-    assert claims_of(single)["built-in-blocks"]["result"] == "holds"
+    assert claims_of(single)["built-in-single-threaded"].result == "holds"
+    assert claims_of(single)["built-in-blocks"].result == "holds"
 
 
 def as_dev(measured: Window) -> Window:

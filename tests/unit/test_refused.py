@@ -16,7 +16,7 @@ LESSON = "A slow response spends its time waiting before the app."
 
 
 def verdict_of(*windows: Window) -> dict[str, Any]:
-    return analyse(windows, SERVERS, Slo(), command="run", engine="local", workload="/nope", rounds=0)
+    return analyse(windows, SERVERS, Slo(), command="run", engine="local", workload="/nope", rounds=0).to_json()
 
 
 def answered_with(statuses: Mapping[str, int]) -> Window:

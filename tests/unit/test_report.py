@@ -6,7 +6,7 @@ import io
 import json
 import re
 import runpy
-from dataclasses import replace
+from dataclasses import fields, replace
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
@@ -21,7 +21,8 @@ from wsgilab.records import Interval, Slo, Window
 from wsgilab.report import colours, html, markdown, terminal, words
 from wsgilab.report.bars import Bar, bar_chart
 from wsgilab.report.charts import Across, Series, latency_chart
-from wsgilab.report.rows import Verdict
+from wsgilab.report.rows import FIGURES, Verdict
+from wsgilab.report.window_row import FIGURES as WINDOW_FIGURES
 from wsgilab.verdict import ServerFacts, analyse
 
 Json = dict[str, Any]
@@ -37,7 +38,7 @@ VOID = "VOID"
 ELEMENTS_WITHOUT_END = {"meta", "br", "link", "img", "hr", "input"}
 
 
-def verdict_of(windows: list[Window], servers: list[ServerFacts] | None = None, **more: Any) -> Json:
+def verdict_of(windows: list[Window], servers: list[ServerFacts] | None = None, **more: Any) -> Verdict:
     options = {"command": "run", "engine": "local", "workload": "mix", "rounds": 3, **more}
     return analyse(windows, SERVERS if servers is None else servers, Slo(), **options)
 
@@ -50,11 +51,11 @@ def spoiled_run() -> list[Window]:
 
 
 @pytest.fixture(scope="module")
-def verdict() -> Json:
+def verdict() -> Verdict:
     return verdict_of(spoiled_run(), problems=["windows.jsonl line 7 is damaged: skipped"])
 
 
-def on_terminal(verdict: Json, width: int = 100, colour: bool = False) -> str:
+def on_terminal(verdict: Verdict, width: int = 100, colour: bool = False) -> str:
     console = Console(
         file=io.StringIO(), width=width, force_terminal=colour, color_system="truecolor" if colour else None
     )
@@ -63,7 +64,7 @@ def on_terminal(verdict: Json, width: int = 100, colour: bool = False) -> str:
     return console.file.getvalue()
 
 
-def all_renderings(verdict: Json, manifest: Json) -> list[str]:
+def all_renderings(verdict: Verdict, manifest: Json) -> list[str]:
     return [on_terminal(verdict), markdown.render(verdict, manifest), html.render(verdict, manifest)]
 
 
@@ -102,22 +103,22 @@ class TestWords:
 
 
 class TestAll:
-    def test_hold_every_server_verdict_claim_void_window_and_problem(self, verdict: Json) -> None:
+    def test_hold_every_server_verdict_claim_void_window_and_problem(self, verdict: Verdict) -> None:
         for text in all_renderings(verdict, MANIFEST):
             plain = " ".join(re.sub(r"<[^>]+>", " ", text.replace("&gt;", ">").replace("&#39;", "'")).split())
-            for row in verdict["servers"]:
-                assert row["server"] in plain
-            for claim in verdict["claims"]:
-                assert claim["text"] in plain
-                assert claim["result"] in plain
+            for row in verdict.servers:
+                assert row.server in plain
+            for claim in verdict.claims:
+                assert claim.text in plain
+                assert claim.result in plain
             assert "k6 fell behind its schedule by 2000 ms" in plain
             assert "windows.jsonl line 7 is damaged" in plain
             assert "died in 1 window of 3: killed by signal 9" in plain
             assert "> 10 s" in plain
 
-    def test_are_the_same_bytes_for_the_same_input(self, verdict: Json) -> None:
-        copies = [json.loads(json.dumps(each)) for each in (verdict, MANIFEST)]
-        assert all_renderings(copies[0], copies[1]) == all_renderings(verdict, MANIFEST)
+    def test_are_the_same_bytes_for_the_same_input(self, verdict: Verdict) -> None:
+        again = verdict_of(spoiled_run(), problems=verdict.problems)
+        assert all_renderings(again, json.loads(json.dumps(MANIFEST))) == all_renderings(verdict, MANIFEST)
 
     @pytest.mark.parametrize(
         "windows",
@@ -142,11 +143,12 @@ class TestAll:
         assert ("Figures in parentheses are 95&nbsp;% intervals" in page) is shown
         assert ("Whiskers are 95&nbsp;% intervals" in page) is shown
 
-    def test_say_nothing_that_is_not_in_the_verdict(self, verdict: Json) -> None:
-        """Change one figure in verdict.json, and each rendering shows the changed one."""
-        changed = json.loads(json.dumps(verdict))
-        load = next(row for row in changed["servers"] if row["server"] == "uwsgi")["loads"][0]
-        load["p99_ms"] = {"value": 77.7, "low": 66.6, "high": 88.8}
+    def test_say_nothing_that_is_not_in_the_verdict(self, verdict: Verdict) -> None:
+        """Change one figure, and each rendering shows the changed one."""
+        others, uwsgi = verdict.servers[:-1], verdict.servers[-1]
+        odd = {**uwsgi.loads[0].figures, "p99_ms": Interval(77.7, 66.6, 88.8)}
+        loads = (replace(uwsgi.loads[0], figures=odd), *uwsgi.loads[1:])
+        changed = replace(verdict, servers=(*others, replace(uwsgi, loads=loads)))
         for before, after in zip(all_renderings(verdict, MANIFEST), all_renderings(changed, MANIFEST), strict=True):
             assert "77.7 ms" not in before
             assert "77.7 ms" in after
@@ -154,9 +156,9 @@ class TestAll:
 
 
 class TestFirst:
-    def test_comes_what_to_use_and_why_then_the_servers(self, verdict: Json) -> None:
+    def test_comes_what_to_use_and_why_then_the_servers(self, verdict: Verdict) -> None:
         terms, marked, page = all_renderings(verdict, MANIFEST)
-        use = verdict["answer"][0]
+        use = verdict.answer[0]
         assert terms.index(use) < terms.index("100 rps offered") < terms.index("The lesson's claims")
         assert marked.index(f"**{use}**") < marked.index("## 100 rps offered")
         headings = re.findall(r"<h2[^>]*>([^<]+)</h2>", page)
@@ -172,7 +174,7 @@ class TestFirst:
             "Machine and settings",
         ]
 
-    def test_what_is_wrong_with_the_data_is_seen_at_once(self, verdict: Json) -> None:
+    def test_what_is_wrong_with_the_data_is_seen_at_once(self, verdict: Verdict) -> None:
         page = html.render(verdict, MANIFEST)
         assert page.index("windows.jsonl line 7 is damaged") < page.index("The lesson's table")
 
@@ -191,7 +193,7 @@ class TestTerminal:
         assert max(len(line.rstrip()) for line in text.splitlines()) <= 100
         assert "…" not in text
 
-    def test_is_readable_without_colour(self, verdict: Json) -> None:
+    def test_is_readable_without_colour(self, verdict: Verdict) -> None:
         text = on_terminal(verdict)
         assert "\x1b" not in text
         assert re.search(r"uwsgi-single +3\.9 s +> 10 s +> 10 s +44 rps +42 % .* bad", text)
@@ -202,7 +204,7 @@ class TestTerminal:
         [(100, "p95", ""), (80, "Memory", "p95"), (60, "Served", "p95, Memory and Failed")],
     )
     def test_leaves_out_whole_columns_where_there_is_no_room(
-        self, verdict: Json, width: int, there: str, gone: str
+        self, verdict: Verdict, width: int, there: str, gone: str
     ) -> None:
         text = on_terminal(verdict, width)
         assert max(len(line.rstrip()) for line in text.splitlines()) <= width
@@ -212,26 +214,25 @@ class TestTerminal:
         assert f"No room for {gone}: see report.html." in " ".join(text.split()) or not gone
 
     def test_fits_a_search_with_the_longest_words_too(self) -> None:
-        row = {"binds": "neither slots nor CPU", "slots_allow_rps": 12345.0, "cpu_allows_rps": 12345.0}
-        row["capacity_rps"] = Interval(12345.0, 12300.0, 12400.0, censored=True).to_json()
+        longest: Json = {"binds": "neither slots nor CPU", "slots_allow_rps": 12345.0, "cpu_allows_rps": 12345.0}
+        longest |= {"server": "gunicorn-gthread", "capacity_rps": Interval(12345.0, 12300.0, 12400.0, censored=True)}
         searched = verdict_of(story(rounds=1), command="capacity", goal=Goal())
-        searched["servers"] = [{**each, **row, "server": "gunicorn-gthread"} for each in searched["servers"]]
-        text = on_terminal(searched)
+        text = on_terminal(replace(searched, servers=tuple(replace(row, **longest) for row in searched.servers)))
         assert max(len(line.rstrip()) for line in text.splitlines()) <= 100
         assert "…" not in text
         assert "neither slots nor CPU" in text
 
-    def test_has_an_interval_below_each_figure(self, verdict: Json) -> None:
+    def test_has_an_interval_below_each_figure(self, verdict: Verdict) -> None:
         lines = on_terminal(verdict).splitlines()
         below = lines[next(number for number, line in enumerate(lines) if line.startswith("uwsgi ")) + 1]
         assert len(re.findall(r"[\d.]+–[\d.]+", below)) == 7
 
 
 class TestMarkdown:
-    def test_fits_a_pull_request_comment(self, verdict: Json) -> None:
+    def test_fits_a_pull_request_comment(self, verdict: Verdict) -> None:
         assert len(markdown.render(verdict, MANIFEST)) < 65_536
 
-    def test_tables_have_as_many_cells_in_every_row(self, verdict: Json) -> None:
+    def test_tables_have_as_many_cells_in_every_row(self, verdict: Verdict) -> None:
         blocks = re.findall(r"(?:^\|.*\|\n)+", markdown.render(verdict, MANIFEST), re.MULTILINE)
         assert len(blocks) == 4
         for block in blocks:
@@ -273,7 +274,7 @@ class Page(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def text(verdict: Json) -> str:
+def text(verdict: Verdict) -> str:
     return html.render(verdict, MANIFEST)
 
 
@@ -400,5 +401,19 @@ class TestColours:
         assert palette["SERVER_COLORS"] == colours.COLOURS
 
 
-def test_rows_read_back_what_they_wrote(verdict: Json) -> None:
-    assert Verdict.from_json(json.loads(json.dumps(verdict))).to_json() == verdict
+def test_verdict_json_holds_all_that_a_report_may_show(verdict: Verdict) -> None:
+    kept = verdict.to_json()
+    row, load = kept["servers"][0], kept["servers"][0]["loads"][0]
+    pairs: list[tuple[Any, Json]] = [
+        (verdict, kept),
+        (verdict.servers[0], row),
+        (verdict.servers[0].loads[0], load),
+        (verdict.comparisons[0], kept["comparisons"][0]),
+        (verdict.claims[0], kept["claims"][0]),
+        (verdict.void_windows[0], kept["void_windows"][0]),
+        (verdict.windows[0], kept["windows"][0]),
+    ]
+    for record, written in pairs:
+        assert {each.name for each in fields(record)} - {"figures"} <= written.keys()
+    assert {*FIGURES} <= load.keys()
+    assert {*WINDOW_FIGURES} == kept["windows"][0]["figures"].keys()

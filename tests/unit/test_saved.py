@@ -77,11 +77,12 @@ def rendered(folder: Path, lines: list[Any], manifest: Any) -> dict[str, Any]:
     run = RunFolder.open(folder)
     (windows, problems), (usable, more) = run.read(), run.read_manifest()
     verdict = conclude.judge(windows, usable, [*problems, *more])
-    assert json.loads(json.dumps(verdict, allow_nan=False)) == verdict
+    kept = verdict.to_json()
+    assert json.loads(json.dumps(kept, allow_nan=False)) == kept
     html.render(verdict, usable)
     markdown.render(verdict, usable)
     terminal.render(verdict, Console(file=io.StringIO(), width=100))
-    return verdict
+    return kept
 
 
 WHOLE = json.loads(json.dumps(window("gunicorn").to_json()))

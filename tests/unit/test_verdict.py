@@ -11,7 +11,7 @@ import pytest
 from factories import GRACE_S, MODELS, SERVERS, plan, story, window
 
 from wsgilab.records import Interval, Server, Slo, Window
-from wsgilab.report.rows import FIGURES, Verdict
+from wsgilab.report.rows import FIGURES
 from wsgilab.verdict import ServerFacts, analyse
 
 Json = dict[str, Any]
@@ -19,7 +19,7 @@ Json = dict[str, Any]
 
 def verdict_of(windows: list[Window], servers: list[ServerFacts] | None = None, **options: Any) -> Json:
     usual: Json = {"command": "run", "engine": "local", "workload": "mix", "rounds": 3}
-    return analyse(windows, SERVERS if servers is None else servers, Slo(), **{**usual, **options})
+    return analyse(windows, SERVERS if servers is None else servers, Slo(), **{**usual, **options}).to_json()
 
 
 @pytest.fixture(scope="module")
@@ -89,10 +89,8 @@ class TestContract:
                 for each in row["loads"]:
                     assert {"rate_rps", "windows", "void", "verdict", "why", *FIGURES} <= each.keys()
 
-    def test_it_is_json_and_reads_back_to_the_same_rows(self, default_run: Json) -> None:
-        copy = json.loads(json.dumps(default_run, allow_nan=False))
-        assert copy == default_run
-        assert Verdict.from_json(copy).to_json() == default_run
+    def test_it_is_json(self, default_run: Json) -> None:
+        assert json.loads(json.dumps(default_run, allow_nan=False)) == default_run
 
     def test_is_the_same_for_the_same_windows(self, default_run: Json) -> None:
         assert json.dumps(verdict_of(story())) == json.dumps(default_run)

@@ -11,6 +11,7 @@ from wsgilab import slo
 from wsgilab.records import Window
 from wsgilab.report import html
 from wsgilab.report.rows import Verdict
+from wsgilab.report.window_row import Moment
 from wsgilab.verdict import analyse
 
 P99 = slo.parse("p99<250ms")
@@ -23,17 +24,17 @@ def with_samples(window: Window, **changes: Any) -> Window:
     return replace(window, usage=replace(window.usage, samples=read), **changes)
 
 
-def judged(windows: list[Window], rounds: int = 1) -> dict[str, Any]:
+def judged(windows: list[Window], rounds: int = 1) -> Verdict:
     return analyse(windows, SERVERS, P99, command="run", engine="local", workload="mix", rounds=rounds)
 
 
 def test_a_window_is_kept_with_its_moments_and_its_remarks() -> None:
     windows = [with_samples(each, notes=("7 connections found the listen queue full",)) for each in story(1)]
     verdict = judged([replace(windows[0], void="k6 gave no result"), *windows[1:]])
-    first = verdict["windows"][0]
-    assert first["moments"][1] == [2.0, 50.0, 3.0]  # two seconds after the first request, 50 rps, 3 under way
-    assert first["void"] == "k6 gave no result"
-    assert Verdict.from_json(verdict).to_json() == verdict
+    first = verdict.windows[0]
+    assert first.moments[1] == Moment(at_s=2.0, answered_rps=50.0, in_flight=3.0)
+    assert first.to_json()["moments"][1] == [2.0, 50.0, 3.0]
+    assert first.void == "k6 gave no result"
     page = html.render(verdict, {})
     assert page.count('class="timeline"') == 10
     assert "round 1: 7 connections found the listen queue full" in page
@@ -46,9 +47,9 @@ def test_counters_that_began_anew_give_no_negative_rate() -> None:
     read = list(window.usage.samples)
     read[5] = replace(read[5], requests=0.0)
     verdict = judged([replace(window, usage=replace(window.usage, samples=tuple(read)))])
-    moments = verdict["windows"][0]["moments"]
+    moments = verdict.windows[0].moments
     assert len(moments) == len(read) - 2
-    assert all(rate >= 0 for _, rate, _ in moments)
+    assert all(moment.answered_rps >= 0 for moment in moments)
 
 
 def test_a_long_run_shows_only_windows_with_something_to_say() -> None:

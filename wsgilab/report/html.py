@@ -31,28 +31,27 @@ MARKS = {GOOD: "✓", BAD: "✕", INCONCLUSIVE: "?", HOLDS: "✓", DOES_NOT_HOLD
 """Beside the word: no verdict is told by colour alone."""
 
 
-def render(verdict: Mapping[str, Any], manifest: Mapping[str, Any]) -> str:
-    """report.html for verdict.json and manifest.json; the same bytes for the same input."""
-    said = Verdict.from_json(verdict)
-    look = looks([row.server for row in said.servers])
+def render(verdict: Verdict, manifest: Mapping[str, Any]) -> str:
+    """report.html, from the verdict and manifest.json; the same bytes for the same input."""
+    look = looks([row.server for row in verdict.servers])
     page = _environment().get_template("report.html.j2")
     return page.render(
-        verdict=said,
+        verdict=verdict,
         started=_minute(manifest.get("started_at")),
         css=Markup((HERE / "report.css").read_text(encoding="utf-8")),
         swatches={name: swatch(each) for name, each in look.items()},
         marks=MARKS,
-        decided=any(row.verdict == GOOD for row in said.servers),
-        headline=_headline(said),
-        latency=_latency_over_rates(said, look),
-        distributions=_distributions(said, look),
-        costs=_costs(said, look),
-        timelines=() if said.is_search else _timelines(said, look),
-        windows=_worth_a_line(said),
-        voids=said.void_windows[:MOST_WINDOWS],
-        capacities=_capacities(said, look),
-        comparisons=_comparisons(said),
-        method=notes.method(said),
+        decided=any(row.verdict == GOOD for row in verdict.servers),
+        headline=_headline(verdict),
+        latency=_latency_over_rates(verdict, look),
+        distributions=_distributions(verdict, look),
+        costs=_costs(verdict, look),
+        timelines=() if verdict.is_search else _timelines(verdict, look),
+        windows=_worth_a_line(verdict),
+        voids=verdict.void_windows[:MOST_WINDOWS],
+        capacities=_capacities(verdict, look),
+        comparisons=_comparisons(verdict),
+        method=notes.method(verdict),
         facts=notes.facts(manifest),
         commands=notes.commands(manifest),
     )

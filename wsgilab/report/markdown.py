@@ -15,9 +15,9 @@ COLUMNS = ("Server", "At once", "p50", "p95", "p99", "Served", "Failed", "CPU pe
 CAPACITY_COLUMNS = ("Server", "At once", "Capacity (rates around it)", "Slots allow", "CPU allows", "Binds", "Verdict")
 
 
-def render(verdict: Mapping[str, Any], manifest: Mapping[str, Any]) -> str:
-    """report.md for verdict.json and manifest.json."""
-    return "\n".join(_lines(Verdict.from_json(verdict), manifest)) + "\n"
+def render(verdict: Verdict, manifest: Mapping[str, Any]) -> str:
+    """report.md, from the verdict and manifest.json."""
+    return "\n".join(_lines(verdict, manifest)) + "\n"
 
 
 def _lines(verdict: Verdict, manifest: Mapping[str, Any]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""What a verdict says, as typed rows: verdict.json is written from them and read back into them, nowhere else."""
+"""What a verdict says, as typed rows: verdict.json and every report are written from them."""
 
 from __future__ import annotations
 
@@ -62,11 +62,6 @@ class LoadRow:
         figures = {name: interval and interval.to_json() for name, interval in self.figures.items()}
         return {**plain, **figures}
 
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> LoadRow:
-        rest = {name: data[name] for name in cls.__dataclass_fields__ if name in data}
-        return cls(**rest, figures={name: interval(data.get(name)) for name in FIGURES})
-
 
 @dataclass(frozen=True)
 class ServerRow:
@@ -113,17 +108,6 @@ class ServerRow:
             **{name: getattr(self, name) for name in ADDED},
         }
 
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> ServerRow:
-        names = ("server", "pattern", "concurrency", "slots", "via", "verdict", "why")
-        return cls(
-            **{name: data[name] for name in names},
-            service_ms=interval(data["service_ms"]),
-            loads=tuple(LoadRow.from_json(load) for load in data["loads"]),
-            capacity_rps=interval(data["capacity_rps"]),
-            **{name: data[name] for name in ADDED if name in data},
-        )
-
 
 @dataclass(frozen=True)
 class Comparison:
@@ -139,10 +123,6 @@ class Comparison:
 
     def to_json(self) -> dict[str, Any]:
         return {**asdict(self), "ratio": self.ratio and self.ratio.to_json()}
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Comparison:
-        return cls(**{**data, "ratio": interval(data["ratio"])})
 
 
 @dataclass(frozen=True)
@@ -215,22 +195,3 @@ class Verdict:
             "windows": [window.to_json() for window in self.windows],
             "problems": list(self.problems),
         }
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Verdict:
-        """Parse verdict.json. Raises KeyError or TypeError where it is not one."""
-        return cls(
-            **{name: data[name] for name in ("command", "engine", "workload", "rounds", "slo", "schema")},
-            servers=tuple(ServerRow.from_json(row) for row in data["servers"]),
-            comparisons=tuple(Comparison.from_json(comparison) for comparison in data["comparisons"]),
-            claims=tuple(Claim(**claim) for claim in data["claims"]),
-            void_windows=tuple(VoidWindow(**window) for window in data["void_windows"]),
-            windows=tuple(WindowRow.from_json(window) for window in data.get("windows", ())),
-            problems=tuple(data.get("problems", ())),
-            answer=tuple(data.get("answer", ())),
-        )
-
-
-def interval(data: Mapping[str, Any] | None) -> Interval | None:
-    """The `I` of verdict.json as a record."""
-    return None if data is None else Interval(**data)

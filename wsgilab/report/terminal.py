@@ -5,7 +5,7 @@ On a narrow terminal whole columns are left out, by name: half a figure would be
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import product
 from typing import Any
 
@@ -32,11 +32,10 @@ STYLES = {
 }
 
 
-def render(verdict: Mapping[str, Any], console: Console) -> None:
-    """Print verdict.json to `console`."""
-    said = Verdict.from_json(verdict)
+def render(verdict: Verdict, console: Console) -> None:
+    """Print the verdict to `console`."""
     width = min(WIDTH, console.width)
-    for part in _parts(said, console, width):
+    for part in _parts(verdict, console, width):
         console.print(part, width=width, highlight=False)
 
 

@@ -54,12 +54,3 @@ class WindowRow:
             "figures": {name: figure and [figure.value, figure.censored] for name, figure in figures.items()},
             "moments": [[each.at_s, each.answered_rps, each.in_flight] for each in self.moments],
         }
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> WindowRow:
-        plain = {name: data[name] for name in cls.__dataclass_fields__ if name in data}
-        figures = {
-            name: pair and Interval(float(pair[0]), censored=bool(pair[1])) for name, pair in data["figures"].items()
-        }
-        moments = tuple(Moment(*each) for each in data["moments"])
-        return cls(**{**plain, "notes": tuple(data["notes"]), "figures": figures, "moments": moments})
