@@ -26,8 +26,8 @@ RESTART_S, MOST_LATE_S = 1.0, 3.5
 """The part of the latter that comes after the window, and all of it at the worst."""
 MOST_VOID = 2
 """Void windows in a row at one rate from which on k6, and not luck, is the limit there."""
-FAR = 2.0
-"""A window this factor away from the bound decides alone, as in slo.ONE_WINDOW_MARGIN."""
+FAR = slo.CLEAR_MARGIN
+"""A window this factor away from the bound decides alone."""
 
 
 @dataclass(frozen=True)
@@ -241,7 +241,7 @@ def _share_of_bound(window: Window, metric: str, bound: float) -> float:
     if metric == "failed":
         failed, scheduled = stats.failures(window) or (1, 1)
         return failed / scheduled / bound
-    figure = stats.percentile_ms(window, float(slo.FIGURE_OF[metric].removesuffix("_ms")[1:].replace("_", ".")))
+    figure = stats.percentile_ms(window, float(metric.removeprefix("p")))
     return math.inf if figure is None or figure.censored else figure.value / bound
 
 

@@ -19,7 +19,7 @@ SLOTS, CPU, NEITHER = "slots", "CPU", "neither slots nor CPU"
 def capacity_row(row: ServerRow, history: Sequence[Tried], goal: Goal, objective: Slo, cores: int) -> ServerRow:
     """The row with its capacity, the verdict on the search, and why it is what it is. `cores`: CPUs of the servers."""
     found = capacity.conclude(goal, history)
-    slots_rps, cpu_rps = _slots_allow(row), _cpu_allows(row, found, cores)
+    slots_rps, cpu_rps = row.slots_rps, _cpu_allows(row, found, cores)
     binds = _binds(found, slots_rps, cpu_rps)
     limits = _limits(row, slots_rps, cpu_rps, cores)
     return replace(
@@ -54,12 +54,6 @@ def _said(found: Capacity, history: Sequence[Tried], goal: Goal, objective: Slo)
         return f"{kept}, and no higher rate was decided in the time there was ({tries})"
     early = "" if found.finished else ", stopped before the gap was closed"
     return f"{kept}, missed it at {words.rps(found.missed_rps)}{early} ({tries})"
-
-
-def _slots_allow(row: ServerRow) -> float | None:
-    if row.slots is None or row.service_ms is None or not row.service_ms.value:
-        return None
-    return row.slots / row.service_ms.value * 1000
 
 
 def _cpu_allows(row: ServerRow, found: Capacity, cores: int) -> float | None:

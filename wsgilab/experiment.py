@@ -42,6 +42,20 @@ class Settings:
     grace_s: float = 2.0
     seed: int = 0
 
+    def window(self, server: str, rate_rps: float, duration_s: float, round: int, order: int) -> WindowPlan:
+        """One window with these settings."""
+        return WindowPlan(
+            server=server,
+            workload=self.workload,
+            rate_rps=rate_rps,
+            round=round,
+            order=order,
+            warmup_s=self.warmup_s,
+            duration_s=duration_s,
+            timeout_s=self.timeout_s,
+            grace_s=self.grace_s,
+        )
+
 
 @dataclass(frozen=True)
 class Bench:
@@ -74,19 +88,7 @@ def plan_windows(settings: Settings) -> list[WindowPlan]:
         cells = [(server, rate) for rate in settings.rates_rps for server in settings.servers]
         shuffler.shuffle(cells)
         for server, rate in cells:
-            plans.append(
-                WindowPlan(
-                    server=server,
-                    workload=settings.workload,
-                    rate_rps=rate,
-                    round=number,
-                    order=len(plans),
-                    warmup_s=settings.warmup_s,
-                    duration_s=settings.duration_s,
-                    timeout_s=settings.timeout_s,
-                    grace_s=settings.grace_s,
-                )
-            )
+            plans.append(settings.window(server, rate, settings.duration_s, number, order=len(plans)))
     return plans
 
 
@@ -225,10 +227,8 @@ def _measured_part(result: LoadResult | None, before: Sample, plan: WindowPlan) 
     return start, start + plan.duration_s
 
 
-def _notes(usage: Usage | None) -> tuple[str, ...]:
+def _notes(usage: Usage) -> tuple[str, ...]:
     """What the kernel did to the server in this window, in words."""
-    if usage is None:
-        return ()
     notes = []
     if usage.listen_overflows:
         notes.append(f"{usage.listen_overflows:g} connections found the listen queue full")

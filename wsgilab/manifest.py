@@ -15,7 +15,7 @@ from wsgilab.affinity import available
 from wsgilab.engines import Engine
 from wsgilab.experiment import Settings
 from wsgilab.lab import Lab
-from wsgilab.records import MANIFEST_SCHEMA, Slo, WindowPlan
+from wsgilab.records import MANIFEST_SCHEMA, Server, Slo, WindowPlan
 from wsgilab.usage import identity
 
 
@@ -58,19 +58,7 @@ def describe(
         "images": _mapping(facts.get("images")),
         "limits": _mapping(facts.get("limits")),
         "cpu_sets": {"servers": lab.variables.get("SERVER_CPUS", ""), "load": lab.variables.get("LOAD_CPUS", "")},
-        "servers": [
-            {
-                "name": server.name,
-                "pattern": server.pattern,
-                "concurrency": server.concurrency,
-                "slots": server.slots,
-                "via": server.via,
-                "variant_of": server.variant_of,
-                "command": commands[server.name] or " ".join(server.command),
-                "environment": dict(server.environment),
-            }
-            for server in engine.servers
-        ],
+        "servers": [_server(server, commands[server.name]) for server in engine.servers],
         **schedule,
     }
 
@@ -102,6 +90,20 @@ def version_of_k6(path: str) -> str:
 def utc_now() -> datetime:
     """The time, in UTC."""
     return datetime.now(UTC)
+
+
+def _server(server: Server, command: str | None) -> dict[str, Any]:
+    """A server as it ran. `command`: what its exporter says is running; None where it does not."""
+    return {
+        "name": server.name,
+        "pattern": server.pattern,
+        "concurrency": server.concurrency,
+        "slots": server.slots,
+        "via": server.via,
+        "variant_of": server.variant_of,
+        "command": command or " ".join(server.command),
+        "environment": dict(server.environment),
+    }
 
 
 def _common(versions: Mapping[str, Mapping[str, str]]) -> dict[str, str]:

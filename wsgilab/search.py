@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from wsgilab import capacity, prepare, slo
-from wsgilab.capacity import Goal, Probe
+from wsgilab.capacity import Goal
 from wsgilab.experiment import Settings
 from wsgilab.progress import SearchProgress, minutes
 from wsgilab.records import Server, Slo, Window, WindowPlan
@@ -39,22 +39,8 @@ def plan_search(settings: Settings, goal: Goal, objective: Slo, measured: Sequen
             if probe is None or (own and own[-1].load is None and own[-1].died):
                 searching.remove(server)
                 continue
-            yield _plan(settings, server, probe, len(own) + 1, order)
+            yield settings.window(server, probe.rate_rps, probe.duration_s, len(own) + 1, order)
             order += 1
-
-
-def _plan(settings: Settings, server: str, probe: Probe, number: int, order: int) -> WindowPlan:
-    return WindowPlan(
-        server=server,
-        workload=settings.workload,
-        rate_rps=probe.rate_rps,
-        round=number,
-        order=order,
-        warmup_s=settings.warmup_s,
-        duration_s=probe.duration_s,
-        timeout_s=settings.timeout_s,
-        grace_s=settings.grace_s,
-    )
 
 
 def _job(arguments: argparse.Namespace, servers: Sequence[Server]) -> Job:

@@ -47,14 +47,6 @@ def new_folder(base: Path, command: str, now: datetime) -> Path:
     return next(path for path in candidates if not path.exists())
 
 
-def require_writable(folder: Path) -> None:
-    """Make the folder if it is not there. Raises MissingError where nothing can be written to it."""
-    with _writing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        if not os.access(folder, os.W_OK):
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-
-
 @dataclass(frozen=True)
 class RunFolder:
     """The folder of one run."""

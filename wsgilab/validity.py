@@ -61,8 +61,8 @@ def void_reason(window: Window, server: HasSlots, load_cpus: int) -> str | None:
         or unsent_requests(load)
         or wrong_server(load)
     )
-    if reason or usage is None or window.died or usage.restarts:
-        return reason  # a server that died or was replaced took its counters with it
+    if reason or usage is None or usage.restarts:
+        return reason  # a server that was replaced took its counters with it
     return (
         counts_disagree(load, usage)
         or faster_than_possible(window, load, usage, server.slots)
