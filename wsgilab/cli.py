@@ -7,7 +7,7 @@ import errno
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -31,9 +31,9 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Run the command and exit with its code."""
-    arguments = parse(build_parser(run, report, view, examine, test, capacity), sys.argv[1:] if argv is None else argv)
+    arguments = parse(build_parser(), sys.argv[1:] if argv is None else argv)
     try:
-        code = arguments.command(arguments)
+        code = COMMANDS[arguments.command](arguments)
         sys.stdout.flush()
         sys.exit(code)
     except LabError as error:
@@ -124,3 +124,13 @@ def test(arguments: argparse.Namespace) -> int:
     """`./lab test`: the lab's own tests; hands over to pytest."""
     os.chdir(ROOT)
     os.execv(sys.executable, [sys.executable, "-m", "pytest", *arguments.pytest])
+
+
+COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
+    "run": run,
+    "capacity": capacity,
+    "report": report,
+    "view": view,
+    "doctor": examine,
+    "test": test,
+}

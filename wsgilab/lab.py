@@ -80,13 +80,8 @@ def read_services(root: Path) -> dict[str, Any]:
     return services
 
 
-def settings_of(name: str, root: Path) -> list[str]:
-    """The variables that compose.yaml names for one server: what may be changed about it."""
-    return settings_in(read_services(root)[name])
-
-
 def settings_in(raw: Mapping[str, Any]) -> list[str]:
-    """The variables that one service of `read_services` names in its command, labels and environment."""
+    """The variables that one service of `read_services` names in its command, labels and environment: its settings."""
     found = {match["name"] for text in (str(raw["command"]), str(raw["labels"])) for match in VARIABLE.finditer(text)}
     found |= {match["name"] for value in raw["environment"].values() for match in VARIABLE.finditer(str(value))}
     return sorted(found)

@@ -6,7 +6,7 @@ import argparse
 import os
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NoReturn
 
 from wsgilab import __version__, values
@@ -18,8 +18,6 @@ VIEW_PORT = 3001
 ENGINES = ("auto", "compose", "local", "attached")
 PRESETS = {"quick": (1, 1.5), "default": (3, 2.5), "rigorous": (10, 8.0)}
 """(rounds, seconds of each measured part)."""
-
-Command = Callable[[argparse.Namespace], int]
 
 
 class Parser(argparse.ArgumentParser):
@@ -46,10 +44,8 @@ class Parser(argparse.ArgumentParser):
         sys.exit(error.exit_code)
 
 
-def build_parser(
-    run: Command, report: Command, view: Command, doctor: Command, test: Command, capacity: Command
-) -> Parser:
-    """The parser; each command's namespace holds its function as `command`."""
+def build_parser() -> Parser:
+    """The parser; a namespace holds the name of its command as `command`."""
     parser = Parser(
         prog="./lab",
         description="Measures, in one run, how to serve a Flask app.",
@@ -58,11 +54,54 @@ def build_parser(
     parser.add_argument("--version", action="version", version=f"wsgilab {__version__}")
     common = Parser(add_help=False)
     common.add_argument("--debug", action="store_true", help="show tracebacks")
-    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND", dest="name")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND", dest="command")
     parser.commands = commands.choices
+    for name, add_options, about in (
+        ("run", _add_run, "measure servers side by side and judge them"),
+        ("capacity", _add_capacity, "find the highest rate that keeps the SLO"),
+        ("view", _add_view, "the dashboards in a browser, without Grafana"),
+        ("report", _add_report, "render a run again from its saved windows"),
+        ("doctor", _add_doctor, "what is missing or odd on this machine"),
+        ("test", _add_test, "run everything that this machine can test"),
+    ):
+        add_options(commands.add_parser(name, parents=[common], help=about))
+    return parser
 
-    it = commands.add_parser("run", parents=[common], help="measure servers side by side and judge them")
-    it.set_defaults(command=run)
+
+def parse(parser: Parser, words: Sequence[str]) -> argparse.Namespace:
+    """What the command line asks for. All that follows `test` is pytest's, which has options of its own."""
+    names = ", ".join(parser.commands)
+    if not words:
+        parser.refuse("No command was given.", f"the first word says what to do: {names}")
+    if not words[0].startswith("-") and words[0] not in parser.commands:
+        parser.refuse(
+            f"There is no command '{words[0]}'.", did_you_mean(words[0], parser.commands, f"there are {names}")
+        )
+    arguments, unknown = parser.parse_known_args(words)
+    if hasattr(arguments, "pytest"):
+        arguments.pytest = list(words[words.index("test") + 1 :])
+    elif unknown:
+        _refuse_word(parser, parser.commands[arguments.command], unknown[0])
+    engine = getattr(arguments, "engine", ENGINES[0])
+    if engine not in ENGINES:  # argparse checks what is typed, not what LAB_ENGINE gives as the default
+        cause = did_you_mean(engine, ENGINES, f"it must be one of {', '.join(ENGINES)}")
+        parser.refuse(f"LAB_ENGINE is '{engine}'.", cause, "unset LAB_ENGINE")
+    return arguments
+
+
+def _refuse_word(parser: Parser, command: Parser, word: str) -> NoReturn:
+    """Exit with code 2 and what was likely meant by a word that the command does not know."""
+    option = word.partition("=")[0]
+    if not option.startswith("-"):
+        command.refuse(f"'{word}' is one word too many.", "a space within a value, or a value without its option")
+    if option in command.options:
+        command.refuse(f"{option} stands before the command.", "an option of the command", f"{command.prog} {option}")
+    others = [each.prog for each in parser.commands.values() if option in each.options]
+    cause = f"an option of {others[0]}" if others else did_you_mean(option, command.options, "a typo")
+    command.refuse(f"{command.prog} has no option '{option}'.", cause)
+
+
+def _add_run(it: argparse.ArgumentParser) -> None:
     _add_selection(it, "run")
     it.add_argument(
         "--rate",
@@ -89,8 +128,8 @@ def build_parser(
     )
     preset.add_argument("--rigorous", action="store_true", help="10 rounds of 8 s windows: narrow intervals")
 
-    it = commands.add_parser("capacity", parents=[common], help="find the highest rate that keeps the SLO")
-    it.set_defaults(command=capacity)
+
+def _add_capacity(it: argparse.ArgumentParser) -> None:
     _add_selection(it, "capacity")
     it.add_argument(
         "--duration",
@@ -107,8 +146,8 @@ def build_parser(
         help="seconds of searching for each server, at most (default: 180)",
     )
 
-    it = commands.add_parser("view", parents=[common], help="the dashboards in a browser, without Grafana")
-    it.set_defaults(command=view)
+
+def _add_view(it: argparse.ArgumentParser) -> None:
     it.add_argument("--port", type=values.whole("the port", 65535), default=VIEW_PORT, help=f"default: {VIEW_PORT}")
     it.add_argument(
         "--prometheus",
@@ -117,8 +156,8 @@ def build_parser(
         help="the Prometheus to show (default: the one on PROMETHEUS_PORT, started if there is none)",
     )
 
-    it = commands.add_parser("report", parents=[common], help="render a run again from its saved windows")
-    it.set_defaults(command=report)
+
+def _add_report(it: argparse.ArgumentParser) -> None:
     it.add_argument("folder", type=values.folder, metavar="DIR", help="a folder in results/")
     it.add_argument(
         "other", type=values.folder, nargs="?", metavar="DIR", help="a second one: print what changed between them"
@@ -126,47 +165,13 @@ def build_parser(
     it.add_argument("--anyway", action="store_true", help="compare runs of different machines or limits all the same")
     it.add_argument("--json", action="store_true", help="print verdict.json")
 
-    it = commands.add_parser("doctor", parents=[common], help="what is missing or odd on this machine")
-    it.set_defaults(command=doctor)
+
+def _add_doctor(it: argparse.ArgumentParser) -> None:
     it.add_argument("--json", action="store_true", help="for scripts")
 
-    it = commands.add_parser("test", parents=[common], help="run everything that this machine can test")
-    it.set_defaults(command=test)
+
+def _add_test(it: argparse.ArgumentParser) -> None:
     it.add_argument("pytest", nargs="*", metavar="…", help="arguments and options for pytest")
-    return parser
-
-
-def parse(parser: Parser, words: Sequence[str]) -> argparse.Namespace:
-    """What the command line asks for. All that follows `test` is pytest's, which has options of its own."""
-    names = ", ".join(parser.commands)
-    if not words:
-        parser.refuse("No command was given.", f"the first word says what to do: {names}")
-    if not words[0].startswith("-") and words[0] not in parser.commands:
-        parser.refuse(
-            f"There is no command '{words[0]}'.", did_you_mean(words[0], parser.commands, f"there are {names}")
-        )
-    arguments, unknown = parser.parse_known_args(words)
-    if hasattr(arguments, "pytest"):
-        arguments.pytest = list(words[words.index("test") + 1 :])
-    elif unknown:
-        _refuse_word(parser, parser.commands[arguments.name], unknown[0])
-    engine = getattr(arguments, "engine", ENGINES[0])
-    if engine not in ENGINES:  # argparse checks what is typed, not what LAB_ENGINE gives as the default
-        cause = did_you_mean(engine, ENGINES, f"it must be one of {', '.join(ENGINES)}")
-        parser.refuse(f"LAB_ENGINE is '{engine}'.", cause, "unset LAB_ENGINE")
-    return arguments
-
-
-def _refuse_word(parser: Parser, command: Parser, word: str) -> NoReturn:
-    """Exit with code 2 and what was likely meant by a word that the command does not know."""
-    option = word.partition("=")[0]
-    if not option.startswith("-"):
-        command.refuse(f"'{word}' is one word too many.", "a space within a value, or a value without its option")
-    if option in command.options:
-        command.refuse(f"{option} stands before the command.", "an option of the command", f"{command.prog} {option}")
-    others = [each.prog for each in parser.commands.values() if option in each.options]
-    cause = f"an option of {others[0]}" if others else did_you_mean(option, command.options, "a typo")
-    command.refuse(f"{command.prog} has no option '{option}'.", cause)
 
 
 def _add_selection(it: argparse.ArgumentParser, command: str) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import math
 import random
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import islice, pairwise
 from pathlib import Path
 
 import pytest
@@ -17,10 +19,12 @@ from support import ROOT
 from wsgilab import conclude, search, slo, variants
 from wsgilab.capacity import KEPT, MISSED, VOID, Goal, Probe, Tried, next_probe, spent_s, tried
 from wsgilab.capacity import conclude as found
+from wsgilab.capacity_verdict import capacity_row
 from wsgilab.experiment import Settings
 from wsgilab.lab import load_lab
 from wsgilab.options import build_parser
-from wsgilab.records import Window, WindowPlan
+from wsgilab.records import Interval, Window, WindowPlan
+from wsgilab.report.rows import FIGURES, LoadRow, ServerRow
 from wsgilab.run import _inside
 from wsgilab.search import plan_search
 from wsgilab.store import RunFolder
@@ -101,6 +105,8 @@ def test_where_k6_is_the_limit_the_result_says_at_least() -> None:
     assert result.interval.censored
     assert result.interval.high is None
     assert 850 <= result.interval.value < 1000
+    void = Counter(each.probe for each in history if each.outcome == VOID)
+    assert set(void.values()) == {2}, "no rate is tried a third time"
 
 
 def test_one_void_window_is_tried_again_and_is_no_ceiling() -> None:
@@ -129,6 +135,48 @@ def test_a_search_whose_time_is_up_says_what_it_knows() -> None:
     history = searched(queue_of(178.0, 1), goal)
     assert not found(goal, history).finished
     assert spent_s(history) < goal.budget_s + 15
+
+
+def test_void_windows_apart_from_each_other_are_no_ceiling() -> None:
+    fine = Probe(100.0, GOAL.fine_s)
+    assert found(GOAL, [Tried(fine, VOID), Tried(fine, VOID)]).ceiling
+    assert not found(GOAL, [Tried(fine, VOID), Tried(fine, KEPT), Tried(fine, VOID)]).ceiling
+
+
+def test_a_rate_kept_above_one_that_missed_does_not_count() -> None:
+    rates = {90.0: KEPT, 100.0: MISSED, 120.0: KEPT}
+    result = found(GOAL, [Tried(Probe(rate, GOAL.fine_s), outcome, True) for rate, outcome in rates.items()])
+    assert (result.kept_rps, result.missed_rps, result.sure_rps) == (90.0, 100.0, 90.0)
+
+
+def test_a_first_rate_that_is_far_too_high_is_left_by_a_factor_of_four() -> None:
+    assert next_probe(GOAL, [Tried(Probe(50.0, 2.0), MISSED, True)]) == Probe(12.5, 2.0)
+
+
+def test_a_guess_that_is_far_off_is_left_in_strides_that_double() -> None:
+    history = [Tried(Probe(100.0, 2.0), KEPT, True), Tried(Probe(110.0, 2.0), MISSED, True)]
+    rates = []
+    for _ in range(4):
+        probe = next_probe(GOAL, history)
+        assert probe is not None
+        rates.append(probe.rate_rps)
+        history.append(Tried(probe, MISSED, True))
+    strides = [high / low for high, low in pairwise(rates)]
+    assert strides == pytest.approx([1.04, 1.04**2, 1.04**4], abs=0.01)
+
+
+def test_time_spent_holds_the_fresh_start_of_a_late_server() -> None:
+    probe = Probe(100.0, 8.0)
+    assert spent_s([Tried(probe, KEPT, took_s=11.0)]) == 11.0
+    assert spent_s([Tried(probe, MISSED, took_s=11.0)]) == 12.0
+    assert spent_s([Tried(probe, KEPT)]) == pytest.approx(10.2), "about, where it was not measured"
+    assert spent_s([Tried(probe, MISSED)]) == pytest.approx(11.7)
+
+
+def test_a_window_begins_only_where_there_is_time_for_it_even_if_the_server_is_late() -> None:
+    """Two seconds, 2.2 s beside them, and 3.5 s for a late server."""
+    tries = [[Tried(Probe(50.0, 2.0), KEPT, True, took_s)] for took_s in (172.2, 172.4)]
+    assert [next_probe(GOAL, history) is None for history in tries] == [False, True]
 
 
 def test_near_the_bound_two_of_three_windows_decide() -> None:
@@ -222,8 +270,54 @@ def test_a_search_that_was_cut_short_is_inconclusive_and_says_so(saved: RunFolde
     assert rows["gunicorn"].verdict == "inconclusive"
 
 
+LATE = Tried(Probe(200.0, 2.0), MISSED, True)
+
+
+@pytest.mark.parametrize(
+    ("kept_rps", "cores", "binds", "cpu_allows_rps"),
+    [(165.0, 2, "slots", 400.0), (155.0, 2, "neither slots nor CPU", 400.0), (165.0, 1, "CPU", 200.0)],
+)
+def test_what_is_near_the_capacity_binds(kept_rps: float, cores: int, binds: str, cpu_allows_rps: float) -> None:
+    """Four slots of 20 ms allow 200 rps, of 19 ms 210; a request costs 5 ms at the rate that was kept."""
+    service_ms = 20.0 if cores > 1 else 19.0
+    loads = [with_cost(rate, cost) for rate, cost in ((50.0, 4.0), (kept_rps, 5.0), (300.0, 9.0))]
+    row = ServerRow("gunicorn", "Gunicorn", "4", 4, None, Interval(service_ms), "", "", tuple(loads))
+    fine = [Tried(Probe(kept_rps, 8.0), KEPT, True), Tried(Probe(kept_rps * 1.01, 8.0), MISSED, True)]
+    judged = capacity_row(row, [Tried(Probe(100.0, 2.0), KEPT, True), LATE, *fine], GOAL, P99, cores)
+    assert (judged.binds, judged.cpu_allows_rps) == (binds, cpu_allows_rps)
+
+
+def with_cost(rate_rps: float, cpu_ms: float) -> LoadRow:
+    return LoadRow(rate_rps, 1, 0, "good", "", {**dict.fromkeys(FIGURES), "cpu_ms_per_request": Interval(cpu_ms)})
+
+
+def test_a_search_that_k6_ended_is_good_for_what_it_showed() -> None:
+    coarse = [Tried(Probe(100.0, 2.0), KEPT, True), *[Tried(Probe(200.0, 2.0), VOID)] * 2]
+    row = ServerRow("dev", "dev", "unbounded", None, None, None, "", "", ())
+    judged = capacity_row(row, [*coarse, Tried(Probe(100.0, 8.0), KEPT, True)], GOAL, P99, 1)
+    assert judged.verdict == "good"
+    assert "at least: above it k6 could not be trusted" in judged.why
+
+
+def test_servers_take_turns_in_an_order_that_the_seed_decides() -> None:
+    def first_turn(seed: int) -> list[str]:
+        plans = plan_search(Settings(("a", "b", "c"), "mix", (), 0, GOAL.fine_s, seed=seed), GOAL, P99, [])
+        return [each.server for each in islice(plans, 3)]
+
+    assert {"".join(sorted(first_turn(seed))) for seed in range(9)} == {"abc"}
+    assert len({tuple(first_turn(seed)) for seed in range(9)}) > 2
+    assert first_turn(5) == first_turn(5)
+
+
+def test_a_server_that_is_gone_is_asked_no_more() -> None:
+    windows: list[Window] = []
+    for each in plan_search(Settings(("a",), "mix", (), 0, GOAL.fine_s), GOAL, P99, windows):
+        windows.append(Window(each, None, None, died="killed"))
+    assert len(windows) == 1
+
+
 def test_the_runner_in_a_container_hears_the_same_request() -> None:
-    parser = build_parser(int, int, int, int, int, int)  # type: ignore[arg-type]
+    parser = build_parser()
     variant = "few=gunicorn,GUNICORN_WORKERS=2"
     asked = ["--servers", "gunicorn,few", "--variant", variant, "--duration", "4", "--seed", "7", "--slo", "p95<1s"]
     arguments = parser.parse_args(["capacity", *asked, "--budget", "90"])

@@ -12,7 +12,7 @@ import yaml
 from support import ROOT
 
 from wsgilab.errors import UsageError
-from wsgilab.lab import VARIABLE, load_lab, parse_cpus, settings_of, slots_of
+from wsgilab.lab import VARIABLE, load_lab, parse_cpus, settings_in, slots_of
 from wsgilab.prepare import say_what_cannot_be_pinned
 
 RAW: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
@@ -55,7 +55,7 @@ def test_the_lessons_own_gunicorn_line_is_the_one_that_runs() -> None:
 
 def test_the_runner_is_told_every_setting() -> None:
     """Otherwise its table of servers would differ from Compose's, and the manifest would lie."""
-    needed = {setting for name in LAB.servers for setting in settings_of(name, ROOT)}
+    needed = {setting for name in LAB.servers for setting in settings_in(RAW[name])}
     assert needed <= set(RAW["runner"]["environment"])
 
 

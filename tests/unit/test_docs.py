@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
+from factories import SERVERS, story
 from support import ROOT
 
-from wsgilab.lab import load_lab, settings_of
+from wsgilab.lab import load_lab, read_services, settings_in
 from wsgilab.options import build_parser, parse
+from wsgilab.records import Slo
+from wsgilab.verdict import analyse
 from wsgilab.workloads import load_workloads
 
 REFERENCE = (ROOT / "docs/reference.md").read_text()
@@ -16,7 +20,7 @@ README = (ROOT / "README.md").read_text()
 
 
 def commands() -> dict[str, object]:
-    parser = build_parser(int, int, int, int, int, int)  # type: ignore[arg-type]
+    parser = build_parser()
     (subparsers,) = [action for action in parser._actions if hasattr(action, "choices") and action.choices]
     return dict(subparsers.choices)  # type: ignore[arg-type]
 
@@ -29,12 +33,12 @@ def test_every_command_has_help_and_a_line_in_the_reference(command: str) -> Non
 
 @pytest.mark.parametrize("words", [["-k", "slo"], ["tests/unit", "-x"], ["--lf", "-q", "tests/unit/test_slo.py"], []])
 def test_the_test_command_hands_everything_to_pytest(words: list[str]) -> None:
-    assert parse(build_parser(int, int, int, int, int, int), ["test", *words]).pytest == words  # type: ignore[arg-type]
+    assert parse(build_parser(), ["test", *words]).pytest == words
 
 
 def test_other_commands_refuse_an_option_that_they_do_not_have() -> None:
     with pytest.raises(SystemExit, match="2"):
-        parse(build_parser(int, int, int, int, int, int), ["run", "--quik"])  # type: ignore[arg-type]
+        parse(build_parser(), ["run", "--quik"])
 
 
 def test_every_option_of_run_is_in_the_reference() -> None:
@@ -44,12 +48,31 @@ def test_every_option_of_run_is_in_the_reference() -> None:
 
 
 def test_every_server_stands_in_the_reference_with_its_settings() -> None:
-    lab = load_lab(ROOT, {})
+    lab, services = load_lab(ROOT, {}), read_services(ROOT)
     for server in lab.servers.values():
         (row,) = re.findall(rf"^\| `{server.name}` .*$", REFERENCE, re.MULTILINE)
         assert f"| {server.concurrency} |" in row
-        for setting in settings_of(server.name, ROOT):
+        for setting in settings_in(services[server.name]):
             assert setting.startswith("LAB_") or f"`{setting}`" in row
+
+
+def test_every_key_of_verdict_json_stands_in_the_reference() -> None:
+    windows = story(rounds=1)
+    windows[0] = replace(windows[0], void="k6 gave no result")
+    options = {"command": "run", "engine": "local", "workload": "mix", "rounds": 1}
+    verdict = analyse(windows, SERVERS, Slo(), **options).to_json()  # type: ignore[arg-type]
+    rows = [verdict["servers"][1], verdict["servers"][1]["loads"][0]]
+    rows += [verdict[name][0] for name in ("comparisons", "claims", "void_windows", "windows")]
+    for key in {key for each in (verdict, *rows) for key in each}:
+        assert f"`{key}`" in REFERENCE, key
+
+
+def test_every_metric_of_an_exporter_stands_in_the_reference() -> None:
+    source = (ROOT / "services/serve/collector.py").read_text()
+    families = re.findall(r'(?:_gauge|_counter|\w+MetricFamily)\(\s*"(\w+)"', source)
+    assert len(families) > 30
+    for name in families:
+        assert re.search(rf"`{name}(_total)?[`{{]", REFERENCE) or f"`{name.partition('_')[0]}_*`" in REFERENCE, name
 
 
 def test_every_workload_stands_in_the_reference() -> None:

@@ -11,7 +11,7 @@ from wsgilab.options import build_parser, parse
 
 
 def parsed(*words: str) -> argparse.Namespace:
-    return parse(build_parser(int, int, int, int, int, int), words)  # type: ignore[arg-type]
+    return parse(build_parser(), words)
 
 
 @pytest.mark.parametrize(
