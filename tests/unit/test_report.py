@@ -98,6 +98,20 @@ class TestWords:
     def test_percentages(self, figure: Interval | None, said: str) -> None:
         assert words.full_percent(figure) == said
 
+    @pytest.mark.parametrize(
+        ("figure", "said"),
+        [
+            (Interval(1.3, 1.2, 1.45), "1.30 (1.20–1.45)"),
+            (Interval(410.0, 350.0, None, censored=True), "at least 410"),
+            (Interval(0.02, None, 0.03, censored=True), "at most 0.02"),
+            (Interval(410.0, censored=True), "at least 410"),
+            (Interval(0.02, censored=True), "at most 0.02"),
+            (None, "—"),
+        ],
+    )
+    def test_ratios(self, figure: Interval | None, said: str) -> None:
+        assert words.full_ratio(figure) == said
+
     def test_lists(self) -> None:
         assert [words.listed(names) for names in (["a"], ["a", "b"], ["a", "b", "c"])] == ["a", "a and b", "a, b and c"]
 

@@ -182,13 +182,4 @@ def _comparisons(verdict: Verdict) -> list[tuple[Comparison, str]]:
     asked = [each for each in verdict.comparisons if each.metric in ("p99_ms", "cpu_ms_per_request")]
     if len(asked) > MOST_COMPARISONS:
         asked = [each for each in asked if each.rate_rps == asked[-1].rate_rps][:MOST_COMPARISONS]
-    return [(each, _ratio_text(each)) for each in asked]
-
-
-def _ratio_text(comparison: Comparison) -> str:
-    ratio = comparison.ratio
-    if ratio is None:
-        return words.UNKNOWN
-    if not ratio.censored:
-        return words.full_amount(ratio, "")
-    return f"{'at least' if ratio.high is None else 'at most'} {words.number(ratio.value)}"
+    return [(each, words.full_ratio(each.ratio)) for each in asked]

@@ -58,8 +58,8 @@ def _summary(changes: Sequence[Change]) -> Iterator[Text]:
     yield Text(f"What changed, in {compared}:", "bold")
     for change in shown:
         at = f" at {words.rps(change.rate_rps)}" if change.rate_rps else ""
-        ratio = words.with_range(*_ratio_words(change.ratio))
-        yield Text(f"  {change.server}{at}: {NAMES[change.metric]} is {change.result}, {ratio} times the first")
+        what = f"{NAMES[change.metric]} is {change.result}, {words.full_ratio(change.ratio)} times the first"
+        yield Text(f"  {change.server}{at}: {what}")
     chance = len(changes) * ERRS
     if chance >= 1:
         yield Text(f"Where nothing changed at all, about {chance:.0f} of so many would be called different.", "dim")
@@ -81,7 +81,7 @@ def _cells(change: Change, first: bool) -> Iterator[Text]:
     yield Text(NAMES[change.metric])
     yield _figure(change.metric, change.before)
     yield _figure(change.metric, change.after)
-    yield _ratio(change.ratio)
+    yield _two_lines(words.ratio(change.ratio), words.amount_range(change.ratio))
     yield Text(change.result, "dim" if change.result == NO_DIFFERENCE else "bold")
 
 
@@ -89,17 +89,6 @@ def _figure(metric: str, figure: Interval | None) -> Text:
     if metric not in UNITS:
         return _two_lines(words.duration(figure), words.duration_range(figure))
     return _two_lines(words.amount(figure, UNITS[metric]), words.amount_range(figure))
-
-
-def _ratio(ratio: Interval | None) -> Text:
-    return _two_lines(*_ratio_words(ratio))
-
-
-def _ratio_words(ratio: Interval | None) -> tuple[str, str]:
-    """The ratio and its interval; a bound has none."""
-    if ratio is not None and ratio.censored:
-        return f"{'at least' if ratio.high is None else 'at most'} {words.number(ratio.value)}", ""
-    return words.amount(ratio, ""), words.amount_range(ratio)
 
 
 def _two_lines(figure: str, below: str) -> Text:

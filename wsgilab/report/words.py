@@ -78,6 +78,20 @@ def full_percent(ratio: Interval | None) -> str:
     return with_range(percent(ratio), percent_range(ratio))
 
 
+def ratio(figure: Interval | None) -> str:
+    """`1.30`; `at least 410` or `at most 0.02` where one side was cut off."""
+    if figure is None or not figure.censored:
+        return amount(figure, "")
+    # Of one window each there are no limits to tell by; who was cut off there was the slower one.
+    above = figure.value >= 1 if figure.low is None and figure.high is None else figure.high is None
+    return f"{'at least' if above else 'at most'} {number(figure.value)}"
+
+
+def full_ratio(figure: Interval | None) -> str:
+    """A ratio and its interval; a bound has none."""
+    return with_range(ratio(figure), amount_range(figure))
+
+
 def rps(rate: float) -> str:
     """A rate that somebody chose: `100 rps`, `12.5 rps`."""
     return f"{rate:g} rps"
