@@ -191,5 +191,17 @@ def test_capacities_differ_only_where_their_brackets_do() -> None:
         "gunicorn": "no difference shown",
         "dev": "lower",
     }
-    assert found["dev"].ratio
-    assert found["dev"].ratio.high == pytest.approx(209 / 300, rel=1e-4)
+    for name, low, high in (("dev", 200 / 316, 209 / 300), ("gunicorn", 145 / 156, 154 / 150)):
+        ratio = found[name].ratio
+        assert ratio
+        assert ratio.low == pytest.approx(low, rel=1e-4)
+        assert ratio.high == pytest.approx(high, rel=1e-4)
+
+
+def test_capacities_that_k6_ended_both_times_have_no_ratio() -> None:
+    """Each is at least so much: nothing says how they relate."""
+    found = capacities(gunicorn=(1000, 1100, 1200))
+    (row,) = found.servers
+    at_least = replace(found, servers=(replace(row, capacity_rps=Interval(1100.0, 1000.0, None, censored=True)),))
+    (change,) = changes.compare_searches(at_least, at_least)
+    assert (change.ratio, change.result) == (None, "no difference shown")

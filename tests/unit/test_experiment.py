@@ -15,7 +15,7 @@ from wsgilab.errors import Interrupted, MissingError, UsageError
 from wsgilab.experiment import Settings, plan_windows
 from wsgilab.progress import minutes
 from wsgilab.records import Sample
-from wsgilab.usage import to_sample, to_usage
+from wsgilab.usage import read_sample, scrape, to_sample, to_usage
 from wsgilab.waiting import Stop, poll_until
 
 SETTINGS = Settings(("a", "b", "c"), "mix", (100.0, 250.0), rounds=4, duration_s=3.0, seed=7)
@@ -59,6 +59,43 @@ def test_usage_is_what_changed_inside_the_measured_part() -> None:
     assert usage.memory_mb == 90.0
     assert usage.listen_overflows == 3.0
     assert usage.restarts == 0
+
+
+def test_usage_counts_the_measured_part_alone_and_the_whole_where_it_was_read_once() -> None:
+    inside = replace(START, at=103.0, requests=100.0, cpu_s=3.0)
+    beyond = replace(START, at=105.5, requests=999.0, cpu_s=99.0)
+    after = replace(START, at=106.0, requests=250.0, cpu_s=6.0)
+    once = to_usage(START, [inside, beyond], after, (101.5, 105.0))
+    assert once.cpu_ms_per_request == pytest.approx(20.0)  # 4 s for 200 requests, before to after
+    twice = to_usage(START, [inside, replace(inside, at=104.0, requests=200.0), beyond], after, (101.5, 105.0))
+    assert twice.cpu_ms_per_request == 0.0
+
+
+def test_what_the_kernel_did_is_the_windows_own_and_gauges_are_the_largest_seen() -> None:
+    before = replace(START, throttled_s=2.0, oom_kills=3.0, memory_bytes=95e6)
+    busy = replace(before, at=103.0, listen_queue=17.0, start_time=102.0)
+    after = replace(before, at=106.0004, throttled_s=2.5, oom_kills=4.0, memory_bytes=90e6)
+    usage = to_usage(before, [busy], after, (101.0, 105.0))
+    assert (usage.throttled_s, usage.oom_kills, usage.memory_mb) == (0.5, 1.0, 95.0)
+    assert (usage.listen_queue_max, usage.restarts) == (17.0, 1)
+    assert [sample.at for sample in usage.samples] == [100.0, 103.0, 106.0]
+    assert to_usage(before, [], replace(after, at=106.1234), (101.0, 105.0)).samples[-1].at == 106.123
+
+
+def test_figures_are_summed_over_their_labels(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = '# TYPE wsgi_requests_total counter\nwsgi_requests_total{code="200"} 40\nwsgi_requests_total{code="404"} 2\n'
+    monkeypatch.setattr("wsgilab.usage.fetch", lambda _url: text)
+    assert scrape("http://127.0.0.1:1/metrics") == {"wsgi_requests_total": 42.0}
+
+
+def test_half_a_reading_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without its proxy's share a server would look cheaper than it is."""
+    said = {"server": {"server_up": 0.0}, "proxy": None}
+    monkeypatch.setattr("wsgilab.usage.scrape", said.get)
+    assert read_sample("server", "proxy") is None
+    alone = read_sample("server", None)
+    assert alone is not None
+    assert not alone.up
 
 
 def test_usage_of_a_window_without_requests_is_unknown_not_zero() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,7 @@ import pytest
 
 from wsgilab.errors import LabError, MissingError
 from wsgilab.k6_command import K6, command, environment, vus_needed
-from wsgilab.load import parse_summary, start
+from wsgilab.load import parse_summary, scheduled_s, start
 from wsgilab.records import LoadResult, WindowPlan
 
 PLAN = WindowPlan("gunicorn", "mix", 100.0, 2, 7, warmup_s=2.0, duration_s=6.0, timeout_s=10.0, grace_s=2.0)
@@ -83,6 +85,16 @@ def test_what_was_sent_and_dropped_is_all_that_was_scheduled() -> None:
     for sent in (550, 600, 603):
         result = parsed(sent=sent)
         assert result.sent + result.dropped == result.scheduled
+        assert result.dropped >= 0
+
+
+@pytest.mark.skipif(not Path("/proc/self/schedstat").exists(), reason="this system does not tell")
+def test_what_k6_used_is_read_in_seconds() -> None:
+    ran_s, waited_s = scheduled_s(os.getpid())
+
+    assert 0.1 * time.process_time() < ran_s < 2 * time.process_time()
+    assert waited_s >= 0
+    assert scheduled_s(0) == (0.0, 0.0)
 
 
 @pytest.mark.parametrize(

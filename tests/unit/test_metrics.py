@@ -17,7 +17,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "services" / "serve"))
 
-from metrics import Middleware, Table
+from metrics import BUCKET_EDGES_S, Middleware, Table
 from tally import Tables, Tally
 
 
@@ -89,7 +89,9 @@ def test_a_request_counts_once_its_body_is_closed(tmp_path: Path) -> None:
     tally = counted(tmp_path)
     assert tally.in_flight == 0
     assert tally.requests_by_code == {200: 1}
+    assert tally.requests_by_worker == {os.getpid(): 1}
     assert tally.cumulative_buckets[-1] == 1
+    assert len(tally.cumulative_buckets) == len(BUCKET_EDGES_S) + 1
     assert tally.duration_sum_s > 0
     assert body.closed == 1
 

@@ -43,6 +43,10 @@ class TestPercentile:
     def test_that_falls_among_the_failed_is_the_timeout_censored(self) -> None:
         assert stats.percentile_ms(plain_window(HUNDRED, scheduled=200), 51) == Interval(10_000.0, censored=True)
 
+    def test_allows_its_share_to_fail_whatever_floating_point_makes_of_it(self) -> None:
+        assert 99.9 / 100 * 7000 > 6993, "or this test tests nothing"
+        assert stats.percentile_ms(plain_window([20.0] * 6993, scheduled=7000), 99.9) == Interval(20.0)
+
     def test_p99_allows_exactly_one_per_cent_to_fail(self) -> None:
         one = stats.percentile_ms(plain_window([20.0] * 594, scheduled=600), 99)
         more = stats.percentile_ms(plain_window([20.0] * 593, scheduled=600), 99)
@@ -70,8 +74,25 @@ class TestGoodput:
     def test_does_not_credit_a_saturated_server_with_answers_of_the_grace(self) -> None:
         assert stats.goodput_rps(window("gunicorn", 250)) == pytest.approx(4 / 22.9e-3, rel=0.05)
 
+    def test_of_a_server_that_answered_nothing_is_zero(self) -> None:
+        assert stats.goodput_rps(plain_window([], scheduled=600)) == 0.0
+
     def test_of_a_dead_server_is_zero_not_unknown(self) -> None:
         assert stats.goodput_rps(Window(plan(), None, None, died="killed")) == 0.0
+
+
+class TestFailures:
+    def test_are_what_was_scheduled_and_not_answered_well(self) -> None:
+        assert stats.failures(plain_window(HUNDRED, scheduled=120)) == (20, 120)
+
+    def test_of_a_dead_server_are_all_and_without_a_result_unknown(self) -> None:
+        assert stats.failures(Window(plan(), None, None, died="killed")) == (600, 600)
+        assert stats.failures(Window(plan(), None, None)) is None
+
+    def test_are_never_fewer_than_none(self) -> None:
+        odd = plain_window(HUNDRED, scheduled=90)
+        assert stats.failures(odd) == (0, 100)
+        assert stats.percentile_ms(odd, 50) == stats.percentile_ms(plain_window(HUNDRED), 50)
 
 
 class TestIntervals:
@@ -101,6 +122,11 @@ class TestIntervals:
         assert figure.low == pytest.approx(math.exp(2 - half), rel=1e-5)
         assert figure.high == pytest.approx(math.exp(2 + half), rel=1e-5)
 
+    def test_of_a_mean_end_at_zero(self) -> None:
+        figure = stats.mean([0.0, 1.0, 5.0])
+        assert figure is not None
+        assert figure.low == 0.0
+
     def test_of_censored_windows_have_a_lower_end_only(self) -> None:
         cut = Interval(10_000.0, censored=True)
         assert stats.typical([cut, cut, cut]) == Interval(10_000.0, 10_000.0, None, True)
@@ -122,6 +148,7 @@ class TestIntervals:
         assert steady is not None
         assert bursts is not None
         assert steady.value == bursts.value
+        assert steady.low < steady.value < steady.high, "Wilson's, though the windows agree"  # type: ignore[operator]
         assert bursts.high > 2 * steady.high  # type: ignore[operator]
 
 
@@ -166,6 +193,19 @@ class TestComparison:
         assert turned is not None
         assert turned.high is None
         assert stats.lower(turned) == "b lower"
+
+    def test_that_just_touches_one_shows_nothing(self) -> None:
+        assert stats.lower(Interval(0.9, 0.8, 1.0)) == "no difference shown"
+        assert stats.lower(Interval(1.1, 1.0, 1.2)) == "no difference shown"
+
+    def test_of_two_groups_is_welchs_on_the_logarithmic_scale(self) -> None:
+        first, second = ([Interval(math.exp(log)) for log in logs] for logs in ((0.0, 1.0, 2.0), (3.0, 7.0)))
+        ratio = stats.unpaired_ratio(first, second)
+        # Variances of the means 1/3 and 4, together 13/3; (13/3)² / ((1/3)²/2 + 4²/1) is 1.17: one degree of freedom.
+        half = 12.706205 * math.sqrt(13 / 3)
+        assert ratio is not None
+        assert ratio.low == pytest.approx(math.exp(4 - half), rel=1e-5)
+        assert ratio.high == pytest.approx(math.exp(4 + half), rel=1e-5)
 
     def test_with_both_sides_cut_off_says_nothing(self) -> None:
         cut = Interval(10_000.0, censored=True)

@@ -38,12 +38,16 @@ def test_no_window_of_the_default_run_is_void_however_badly_its_server_did() -> 
     [
         ({"k6_cpu_s": 8.5, "wall_s": 9.0}, {}, "k6 was short of CPU: it used 0.94 of its 1 core"),
         ({"k6_wait_s": 2.0}, {}, "k6 was short of CPU: ready to run, it waited 2.0 s for 1.6 s that it got"),
+        ({"k6_wait_s": 1.7}, {}, "ready to run, it waited 1.7 s for 1.6 s that it got"),
         ({"lag_ms": 2000.0}, {}, "k6 fell behind its schedule by 2000 ms"),
-        ({"sent": 580, "ok": 580}, {}, "20 of 600 requests were never started"),
+        ({"lag_ms": 101.0}, {}, "k6 fell behind its schedule by 101 ms"),
+        ({"sent": 593, "ok": 593}, {}, "7 of 600 requests were never started"),
         ({"wrong_server": 3}, {}, "3 answers came from another server"),
-        ({}, {"requests": 760.0}, "got 800 answers, the app counted 760"),
-        ({}, {"requests": 840.0}, "k6 sent 800 requests and got 800 answers, the app counted 840"),
+        ({}, {"requests": 788.0}, "got 800 answers, the app counted 788"),
+        ({}, {"requests": 812.0}, "k6 sent 800 requests and got 800 answers, the app counted 812"),
         ({}, {"service_ms": 80.0}, "100 rps served, but 4 slots ÷ 80.0 ms allow 50 rps"),
+        ({}, {"service_ms": 44.1}, "100 rps served, but 4 slots ÷ 44.1 ms allow 91 rps"),
+        ({}, {"samples": samples(in_flight=32.0, busy_per_s=10.0)}, "28.4 requests in flight on average, 10.0 by rate"),
         ({}, {"samples": samples(in_flight=13.5, busy_per_s=2.2)}, "12.0 requests in flight on average, 2.2 by rate"),
         ({}, {"samples": samples(in_flight=0.0, busy_per_s=60.0)}, "0.0 requests in flight on average, 60.0 by rate"),
     ],
@@ -68,7 +72,10 @@ def test_each_failure_of_the_measurement_is_named_with_its_numbers(
         ({}, {"samples": samples(in_flight=3.0, busy_per_s=2.2)}),
         ({}, {"samples": samples(in_flight=400.0, busy_per_s=2.2, count=5)}),  # too few readings to tell
         ({}, {"requests": 20.0, "restarts": 1}),  # the counters began anew
-        ({"lag_ms": 40.0}, {"requests": 803.0}),
+        ({"lag_ms": 99.0}, {"requests": 811.0}),
+        ({"sent": 594, "ok": 594}, {"requests": 789.0}),
+        ({}, {"service_ms": 43.9}),
+        ({}, {"samples": samples(in_flight=31.0, busy_per_s=10.0)}),
         ({"k6_wait_s": 1.5}, {}),  # less than it ran
         ({"k6_wait_s": 1.0, "k6_cpu_s": 0.4}, {}),  # more, but in a window of nine seconds
     ],
@@ -81,6 +88,17 @@ def test_littles_law_is_asked_only_of_a_server_that_drained() -> None:
     broken = samples(in_flight=100.0, busy_per_s=2.2)
     assert "Little" in (reason(changed({}, {"samples": broken})) or "valid")
     assert reason(changed({}, {"samples": broken[:-1]})) is None
+
+
+def test_littles_law_weighs_each_reading_by_its_time_and_wants_three_seconds() -> None:
+    """A hundred requests that dwindle to none over ten seconds were fifty on average."""
+    seconds, in_flight = (0, 1, 2, 3, 4, 14), (0.0, 0.0, 0.0, 0.0, 100.0, 0.0)
+    quiet = samples(0.0, 0.0, 1)[0]
+    dwindling = [replace(quiet, at=1000.0 + at, in_flight=n) for at, n in zip(seconds, in_flight, strict=True)]
+    dwindling[-1] = replace(dwindling[-1], busy_s=550.0)
+    assert reason(changed({}, {"samples": tuple(dwindling)})) is None
+    hasty = tuple(replace(each, at=1000.0 + 0.3 * number) for number, each in enumerate(samples(100.0, 0.0)))
+    assert reason(changed({}, {"samples": hasty})) is None
 
 
 def test_requests_that_were_killed_with_their_worker_break_no_law() -> None:

@@ -8,11 +8,12 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from factories import GRACE_S, MODELS, SERVERS, plan, story, window
+from factories import MODELS, SERVERS, plain_window, plan, story, window
 
+from wsgilab.capacity import Goal
 from wsgilab.records import Interval, Server, Slo, Window
 from wsgilab.report.rows import FIGURES
-from wsgilab.verdict import ServerFacts, analyse
+from wsgilab.verdict import ServerFacts, analyse, window_figures
 
 Json = dict[str, Any]
 
@@ -127,6 +128,28 @@ class TestOddData:
             {"server": "uwsgi", "rate_rps": 250.0, "round": 3, "reason": "k6 fell behind its schedule by 2000 ms"}
         ]
 
+    def test_void_windows_count_at_their_own_rate_and_leave_the_server_open(self) -> None:
+        windows = [*(window("uwsgi", 100, number) for number in (1, 2, 3)), replace(window("uwsgi", 250), void="late")]
+        verdict = verdict_of(windows, SERVERS[-1:])
+        counts = [(each["windows"], each["void"], each["verdict"]) for each in verdict["servers"][0]["loads"]]
+        assert counts == [(3, 0, "good"), (0, 1, "inconclusive")]
+        assert verdict["servers"][0]["verdict"] == "inconclusive"
+
+    def test_what_the_kernel_did_is_summed_over_windows(self) -> None:
+        windows = []
+        for number in (1, 2):
+            each = window("uwsgi", 100, number)
+            assert each.usage is not None
+            kernel = {"throttled_s": 0.25, "listen_overflows": 7.0, "oom_kills": 1.0}
+            windows.append(replace(each, usage=replace(each.usage, **kernel)))
+        counted = load(verdict_of(windows), "uwsgi", 100.0)
+        assert (counted["throttled_s"], counted["listen_overflows"], counted["oom_kills"]) == (0.5, 14.0, 2.0)
+
+    def test_each_percentile_is_the_one_that_it_is_called(self) -> None:
+        figures = window_figures(plain_window([float(ms) for ms in range(1, 1002)]))
+        names = {"p50_ms": 501, "p90_ms": 901, "p95_ms": 951, "p99_ms": 991, "p99_9_ms": 1000}
+        assert {name: figures[name] and round(figures[name].value) for name in names} == names  # type: ignore[union-attr]
+
     def test_only_void_windows_leave_the_verdict_open(self) -> None:
         verdict = verdict_of([replace(window("uwsgi"), void="k6 gave no result")], rounds=1)
         counted = load(verdict, "uwsgi", 100.0)
@@ -150,6 +173,7 @@ class TestOddData:
     def test_a_run_cut_short_says_so(self) -> None:
         assert verdict_of(story()[:22])["problems"] == ["the run is incomplete: 22 of 30 windows were measured"]
         assert verdict_of(story(), problems=["line 3 is damaged"])["problems"] == ["line 3 is damaged"]
+        assert verdict_of([], command="capacity", goal=Goal(), rounds=0)["problems"] == ["no window was measured"]
 
     def test_a_server_that_only_the_windows_know_is_shown_by_its_name(self) -> None:
         assert [row["pattern"] for row in verdict_of(story(rounds=1), servers=[], rounds=1)["servers"]] == list(MODELS)
@@ -174,15 +198,15 @@ class TestFacts:
         assert ServerFacts.from_manifest({}) == ()
 
 
-def test_slots_are_not_blamed_when_they_would_have_been_enough() -> None:
-    slow = window("uwsgi", 100)
+@pytest.mark.parametrize("server", ["uwsgi", "gunicorn"])
+def test_slots_are_not_blamed_when_they_would_have_been_enough(server: str) -> None:
+    slow = window(server, 100)
     assert slow.load is not None
     late = replace(slow.load, ladder_ms={rung: ms + 900 for rung, ms in slow.load.ladder_ms.items()})
     verdict = verdict_of([replace(slow, load=late, plan=replace(slow.plan, round=number)) for number in (1, 2, 3)])
-    assert "so slots are not what binds; 100 rps offered (0." in why(verdict, "uwsgi")
-    assert load(verdict, "uwsgi", 100.0)["p50_ms"]["value"] > 900
+    assert "so slots are not what binds; 100 rps offered (0." in why(verdict, server)
+    assert load(verdict, server, 100.0)["p50_ms"]["value"] > 900
 
 
 def test_intervals_have_the_shape_of_the_contract() -> None:
     assert Interval(1.0, 0.5, 2.0).to_json() == {"value": 1.0, "low": 0.5, "high": 2.0}
-    assert GRACE_S > 0
