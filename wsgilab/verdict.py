@@ -73,7 +73,7 @@ class ServerFacts:
 
 @dataclass(frozen=True)
 class _Measured:
-    """One valid window and the figures it gives."""
+    """One window and the figures it gives."""
 
     window: Window
     figures: Mapping[str, Interval | None]
@@ -100,7 +100,8 @@ def analyse(
     offered, as far as it is known.
     """
     facts = _all_servers(windows, servers)
-    grouped = _group(windows)
+    measured = [_Measured(window, window_figures(window)) for window in windows]
+    grouped = _group(measured)
     rows = tuple(_server_row(each, grouped, windows, objective) for each in facts)
     if goal:
         tried = capacity.by_server(windows, objective)
@@ -117,7 +118,7 @@ def analyse(
         comparisons=comparisons,
         claims=() if goal else claims.judge(rows, comparisons, workload),
         void_windows=tuple(_void_windows(windows)),
-        windows=tuple(window_rows.rows([(window, window_figures(window)) for window in windows])),
+        windows=tuple(window_rows.rows([(each.window, each.figures) for each in measured])),
         problems=(*problems, *short, *refused.sentences(windows)),
     )
     return replace(found, answer=answer(found))
@@ -134,11 +135,12 @@ def _all_servers(windows: Sequence[Window], servers: Sequence[ServerFacts | Serv
 Grouped = Mapping[tuple[str, float], Sequence[_Measured]]
 
 
-def _group(windows: Sequence[Window]) -> Grouped:
+def _group(measured: Sequence[_Measured]) -> Grouped:
+    """The valid windows by server and rate."""
     grouped: dict[tuple[str, float], list[_Measured]] = defaultdict(list)
-    for window in windows:
-        if window.void is None:
-            grouped[window.plan.server, window.plan.rate_rps].append(_Measured(window, window_figures(window)))
+    for each in measured:
+        if each.window.void is None:
+            grouped[each.window.plan.server, each.window.plan.rate_rps].append(each)
     return grouped
 
 

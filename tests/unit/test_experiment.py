@@ -73,7 +73,7 @@ def test_usage_counts_the_measured_part_alone_and_the_whole_where_it_was_read_on
 
 def test_what_the_kernel_did_is_the_windows_own_and_gauges_are_the_largest_seen() -> None:
     before = replace(START, throttled_s=2.0, oom_kills=3.0, memory_bytes=95e6)
-    busy = replace(before, at=103.0, listen_queue=17.0, start_time=102.0)
+    busy = replace(before, at=103.0, listen_queue=17.0, start_time=102.0, memory_bytes=80e6)
     after = replace(before, at=106.0004, throttled_s=2.5, oom_kills=4.0, memory_bytes=90e6)
     usage = to_usage(before, [busy], after, (101.0, 105.0))
     assert (usage.throttled_s, usage.oom_kills, usage.memory_mb) == (0.5, 1.0, 95.0)
