@@ -10,6 +10,7 @@ from typing import Any
 
 from wsgilab import changes, conclude
 from wsgilab.errors import EXIT_DONE, EXIT_NO_VALID_WINDOW, UsageError
+from wsgilab.records import Window
 from wsgilab.report import side_by_side as table
 from wsgilab.store import RunFolder
 from wsgilab.verdict import ServerFacts
@@ -17,23 +18,17 @@ from wsgilab.verdict import ServerFacts
 
 def compare(first: Path, second: Path, anyway: bool, as_json: bool) -> int:
     """Print what changed. Gives the exit code; raises UsageError for runs that cannot be compared, unless `anyway`."""
-    runs = [RunFolder.open(path) for path in (first, second)]
-    (before, *problems), (after, *more) = (run.read() for run in runs)
-    manifests = [run.read_manifest()[0] for run in runs]
-    for path, said in ((first, problems[0]), (second, more[0])):
-        for problem in said:
-            print(f"lab: {path}: {problem}", file=sys.stderr)
-    obstacles = changes.obstacles(*manifests)
+    (before, old), (after, new) = _read(first), _read(second)
+    obstacles = changes.obstacles(old, new)
     if obstacles and not anyway:
         raise _incomparable(obstacles, first, second)
-    searches = all(manifest.get("command") == "capacity" for manifest in manifests)
+    searches = old.get("command") == new.get("command") == "capacity"
     if searches:
-        verdicts = [conclude.judge(run, manifest, []) for run, manifest in zip((before, after), manifests, strict=True)]
-        found = changes.compare_searches(*verdicts)
+        found = changes.compare_searches(conclude.judge(before, old, []), conclude.judge(after, new, []))
     else:
-        found = _in_order(changes.compare(before, after), manifests[1])
+        found = _in_order(changes.compare(before, after), new)
     notes = [
-        *(f"Set differently: {each}" for each in changes.settings(*manifests)),
+        *(f"Set differently: {each}" for each in changes.settings(old, new)),
         *([] if searches else changes.only_in_one(before, after)),
     ]
     notes += [f"Not the same in both: {each}" for each in obstacles]
@@ -42,6 +37,15 @@ def compare(first: Path, second: Path, anyway: bool, as_json: bool) -> int:
     else:
         table.render(found, notes, conclude.console(sys.stdout))
     return EXIT_DONE if found else EXIT_NO_VALID_WINDOW
+
+
+def _read(path: Path) -> tuple[Sequence[Window], Mapping[str, Any]]:
+    """(windows, manifest) of a run, as far as they can be used; what cannot is named on standard error."""
+    folder = RunFolder.open(path)
+    (windows, problems), (manifest, more) = folder.read(), folder.read_manifest()
+    for problem in (*problems, *more):
+        print(f"lab: {path}: {problem}", file=sys.stderr)
+    return windows, manifest
 
 
 def _in_order(found: Sequence[changes.Change], manifest: Mapping[str, Any]) -> list[changes.Change]:

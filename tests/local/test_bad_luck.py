@@ -112,6 +112,20 @@ def test_a_docker_client_without_an_engine_is_no_engine(lab: Lab, tmp_path: Path
     assert "local processes, because no Docker engine answers" in done.stderr
 
 
+def test_a_compose_that_cannot_read_the_lab_is_no_engine(lab: Lab, tmp_path: Path) -> None:
+    """A stand-in for the docker client: there is an engine, and an override file of the user's that is no YAML."""
+    client = tmp_path / "docker"
+    client.write_text(
+        '#!/bin/sh\ncase "$*" in *config*) echo "yaml: line 3: mapping values are not allowed" >&2; exit 15;; esac\n'
+    )
+    client.chmod(0o755)
+    done = lab(
+        *("run", "--engine", "auto", "--servers", "dev", *ONE_WINDOW), PATH=f"{tmp_path}:{lab.environment['PATH']}"
+    )
+    assert done.returncode == 0, done.stderr
+    assert "because `docker compose config` failed (yaml: line 3: mapping values are not allowed)" in done.stderr
+
+
 @pytest.mark.parametrize(("variable", "tool"), [("LAB_K6", "k6"), ("LAB_NGINX", "nginx")])
 def test_a_missing_tool_is_named(lab: Lab, variable: str, tool: str) -> None:
     done = lab("run", "--servers", "uwsgi", *ONE_WINDOW, **{variable: "/nowhere/tool"})

@@ -173,6 +173,21 @@ def test_the_command_refuses_and_then_compares_anyway(tmp_path: Path, capsys: py
     assert {each["result"] for each in json.loads(capsys.readouterr().out)["changes"]} == {"no difference shown"}
 
 
+def test_what_cannot_be_used_of_either_run_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("a", "b"):
+        folder = RunFolder.create(tmp_path / name)
+        folder.write_manifest({**MANIFEST, "rounds": "three"})
+        for each in run(1):
+            folder.append(each)
+    with (tmp_path / "b" / "windows.jsonl").open("a") as file:
+        file.write("{}\n")
+    assert side_by_side.compare(tmp_path / "a", tmp_path / "b", anyway=False, as_json=True) == 0
+    said = capsys.readouterr().err
+    for name in ("a", "b"):
+        assert f"lab: {tmp_path / name}: manifest.json: rounds is damaged, and not used" in said
+    assert f"lab: {tmp_path / 'b'}: windows.jsonl line 6 is damaged: skipped" in said
+
+
 def capacities(**rates: tuple[float, float, float]) -> Verdict:
     """A search that found these: (highest that always kept the SLO, capacity, lowest that missed it)."""
     nothing = analyse([], [ServerFacts(name, name, "4", 4, None) for name in rates], Slo(), **SEARCH)

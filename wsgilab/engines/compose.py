@@ -49,10 +49,10 @@ def require() -> None:
 
 def prepare_images(lab: Lab, services: Sequence[str], stop: Stop) -> str | None:
     """Pull or build what is missing. Why that is impossible, in one sentence; None where the images are there."""
-    environment = compose_environment()
-    wanted = json.loads(
-        _ask([*compose(services), "config", "--format", "json"], lab.root, environment).stdout or "{}"
-    ).get("services", {})
+    described = _ask([*compose(services), "config", "--format", "json"], lab.root, compose_environment())
+    if described.returncode != 0:
+        return f"`docker compose config` failed ({_last_line(described.stderr)})"
+    wanted = json.loads(described.stdout)["services"]
     missing = {name for name in services if name in wanted and not _has_image(wanted[name]["image"])}
     for verb, names in (
         ("pull", [name for name in missing if "build" not in wanted[name]]),
@@ -104,9 +104,9 @@ def _measure_inside(
     finally:
         started_here = [name for name in services if name not in running]
         if started_here:
-            _ask([*compose(services), "rm", "--stop", "--force", *started_here], lab.root, environment, timeout=90)
+            _ask([*compose(services), "rm", "--stop", "--force", *started_here], lab.root, environment, timeout_s=90)
         if not running:
-            _ask([*compose(), "down"], lab.root, environment, timeout=90)
+            _ask([*compose(), "down"], lab.root, environment, timeout_s=90)
 
 
 def compose(services: Sequence[str] = ()) -> list[str]:
@@ -162,14 +162,14 @@ def _ask(
     command: Sequence[str],
     folder: Path | None = None,
     environment: Mapping[str, str] | None = None,
-    timeout: float = ANSWER_TIMEOUT_S,
+    timeout_s: float = ANSWER_TIMEOUT_S,
 ) -> subprocess.CompletedProcess[str]:
     try:
         return subprocess.run(
-            command, cwd=folder, env=environment, capture_output=True, text=True, timeout=timeout, check=False
+            command, cwd=folder, env=environment, capture_output=True, text=True, timeout=timeout_s, check=False
         )
     except subprocess.TimeoutExpired:
-        return subprocess.CompletedProcess(command, 124, "", f"no answer within {timeout:g} s")
+        return subprocess.CompletedProcess(command, 124, "", f"no answer within {timeout_s:g} s")
 
 
 def _last_line(text: str) -> str:
