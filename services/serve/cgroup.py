@@ -38,6 +38,7 @@ class ControlGroup:
     v2: Path | None
 
     def read(self) -> Limits:
+        """What the kernel says at this moment, version 1 first: where both are mounted, it has the controllers."""
         v1_cpu = _fields(self.v1.get("cpu"), "cpu.stat")
         v2_cpu = _fields(self.v2, "cpu.stat")
         v1_usage = _number(self.v1.get("cpuacct"), "cpuacct.usage")

@@ -49,9 +49,11 @@ class Collector(BaseCollector):
         self._versions = identity.versions()
 
     def describe(self) -> list[Metric]:
-        return []  # else registering would take a reading to learn the names
+        """Nothing: else registering would take a reading to learn the names."""
+        return []
 
     def collect(self) -> Iterator[Metric]:
+        """Everything that can be read at this moment; what refuses is absent, and counted by its source."""
         yield from self._identity()
         yield from self._requests()
         yield from self._processes()

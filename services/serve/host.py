@@ -29,6 +29,7 @@ def read_host() -> Host:
 
 
 def parse(stat: str, meminfo: str) -> Host:
+    """The same from the texts of /proc/stat and /proc/meminfo. Raises ValueError."""
     memory = {name: value for name, _, value in (line.partition(":") for line in meminfo.splitlines())}
     try:
         return Host(

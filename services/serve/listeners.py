@@ -56,6 +56,7 @@ class SlowQueues:
         self._due_at = float("-inf")
 
     def read(self) -> dict[int, int]:
+        """Connections waiting, by inode of the listening socket, as of the last time they were looked up."""
         if time.monotonic() >= self._due_at:
             started = time.thread_time()
             self._last = {inode: length for path in self.paths for inode, length in _listening_rows(path).items()}

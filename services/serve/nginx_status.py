@@ -11,6 +11,8 @@ _TIMEOUT_S = 0.5
 
 @dataclass(frozen=True)
 class Connections:
+    """Connections of clients that are open now (`active`); all else is counted since nginx started."""
+
     active: int
     accepted: int
     handled: int
@@ -18,6 +20,8 @@ class Connections:
 
 
 class NginxStatus:
+    """The page at one address."""
+
     def __init__(self, url: str) -> None:
         self._url = urlsplit(url)
 

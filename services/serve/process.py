@@ -117,10 +117,12 @@ def started_at(pid: int) -> float:
 
 
 def rss_bytes(pid: int) -> int:
+    """Resident memory, each shared page in full."""
     return int(read(f"{PROC}/{pid}/statm").split()[1]) * _PAGE_BYTES
 
 
 def pss_bytes(pid: int) -> int:
+    """Resident memory, each shared page divided by the number of processes that share it."""
     for line in read(f"{PROC}/{pid}/smaps_rollup").splitlines():
         if line.startswith(b"Pss:"):
             return int(line.split()[1]) * 1024
@@ -128,6 +130,7 @@ def pss_bytes(pid: int) -> int:
 
 
 def open_fds(pid: int) -> int:
+    """The number of open files, sockets among them."""
     # Since Linux 6.2 the folder's size is the number of open files; before that it is 0.
     return os.stat(f"{PROC}/{pid}/fd").st_size or len(os.listdir(f"{PROC}/{pid}/fd"))
 

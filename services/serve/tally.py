@@ -51,6 +51,7 @@ class Tables:
         """Sum of the dead. It lives as long as the exporter, that is, as long as the server."""
 
     def read(self) -> Tally:
+        """What all workers have recorded up to now; the dead ones' tables move to the archive. Raises OSError."""
         # The files first, then who is alive: the other way round, a worker born in between would look dead.
         files = sorted(self.directory.glob(f"*{SUFFIX}"), key=_pid_and_birth, reverse=True)
         living = array("d", bytes(TABLE_BYTES))

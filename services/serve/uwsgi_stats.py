@@ -13,6 +13,8 @@ _TIMEOUT_S = 0.2
 
 @dataclass(frozen=True)
 class UwsgiStats:
+    """Workers and the queue as they are now; exceptions, harakiris and errors since uWSGI started."""
+
     workers: int
     workers_busy: int
     exceptions: int
@@ -34,6 +36,7 @@ def read(path: Path) -> UwsgiStats:
 
 
 def parse(document: dict[str, Any]) -> UwsgiStats:
+    """Sums over the workers of a stats document. Raises ValueError where something is missing in it."""
     try:
         workers = document["workers"]
         return UwsgiStats(

@@ -36,7 +36,7 @@ UNITS = {"mb": "MB", "s": "s", "rps": "rps"}
 def method(verdict: Verdict) -> tuple[str, ...]:
     """How the figures came about, a sentence or two each."""
     if verdict.is_search:
-        return search_method(verdict)
+        return _search_method(verdict)
     return (
         "Open model: k6 sends requests on schedule whether or not earlier ones were answered, at the same offered rate "
         "to every server, one server at a time, in an order shuffled anew each round.",
@@ -59,7 +59,7 @@ def method(verdict: Verdict) -> tuple[str, ...]:
     )
 
 
-def search_method(verdict: Verdict) -> tuple[str, ...]:
+def _search_method(verdict: Verdict) -> tuple[str, ...]:
     """How the capacities came about."""
     return (
         "Open model: k6 sends requests on schedule whether or not earlier ones were answered. Percentiles are over "

@@ -58,6 +58,7 @@ class LoadRow:
         return self.figures[figure]
 
     def to_json(self) -> dict[str, Any]:
+        """A load in verdict.json; its figures stand beside the rest."""
         plain = {name: value for name, value in asdict(self).items() if name != "figures"}
         figures = {name: interval and interval.to_json() for name, interval in self.figures.items()}
         return {**plain, **figures}
@@ -97,6 +98,7 @@ class ServerRow:
         return next((load for load in self.loads if load.rate_rps == rate_rps), None)
 
     def to_json(self) -> dict[str, Any]:
+        """A server in verdict.json."""
         plain = {name: getattr(self, name) for name in ("server", "pattern", "concurrency", "slots", "via")}
         return {
             **plain,
@@ -122,6 +124,7 @@ class Comparison:
     result: str
 
     def to_json(self) -> dict[str, Any]:
+        """A comparison in verdict.json."""
         return {**asdict(self), "ratio": self.ratio and self.ratio.to_json()}
 
 

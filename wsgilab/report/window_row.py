@@ -46,6 +46,7 @@ class WindowRow:
         return (*([f"void: {self.void}"] if self.void else ()), *([self.died] if self.died else ()), *self.notes)
 
     def to_json(self) -> dict[str, Any]:
+        """A window in verdict.json: figures as [value, censored], moments as their three numbers."""
         plain = {name: value for name, value in asdict(self).items() if name not in ("figures", "moments")}
         figures = {name: self.figures[name] for name in FIGURES}
         return {
