@@ -13,11 +13,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from wsgilab.records import WindowPlan
 
 OVERHEAD_S = 2.6
-"""What a window takes beside warm-up and measured part: k6 starts, last answers arrive, exporters are read."""
+"""What a window takes beside warm-up and measured part, on the average of a default run: about 1 s where all is
+answered, 4 s where the server is late and started anew."""
 
 
 def estimate_s(plans: Sequence[WindowPlan]) -> float:
-    """How long these windows will take, in seconds, if no server needs its grace."""
+    """About how long these windows will take, in seconds."""
     return sum(plan.warmup_s + plan.duration_s + OVERHEAD_S for plan in plans)
 
 

@@ -27,12 +27,12 @@ class Unanswered(Exception):
 
 @dataclass(frozen=True)
 class Query:
-    """One question: an expression over a span of time, or (step None) at its end. Times in epoch seconds."""
+    """One question: an expression over a span of time, or (`step_s` None) at its end. Times in epoch seconds."""
 
     expression: str
     start: float
     end: float
-    step: float | None
+    step_s: float | None
 
 
 class Prometheus:
@@ -78,9 +78,9 @@ class Prometheus:
         return f"p99 of the queries: {p99_ms:.0f} ms." if p99_ms is not None else "Nothing was asked."
 
     def _ask_one(self, query: Query) -> list[dict[str, Any]]:
-        if query.step is None:
+        if query.step_s is None:
             return list(self._get("/api/v1/query", {"query": query.expression, "time": f"{query.end:.3f}"})["result"])
-        span = {"start": f"{query.start:.3f}", "end": f"{query.end:.3f}", "step": f"{query.step:g}"}
+        span = {"start": f"{query.start:.3f}", "end": f"{query.end:.3f}", "step": f"{query.step_s:g}"}
         return list(self._get("/api/v1/query_range", {"query": query.expression, **span})["result"])
 
     def _get(self, path: str, parameters: Mapping[str, str]) -> Any:
