@@ -190,10 +190,8 @@ def _seconds(run: Mapping[str, Any], key: str) -> object:
 
 
 def _keys(run: Mapping[str, Any], group: str) -> list[str]:
-    inside = run.get(group)
-    return list(inside) if isinstance(inside, Mapping) else []
+    return list(run.get(group) or ())
 
 
 def _within(run: Mapping[str, Any], group: str, key: str) -> object:
-    inside = run.get(group)
-    return inside.get(key) if isinstance(inside, Mapping) else None
+    return (run.get(group) or {}).get(key)

@@ -11,7 +11,6 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from wsgilab import slo
-from wsgilab.errors import UsageError
 from wsgilab.report import notes, words
 from wsgilab.report.bars import Bar, bar_chart
 from wsgilab.report.charts import Across, Series, latency_chart
@@ -82,13 +81,6 @@ def _headline(verdict: Verdict) -> list[tuple[float, list[tuple[str, list[str]]]
     return found
 
 
-def _bound_ms(verdict: Verdict, metric: str) -> float | None:
-    try:
-        return dict(slo.parse(verdict.slo).terms).get(metric)
-    except UsageError:
-        return None
-
-
 def _latency_over_rates(verdict: Verdict, look: Mapping[str, Look]) -> tuple[Markup, Markup]:
     """The same chart for wide and for narrow screens; the page shows one of them."""
     shown = {row.server: _decided(verdict, row) for row in verdict.servers}
@@ -98,7 +90,7 @@ def _latency_over_rates(verdict: Verdict, look: Mapping[str, Look]) -> tuple[Mar
         loads = (row.at(rate) if rate in shown[row.server] else None for rate in rates)
         series.append(Series(row.server, look[row.server], [load["p99_ms"] if load else None for load in loads]))
     across = Across([f"{rate:g}" for rate in rates], "offered rate, rps", rates)
-    title, bound_ms = "p99 response time against offered rate", _bound_ms(verdict, "p99")
+    title, bound_ms = "p99 response time against offered rate", dict(slo.parse(verdict.slo).terms).get("p99")
     wide, narrow = (latency_chart(title, across, series, bound_ms, width) for width in (WIDE, NARROW))
     return wide, narrow
 

@@ -86,9 +86,8 @@ def facts(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def commands(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
     """(server, the command that started it)."""
-    servers = manifest.get("servers")
-    entries = [entry for entry in servers if isinstance(entry, Mapping)] if isinstance(servers, list) else []
-    return [(str(entry.get("name")), _text(entry["command"], " ")) for entry in entries if entry.get("command")]
+    servers = manifest.get("servers", ())
+    return [(entry["name"], _text(entry["command"], " ")) for entry in servers if entry.get("command")]
 
 
 def _named(key: str, item: Any) -> str:
