@@ -112,7 +112,7 @@ def wrong_server(load: LoadResult) -> str | None:
     """Answers came from another server than the one under test."""
     if load.wrong_server == 0:
         return None
-    return f"{load.wrong_server} answers came from another server"
+    return f"{counted(load.wrong_server, 'answer')} came from another server"
 
 
 def counts_disagree(load: LoadResult, usage: Usage) -> str | None:

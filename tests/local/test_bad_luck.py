@@ -123,7 +123,8 @@ def test_a_compose_that_cannot_read_the_lab_is_no_engine(lab: Lab, tmp_path: Pat
         *("run", "--engine", "auto", "--servers", "dev", *ONE_WINDOW), PATH=f"{tmp_path}:{lab.environment['PATH']}"
     )
     assert done.returncode == 0, done.stderr
-    assert "because `docker compose config` failed (yaml: line 3: mapping values are not allowed)" in done.stderr
+    said = " ".join(done.stderr.split())
+    assert "because `docker compose config` failed (yaml: line 3: mapping values are not allowed)" in said
 
 
 @pytest.mark.parametrize(("variable", "tool"), [("LAB_K6", "k6"), ("LAB_NGINX", "nginx")])

@@ -8,8 +8,10 @@ from typing import Any
 
 from factories import MODELS, SERVERS, Model, story, window
 
+from wsgilab.answer import answer as build
 from wsgilab.capacity import Goal
-from wsgilab.records import Slo, Window
+from wsgilab.records import Interval, Slo, Window
+from wsgilab.report.rows import FIGURES, LoadRow
 from wsgilab.verdict import ServerFacts, analyse
 
 
@@ -106,6 +108,24 @@ def test_a_server_of_which_every_window_was_void_is_not_called_bad() -> None:
     said = answer(windows)
     assert said[0] == "Use uwsgi."
     assert "Nothing is known of gunicorn at 250 rps: every window was void." in said
+
+
+def test_slots_that_would_have_been_enough_are_not_called_too_few() -> None:
+    late = [replace(each, load=scaled(each, 90)) for each in of("gunicorn", rates=(100.0,))]
+    said = answer(late, facts("gunicorn"))
+    assert said == ["gunicorn was not shown to keep p99<250ms.", "At 100 rps gunicorn missed it."]
+
+
+def test_a_capacity_below_the_best_ones_range_is_as_good_where_its_own_range_reaches_it() -> None:
+    nothing = analyse(
+        [], facts("gunicorn", "uwsgi"), Slo(), command="capacity", engine="local", workload="mix", rounds=0
+    )
+    found = (Interval(153.0, 150.0, 170.0), Interval(165.0, 160.0, 170.0))
+    measured = LoadRow(100.0, 1, 0, "good", "", dict.fromkeys(FIGURES))
+    rows = (
+        replace(row, capacity_rps=each, loads=(measured,)) for row, each in zip(nothing.servers, found, strict=True)
+    )
+    assert build(replace(nothing, servers=tuple(rows)))[0] == "uwsgi and gunicorn carry most."
 
 
 def test_one_window_each_is_called_a_first_look() -> None:

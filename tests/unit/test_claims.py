@@ -139,6 +139,17 @@ def test_several_slots_need_more_memory_only_where_that_is_shown(comparisons: li
     assert claim_of("uwsgi-several-fast", rows, comparisons).result == result
 
 
+def test_two_servers_have_no_middle() -> None:
+    rows = [row(name, at(100.0)) for name in ("dev", "gunicorn")]
+    assert "two other servers" in claim_of("gunicorn-moderate", rows).evidence
+
+
+def test_who_is_in_doubt_beats_nobody_and_is_beaten_by_nobody() -> None:
+    rows = [row("dev", at(100.0, "inconclusive")), row("gunicorn", at(100.0))]
+    claim = claim_of("wsgi-beats-built-in", rows)
+    assert (claim.result, "each clearly good or bad" in claim.evidence) == ("inconclusive", True)
+
+
 def test_gunicorn_is_moderate_only_where_it_is_told_apart_from_both_sides() -> None:
     rows = [row(name, at(100.0)) for name in ("dev", "gunicorn", "uwsgi")]
     assert claim_of("gunicorn-moderate", rows).result == "inconclusive"

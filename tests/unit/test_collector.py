@@ -37,6 +37,7 @@ def test_the_kernels_queue_counts_and_uwsgis_only_where_there_is_no_other(
     assert collected(tmp_path, waiting=7)["server_listen_queue"] == 7
     alone = collected(tmp_path)
     assert (alone["server_listen_queue"], alone["server_listen_overflows_total"]) == (0, 2)
+    assert alone["uwsgi_exceptions_total"] == 0, "nothing counted is a figure too"
 
 
 def test_a_source_that_refuses_is_an_error_by_its_name_and_not_a_zero(

@@ -165,7 +165,12 @@ def test_what_the_kernel_did_is_noted(world: World) -> None:
         (None, "the server was gone when the window ended"),
     ],
 )
-def test_a_server_that_did_not_live_through_its_window_has_died(world: World, after: Sample | None, said: str) -> None:
+@pytest.mark.parametrize("restarts", [True, False], ids=["local", "Compose"])
+def test_a_server_that_did_not_live_through_its_window_has_died(
+    world: World, after: Sample | None, said: str, restarts: bool
+) -> None:
+    """Where Compose starts it again, `restart` waits for it."""
+    world.restarts = restarts
     world.exporter = lambda: QUIET if world.now < 1005.0 else after
     windows = world.run(plan(), plan("uwsgi"))
     assert windows[0].died == said
@@ -177,6 +182,17 @@ def test_how_the_engine_saw_it_die_is_said(world: World) -> None:
     world.dead = "ended by SIGKILL"
     (window,) = world.run(plan())
     assert (window.died, window.load) == ("the server ended by SIGKILL before the window", None)
+    assert window.took_s < 0.2, "nobody waits for a dead server's exporter"
+
+
+def test_an_exporter_that_falls_silent_for_a_second_is_no_death(world: World) -> None:
+    """Whether the server was done cannot be told then, so it is started anew."""
+    world.exporter = lambda: (
+        None if 1009.0 < world.now < 1010.0 else replace(QUIET, requests=800.0 * (world.now > 1000))
+    )
+    (window,) = world.run(plan())
+    assert (window.died, window.void) == (None, None)
+    assert world.log == ["window of gunicorn", "restart gunicorn"]
 
 
 def test_a_server_that_does_not_start_again_is_measured_no_more_and_the_others_are(world: World) -> None:

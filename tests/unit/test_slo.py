@@ -67,6 +67,7 @@ P99 = Slo()
         (Interval(200, 190, 210), "good"),
         (Interval(300, 260, 340), "bad"),
         (Interval(240, 220, 262), "inconclusive"),
+        (Interval(240, 220, 250), "inconclusive"),
         (Interval(262, 240, 280), "inconclusive"),
         (Interval(250, 250, 250), "bad"),
         (Interval(10_000, 10_000, None, censored=True), "bad"),
@@ -96,6 +97,19 @@ def test_windows_that_are_all_clearly_on_one_side_decide_where_the_interval_is_t
 ) -> None:
     wide = Interval(300, 10, 9_000)
     assert slo.judge(P99, {"p99_ms": wide}, [{"p99_ms": Interval(value)} for value in windows])[0] == verdict
+
+
+@pytest.mark.parametrize(("bound_s", "verdict"), [(6, "bad"), (30, "inconclusive")])
+def test_a_figure_cut_off_at_ten_seconds_is_beyond_a_bound_below_and_says_nothing_of_one_above(
+    bound_s: int, verdict: str
+) -> None:
+    assert slo.judge(slo.parse(f"p99<{bound_s}s"), {"p99_ms": Interval(10_000, censored=True)})[0] == verdict
+
+
+def test_a_term_that_fails_decides_whatever_is_in_doubt() -> None:
+    objective = slo.parse("p99<250ms and failed<1%")
+    verdict, why = slo.judge(objective, {"p99_ms": Interval(240, 220, 262), "failed_ratio": Interval(0.03, 0.02, 0.04)})
+    assert (verdict, why) == ("bad", "3.0 % (2.0–4.0) failed, over 1 %")
 
 
 def test_one_failed_term_is_enough_and_is_the_one_named() -> None:

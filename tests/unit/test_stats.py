@@ -194,6 +194,10 @@ class TestComparison:
         assert turned.high is None
         assert stats.lower(turned) == "b lower"
 
+    def test_with_nothing_has_no_ratio(self) -> None:
+        assert stats.paired_ratio(self.pairs((0, 1), (1, 1))) is None
+        assert stats.unpaired_ratio([Interval(0.0)], [Interval(1.0)]) is None
+
     def test_that_just_touches_one_shows_nothing(self) -> None:
         assert stats.lower(Interval(0.9, 0.8, 1.0)) == "no difference shown"
         assert stats.lower(Interval(1.1, 1.0, 1.2)) == "no difference shown"

@@ -172,6 +172,9 @@ class TestOddData:
 
     def test_a_run_cut_short_says_so(self) -> None:
         assert verdict_of(story()[:22])["problems"] == ["the run is incomplete: 22 of 30 windows were measured"]
+        assert verdict_of(story(rounds=1)[:7], servers=[], rounds=1)["problems"] == [
+            "the run is incomplete: 7 of 10 windows were measured"
+        ]
         assert verdict_of(story(), problems=["line 3 is damaged"])["problems"] == ["line 3 is damaged"]
         assert verdict_of([], command="capacity", goal=Goal(), rounds=0)["problems"] == ["no window was measured"]
 

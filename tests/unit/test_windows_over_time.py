@@ -8,7 +8,7 @@ from typing import Any
 from factories import SERVERS, samples, story
 
 from wsgilab import slo
-from wsgilab.records import Window
+from wsgilab.records import Interval, Window
 from wsgilab.report import html
 from wsgilab.report.rows import Verdict
 from wsgilab.report.window_row import Moment
@@ -39,6 +39,17 @@ def test_a_window_is_kept_with_its_moments_and_its_remarks() -> None:
     assert page.count('class="timeline"') == 10
     assert "round 1: 7 connections found the listen queue full" in page
     assert "void: k6 gave no result" in page
+
+
+def test_what_waits_in_the_listen_queue_is_under_way_and_failures_are_a_share() -> None:
+    window = with_samples(story(1)[0])
+    assert window.usage
+    assert window.load
+    queued = tuple(replace(each, listen_queue=7.0) for each in window.usage.samples)
+    load = replace(window.load, ok=450, scheduled=600)
+    first = judged([replace(window, load=load, usage=replace(window.usage, samples=queued))]).windows[0]
+    assert first.moments[1].in_flight == 10.0
+    assert first.figures["failed_ratio"] == Interval(0.25)
 
 
 def test_counters_that_began_anew_give_no_negative_rate() -> None:
