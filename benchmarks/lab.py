@@ -17,9 +17,12 @@ import tempfile
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-SERVERS = ["dev-single", "dev", "gunicorn", "uwsgi-single", "uwsgi"]
-WITHOUT_GRAFANA = ["runner", "nginx", "nginx-exporter", "prometheus", *SERVERS]
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from wsgilab.lab import load_lab
+
+ROOT = Path(__file__).resolve().parents[1]
+WITHOUT_GRAFANA = ["runner", "nginx", "nginx-exporter", "prometheus", *load_lab(ROOT).default_servers]
 PATIENCE_S = 120
 MIB = {"KiB": 1 / 1024, "MiB": 1.0, "GiB": 1024.0, "B": 1 / 1024**2}
 

@@ -73,6 +73,7 @@ def find_nginx() -> Nginx:
         return Nginx(Path(found), _nginx_etc(Path(found)))
     unpacked = cache_dir() / "nginx"
     if not (unpacked / "usr/sbin/nginx").exists():
+        print("lab: no nginx on PATH: fetching the system's package, once …", file=sys.stderr, flush=True)
         download_packages(["nginx", "nginx-common"], unpacked, _no_nginx)
     return Nginx(unpacked / "usr/sbin/nginx", unpacked / "etc/nginx")
 

@@ -74,7 +74,10 @@ class MetricsServer(socketserver.ThreadingMixIn, HTTPServer):
 class Handler(BaseHTTPRequestHandler):
     """GET /metrics, uncompressed: over the loopback, compressing costs more than sending."""
 
+    # Prometheus keeps its connection, which spares a thread for each scrape; one that falls silent is closed.
+    protocol_version = "HTTP/1.1"
     timeout = 5
+    wbufsize = -1  # buffered: head and body leave in one piece
     server: MetricsServer
 
     def do_GET(self) -> None:

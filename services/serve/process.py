@@ -6,9 +6,10 @@ PermissionError when it is another user's and the kernel keeps the answer to its
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from kernel_files import read
@@ -31,6 +32,8 @@ class Stat:
     threads: int
     start_ticks: int
     """Since boot."""
+    rss_bytes: int
+    """Resident memory, each shared page in full."""
 
 
 def cpu_s(pid: int) -> float:
@@ -58,6 +61,7 @@ def read_stat(pid: int) -> Stat:
         reaped_cpu_s=(int(fields[13]) + int(fields[14])) / _TICKS_PER_S,
         threads=int(fields[17]),
         start_ticks=int(fields[19]),
+        rss_bytes=int(fields[21]) * _PAGE_BYTES,
     )
 
 
@@ -77,23 +81,26 @@ def is_alive(pid: int) -> bool:
     return True
 
 
-def children(pid: int) -> list[int]:
+def threads(pid: int) -> list[str]:
+    """The numbers of its threads."""
+    return os.listdir(f"{PROC}/{pid}/task")
+
+
+def children(pid: int, tids: Sequence[str]) -> list[int]:
     """Child processes, whichever thread of `pid` started them. Empty when `pid` has gone."""
     found: list[int] = []
-    try:
-        for tid in os.listdir(f"{PROC}/{pid}/task"):
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        for tid in tids:
             found.extend(map(int, read(f"{PROC}/{pid}/task/{tid}/children").split()))
-    except (FileNotFoundError, ProcessLookupError):
-        pass
     return found
 
 
-def children_by_scan() -> Callable[[int], list[int]]:
+def children_by_scan() -> Callable[[int, Sequence[str]], list[int]]:
     """The same from every process's parent, for kernels without CONFIG_PROC_CHILDREN."""
     by_parent: dict[int, list[int]] = {}
     for pid, stat in _all_processes():
         by_parent.setdefault(stat.parent, []).append(pid)
-    return lambda pid: by_parent.get(pid, [])
+    return lambda pid, _tids: by_parent.get(pid, [])
 
 
 def oldest_named(comm: str) -> int | None:
@@ -114,11 +121,6 @@ def started_at(pid: int) -> float:
     """Epoch seconds at which a process started."""
     boot = next(line for line in read(f"{PROC}/stat").splitlines() if line.startswith(b"btime "))
     return float(boot.split()[1]) + read_stat(pid).start_ticks / _TICKS_PER_S
-
-
-def rss_bytes(pid: int) -> int:
-    """Resident memory, each shared page in full."""
-    return int(read(f"{PROC}/{pid}/statm").split()[1]) * _PAGE_BYTES
 
 
 def pss_bytes(pid: int) -> int:

@@ -6,13 +6,12 @@ CPU time, processes, threads, memory, open files, context switches. The counters
 from __future__ import annotations
 
 import contextlib
-import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import process
-from process import PROC, Stat
+from process import Stat
 
 _PSS_SHARE_OF_A_CORE = 0.001
 _PSS_ALLOWANCE_MAX_S = 0.004
@@ -29,7 +28,7 @@ class Usage:
     cpu_s: float
     processes: int
     threads: int
-    rss_bytes: int | None
+    rss_bytes: int
     pss_bytes: int | None
     open_fds: int | None
     voluntary_switches: int
@@ -62,11 +61,7 @@ class ProcessTree:
         """Raise ProcessLookupError when the root has gone."""
         stats: dict[int, Stat] = {}
         threads: dict[int, list[str]] = {}
-        for pid in self._walk():
-            try:
-                stat, tids = process.read_stat(pid), os.listdir(f"{PROC}/{pid}/task")
-            except (FileNotFoundError, ProcessLookupError):
-                continue  # it ended between being listed and being read
+        for pid, stat, tids in self._walk():
             stats[pid], threads[pid] = stat, tids
         if self.root not in stats:
             raise ProcessLookupError(self.root)
@@ -87,7 +82,7 @@ class ProcessTree:
             cpu_s=self._cpu_s(stats),
             processes=len(stats),
             threads=sum(stat.threads for stat in stats.values()),
-            rss_bytes=unless_refused("rss", lambda: _total(stats, process.rss_bytes)),
+            rss_bytes=sum(stat.rss_bytes for stat in stats.values()),
             pss_bytes=unless_refused("pss", lambda: self._pss.read(identities)),
             open_fds=unless_refused("open_fds", lambda: _total(stats, process.open_fds)),
             voluntary_switches=voluntary,
@@ -95,13 +90,18 @@ class ProcessTree:
             refused=tuple(refused),
         )
 
-    def _walk(self) -> Iterator[int]:
+    def _walk(self) -> Iterator[tuple[int, Stat, list[str]]]:
+        """Each process that lives, with its threads."""
         children = process.children if process.KERNEL_LISTS_CHILDREN else process.children_by_scan()
         waiting = [self.root]
         while waiting:
             pid = waiting.pop()
-            yield pid
-            waiting.extend(children(pid))
+            try:
+                stat, tids = process.read_stat(pid), process.threads(pid)
+            except (FileNotFoundError, ProcessLookupError):
+                continue  # it ended between being listed and being read
+            yield pid, stat, tids
+            waiting.extend(children(pid, tids))
 
     def _cpu_s(self, stats: dict[int, Stat]) -> float:
         """CPU seconds of the living and of all who ever died in the tree; never less than before.

@@ -10,7 +10,7 @@ master itself dies, and leave the dead worker's counter file to be parsed for ev
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, compress
 from pathlib import Path
@@ -82,8 +82,13 @@ def _pid_and_birth(file: Path) -> tuple[int, int]:
 
 
 def _add(total: array[float], table: array[float]) -> None:
-    for slot in compress(range(len(table)), table):  # nearly all slots are zeros
+    for slot in _filled(table):
         total[slot] += table[slot]
+
+
+def _filled(slots: Sequence[float]) -> Iterable[int]:
+    """The numbers of the slots that are not 0; nearly all are."""
+    return compress(range(len(slots)), slots)
 
 
 def _tally(slots: Sequence[float], by_worker: dict[int, float]) -> Tally:
@@ -91,6 +96,8 @@ def _tally(slots: Sequence[float], by_worker: dict[int, float]) -> Tally:
         in_flight=slots[IN_FLIGHT],
         duration_sum_s=slots[DURATION_SUM],
         cumulative_buckets=tuple(accumulate(slots[FIRST_BUCKET : FIRST_BUCKET + len(BUCKET_EDGES_S) + 1])),
-        requests_by_code={LOWEST_CODE + i: n for i, n in enumerate(slots[FIRST_CODE:]) if n},
+        requests_by_code={
+            slot - FIRST_CODE + LOWEST_CODE: slots[slot] for slot in _filled(slots) if slot >= FIRST_CODE
+        },
         requests_by_worker=by_worker,
     )

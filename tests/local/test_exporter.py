@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import os
 import signal
 import socket
@@ -192,6 +193,19 @@ def test_every_answer_names_the_server(server: Running) -> None:
     with urllib.request.urlopen(server.url, timeout=10) as response:
         assert response.headers["X-Lab-Server"] == "tested"
         assert response.read() == b"ok"
+
+
+def test_a_scraper_may_keep_its_connection(server: Running) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", server.exporter_port, timeout=10)
+    with contextlib.closing(connection):
+        ports = set()
+        for _ in range(3):
+            connection.request("GET", "/metrics")
+            ports.add(connection.sock.getsockname()[1])
+            answer = connection.getresponse()
+            assert answer.status == 200
+            assert b"server_up 1.0" in answer.read()
+    assert len(ports) == 1
 
 
 def test_the_servers_process_tree_does_not_contain_the_exporter(server: Running) -> None:

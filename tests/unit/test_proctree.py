@@ -80,7 +80,6 @@ def test_a_tree_counts_its_root_and_what_that_started(parent: subprocess.Popen[s
     assert tree.pids[0] == parent.pid
     assert usage.cpu_s > 0.2
     assert usage.pss_bytes is not None
-    assert usage.rss_bytes is not None
     assert 0 < usage.pss_bytes <= usage.rss_bytes
     assert usage.open_fds is not None
     assert usage.open_fds >= 6

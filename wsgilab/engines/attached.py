@@ -40,13 +40,12 @@ class AttachedEngine:
         Raises ServerError for one whose container runs and does not get there, MissingError for one that has none.
         """
         for server in self.servers:
-            check = HealthCheck(server, server.url)
+            check = ContainerCheck(server, server.url)
             if check.passes():
                 continue
             print(f"Waiting for {server.name}, {check.timeout_s:g} s at most.", flush=True)
-            container = Container(server.name)
-            if not check.wait(self._stop, unless=container.missed):
-                raise _never_healthy(server, check) if container.seen else _no_container(server)
+            if not check.wait(self._stop):
+                raise _never_healthy(server, check) if check.has_container else _no_container(server)
 
     def endpoint(self, server: Server) -> Endpoint:
         """Where the container is reached."""
@@ -77,18 +76,16 @@ class AttachedEngine:
         return {"images": images, "limits": limits}
 
 
-class Container:
-    """Whether a container of this name was there at any time: one that ends and is started again comes and goes."""
+class ContainerCheck(HealthCheck):
+    """Also learns whether the server has a container at all: a server that ends at each start has one now and then."""
 
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.seen = False
+    has_container = False
 
-    def missed(self) -> bool:
-        """Look once more. Always False: nothing that is not there yet is given up."""
+    def passes(self) -> bool:
+        """As HealthCheck."""
         with contextlib.suppress(OSError):
-            self.seen = self.seen or bool(socket.gethostbyname(self.name))
-        return False
+            self.has_container = self.has_container or bool(socket.gethostbyname(self.server.name))
+        return super().passes()
 
 
 def _never_healthy(server: Server, check: HealthCheck) -> ServerError:
