@@ -84,7 +84,7 @@ class Capacity:
     kept_rps: float | None
     missed_rps: float | None
     sure_rps: float | None
-    """The highest rate that kept it, below every long window that missed."""
+    """The highest rate that kept it, below every long window that missed, and not above `kept_rps`."""
     finished: bool
     ceiling: bool = False
     """k6 or the largest rate allowed ended the search, not the server."""
@@ -132,11 +132,18 @@ def conclude(goal: Goal, history: Sequence[Tried]) -> Capacity:
     fine = [each for each in history if each.probe.duration_s >= goal.fine_s]
     kept, missed = _bracket(fine)
     wall = _ceiling(goal, history)
-    missing = [each.probe.rate_rps for each in fine if each.outcome == MISSED]
-    keeping = [each.probe.rate_rps for each in history if each.outcome == KEPT]
-    below = [rate for rate in keeping if not missing or rate < min(missing)]
     finished = _open_question(goal, history) is None
-    return Capacity(kept, missed, max(below, default=None), finished, ceiling=missed is None and wall < math.inf)
+    sure = _surely_kept(history, fine, kept)
+    return Capacity(kept, missed, sure, finished, ceiling=missed is None and wall < math.inf)
+
+
+def _surely_kept(history: Sequence[Tried], fine: Sequence[Tried], kept_rps: float | None) -> float | None:
+    """The highest rate that kept it, below every long window that missed; no short window counts beyond `kept_rps`."""
+    if kept_rps is None:
+        return None
+    missed = min((each.probe.rate_rps for each in fine if each.outcome == MISSED), default=math.inf)
+    keeping = [each.probe.rate_rps for each in history if each.outcome == KEPT]
+    return max((rate for rate in keeping if rate < missed and rate <= kept_rps), default=None)
 
 
 def spent_s(history: Sequence[Tried]) -> float:

@@ -67,6 +67,7 @@ def test_the_search_finds_the_capacity_and_brackets_it_within_its_time(capacity_
         assert spent_s(history) <= GOAL.budget_s
         assert result.kept_rps
         assert result.missed_rps
+        assert result.sure_rps is None or result.sure_rps <= result.kept_rps
         assert not result.finished or result.missed_rps / result.kept_rps <= GOAL.width + 0.01
         # A queue that grows by 3 % of the time stays under 250 ms for the eight seconds of a window.
         assert 0.95 * capacity_rps <= result.kept_rps <= 1.08 * capacity_rps
@@ -147,6 +148,16 @@ def test_a_rate_kept_above_one_that_missed_does_not_count() -> None:
     rates = {90.0: KEPT, 100.0: MISSED, 120.0: KEPT}
     result = found(GOAL, [Tried(Probe(rate, GOAL.fine_s), outcome, True) for rate, outcome in rates.items()])
     assert (result.kept_rps, result.missed_rps, result.sure_rps) == (90.0, 100.0, 90.0)
+
+
+def test_a_short_window_that_kept_more_than_long_ones_decided_is_no_lower_end() -> None:
+    short, long = GOAL.coarse_s, GOAL.fine_s
+    history = [
+        *(Tried(Probe(rate, short), KEPT, clear=True) for rate in (42.1, 45.9)),
+        *(Tried(Probe(rate, long), KEPT, clear=True) for rate in (45.0,)),
+        *(Tried(Probe(rate, long), MISSED, clear=True) for rate in (46.8,)),
+    ]
+    assert found(GOAL, history).interval == Interval(45.0, 45.0, 46.8)
 
 
 def test_a_first_rate_that_is_far_too_high_is_left_by_a_factor_of_four() -> None:
