@@ -80,8 +80,10 @@ def failures(window: Window) -> tuple[int, int] | None:
     return scheduled - window.load.ok, scheduled
 
 
-def typical(values: Sequence[Interval]) -> Interval | None:
+def typical(values: Sequence[Interval], most: float = math.inf) -> Interval | None:
     """The geometric mean of one positive value per window, with its interval; None without a value.
+
+    No value can be above `most`, so the interval does not go there either: two windows alone would say "up to 400 s".
 
     A censored value is a lower bound, so the mean is one too: it comes back censored, with a lower limit (the limit of
     the values cut off at the timeout, which the true ones can only exceed) and no upper one.
@@ -94,7 +96,7 @@ def typical(values: Sequence[Interval]) -> Interval | None:
     value = tidy(math.exp(centre))
     if half is None:
         return Interval(value, censored=censored)
-    high = None if censored else tidy(math.exp(centre + half))
+    high = None if censored else tidy(min(most, math.exp(centre + half)))
     return Interval(value, tidy(math.exp(centre - half)), high, censored)
 
 

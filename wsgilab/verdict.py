@@ -7,6 +7,7 @@ inconclusive (`slo.judge`). A server is good when it is good at every rate measu
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -25,6 +26,7 @@ from wsgilab.report.rows import (
     FIGURES,
     GOOD,
     INCONCLUSIVE,
+    LATENCIES,
     Comparison,
     LoadRow,
     ServerRow,
@@ -160,7 +162,14 @@ def window_figures(window: Window) -> dict[str, Interval | None]:
 
 
 def _load_figures(measured: Sequence[_Measured]) -> dict[str, Interval | None]:
-    figures = {name: stats.typical(_present(each.figures.get(name) for each in measured)) for name in FIGURES}
+    # What was slower than the timeout counts as the timeout.
+    slowest_ms = max((each.window.plan.timeout_s * 1000 for each in measured), default=math.inf)
+    figures = {
+        name: stats.typical(
+            _present(each.figures.get(name) for each in measured), slowest_ms if name in LATENCIES else math.inf
+        )
+        for name in FIGURES
+    }
     figures["goodput_rps"] = stats.mean(_present(stats.goodput_rps(each.window) for each in measured))
     figures["failed_ratio"] = stats.proportion(_present(stats.failures(each.window) for each in measured))
     return figures

@@ -217,5 +217,11 @@ def test_slots_are_not_blamed_when_they_would_have_been_enough(server: str) -> N
     assert load(verdict, server, 100.0)["p50_ms"]["value"] > 900
 
 
+def test_no_percentile_is_said_to_be_above_the_timeout() -> None:
+    """Of two windows that differ, an interval spans orders of magnitude; but what is later than 10 s counts as 10 s."""
+    windows = [plain_window([ms] * 600, round=number) for number, ms in ((1, 2.0), (2, 40.0))]
+    assert load(verdict_of(windows), "gunicorn", 100.0)["p99_ms"]["high"] == 10_000
+
+
 def test_intervals_have_the_shape_of_the_contract() -> None:
     assert Interval(1.0, 0.5, 2.0).to_json() == {"value": 1.0, "low": 0.5, "high": 2.0}

@@ -15,12 +15,9 @@ GOOD, BAD, INCONCLUSIVE = "good", "bad", "inconclusive"
 HOLDS, DOES_NOT_HOLD = "holds", "does not hold"
 A_LOWER, B_LOWER, NO_DIFFERENCE = "a lower", "b lower", "no difference shown"
 
+LATENCIES = ("p50_ms", "p90_ms", "p95_ms", "p99_ms", "p99_9_ms")
 FIGURES = (
-    "p50_ms",
-    "p90_ms",
-    "p95_ms",
-    "p99_ms",
-    "p99_9_ms",
+    *LATENCIES,
     "goodput_rps",
     "failed_ratio",
     "cpu_ms_per_request",
