@@ -155,6 +155,13 @@ def test_what_changed_is_said_before_the_tables() -> None:
     assert shown([]).startswith("The runs share no server at any rate.")
 
 
+def test_of_one_window_each_nothing_can_be_shown_and_no_interval_is_spoken_of() -> None:
+    said = shown(changes.compare(run(1)[:1], run(2, 1.3)[:1]))
+    assert said.startswith("No change can be shown, in 6 figures: none has an interval")
+    assert "Welch" not in said
+    assert "Welch" in shown(changes.compare(run(1), run(2)))
+
+
 def test_the_command_refuses_and_then_compares_anyway(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for name, seed, cpu in (("a", 1, "one"), ("b", 2, "two")):
         folder = RunFolder.create(tmp_path / name)

@@ -26,9 +26,10 @@ NAMES = {
 UNITS = {"cpu_ms_per_request": "ms", "memory_mb": "MB", "goodput_rps": "rps", "capacity_rps": "rps"}
 ERRS = 0.05
 """How often a 95 % interval misses 1 though nothing changed."""
+INTERVALS = "Second ÷ first, with a 95 % interval over windows (Welch). "
 CAUTION = (
-    "Second ÷ first, with a 95 % interval over windows (Welch). Two runs also differ by what happened to the machine "
-    "between them; a variant in the same run is the sharper comparison: ./lab run --variant."
+    "Two runs also differ by what happened to the machine between them; a variant in the same run is the sharper "
+    "comparison: ./lab run --variant."
 )
 
 
@@ -42,7 +43,11 @@ def render(changes: Sequence[Change], notes: Sequence[str], console: Console) ->
     console.print()
     for note in notes:
         console.print(note, markup=False, highlight=False)
-    console.print(Text(CAUTION, "dim"), highlight=False)
+    console.print(Text(f"{INTERVALS if _has_intervals(changes) else ''}{CAUTION}", "dim"), highlight=False)
+
+
+def _has_intervals(changes: Sequence[Change]) -> bool:
+    return any(change.ratio and (change.ratio.low or change.ratio.high) for change in changes)
 
 
 def _summary(changes: Sequence[Change]) -> Iterator[Text]:
@@ -52,6 +57,9 @@ def _summary(changes: Sequence[Change]) -> Iterator[Text]:
         return
     compared = words.counted(len(changes), "figure")
     shown = [change for change in changes if change.result != NO_DIFFERENCE]
+    if not shown and not _has_intervals(changes):
+        yield Text(f"No change can be shown, in {compared}: none has an interval, so all may be chance.", "bold")
+        return
     if not shown:
         yield Text(f"Nothing is shown to have changed, in {compared}.", "bold")
         return
