@@ -33,6 +33,10 @@ class Stack:
         assert not check or done.returncode == 0, f"{arguments}:\n{done.stdout}{done.stderr}"
         return done
 
+    def inside(self, service: str, *command: str) -> str:
+        """What a command in a container prints."""
+        return self.compose("exec", "-T", service, *command).stdout
+
     def start(self, *arguments: str) -> Running:
         """Start a Compose command, and watch what it says."""
         return Running(["docker", "compose", *arguments], self.environment, cwd=ROOT)

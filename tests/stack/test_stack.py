@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import socket
 import subprocess
 import urllib.error
 import urllib.parse
@@ -14,7 +12,7 @@ from typing import Any
 
 import pytest
 from compose_stack import Stack
-from support import wait_for, windows_of
+from support import windows_of
 
 FIVE = ["dev-single", "dev", "gunicorn", "uwsgi-single", "uwsgi"]
 
@@ -23,11 +21,6 @@ def ask_prometheus(stack: Stack, expression: str) -> list[dict[str, Any]]:
     query = urllib.parse.urlencode({"query": expression})
     with urllib.request.urlopen(f"http://127.0.0.1:{stack.port('PROMETHEUS_PORT')}/api/v1/query?{query}") as answer:
         return json.load(answer)["data"]["result"]
-
-
-def inside(stack: Stack, service: str, *command: str) -> str:
-    """What a command in a container prints."""
-    return stack.compose("exec", "-T", service, *command).stdout
 
 
 # ── what came out ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -123,7 +116,7 @@ def test_k6_the_app_and_nginx_count_the_same(stack: Stack, main_job: str) -> Non
 def scrape_inside(stack: Stack, service: str) -> dict[str, float]:
     """A container's exporter, read from inside the lab's network (it is not published)."""
     code = f"import urllib.request as u; print(u.urlopen('http://{service}:9100/metrics').read().decode())"
-    text = inside(stack, "gunicorn", "python3", "-c", code)
+    text = stack.inside("gunicorn", "python3", "-c", code)
     totals: dict[str, float] = {}
     for name, value in re.findall(r"^(\w+)(?:\{[^}]*\})? (\S+)", text, re.MULTILINE):
         totals[name] = totals.get(name, 0.0) + float(value)
@@ -166,108 +159,6 @@ def test_variants_run_in_containers_of_their_own_beside_the_stack(stack: Stack, 
     assert set(stack.containers()) == before, "the stack goes on, the variants are gone"
 
 
-# ── bad luck ────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def test_a_server_that_does_not_run_is_named_with_its_cure(stack: Stack, main_job: str) -> None:
-    stack.compose("--profile", "more", "rm", "--stop", "--force", "waitress")
-    done = stack.compose(
-        *("run", "--rm", "-e", "LAB_START_TIMEOUT_S=2", "runner", "run", "--servers", "waitress", "--quick"),
-        check=False,
-    )
-    assert done.returncode == 3
-    assert "docker compose --profile more up --detach --wait waitress" in done.stderr + done.stdout
-
-
-def test_an_app_that_cannot_be_served_is_told_by_the_runner_in_its_container(stack: Stack, main_job: str) -> None:
-    broken = {"LAB_APP": "app:missing"}
-    stack.compose("--profile", "more", "up", "--detach", "--no-deps", "waitress", **broken)
-    try:
-        done = stack.compose(
-            *("run", "--rm", "--no-deps", "-e", "LAB_START_TIMEOUT_S=6", "runner"),
-            *("run", "--servers", "waitress", "--quick"),
-            check=False,
-        )
-    finally:
-        stack.compose("--profile", "more", "rm", "--stop", "--force", "waitress")
-    assert done.returncode == 4, done.stdout + done.stderr
-    assert "waitress did not start: not healthy after 6 s" in done.stdout + done.stderr
-    assert "docker compose logs --tail 20 waitress" in done.stdout + done.stderr
-
-
-def test_an_app_that_cannot_be_served_shows_its_last_lines_on_the_host(stack: Stack, main_job: str) -> None:
-    before = set(stack.containers())
-    done = stack.lab("run", "--servers", "waitress", "--quick", LAB_APP="app:missing")
-    assert done.returncode == 4, done.stdout + done.stderr
-    assert "waitress did not start" in done.stderr
-    assert "LAB_APP=app:missing cannot be served: module app has no attribute missing" in done.stderr
-    assert 'Traceback (most recent call last):\n  File "/lab' not in done.stderr
-    assert set(stack.containers()) == before
-
-
-def test_a_port_in_use_is_named_with_its_holder_and_variable(stack: Stack, main_job: str) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = str(taken.getsockname()[1])
-        done = stack.lab("run", "--servers", "waitress", "--quick", WAITRESS_PORT=port)
-    assert done.returncode == 3, done.stdout + done.stderr
-    for part in (port, "waitress", f"process {os.getpid()} ", "WAITRESS_PORT="):
-        assert part in done.stderr
-
-
-def test_an_interrupted_run_is_kept_and_a_second_one_waits_its_turn(stack: Stack, main_job: str) -> None:
-    few = ("runner", "run", "--servers", "dev,gunicorn", "--rate", "20", "--rounds", "1", "--duration", "5")
-    name = f"{stack.environment['COMPOSE_PROJECT_NAME']}-interrupted"
-    running = stack.start("run", "--rm", "-T", "--name", name, *few)
-    running.says("[1/2]")
-    second = stack.compose("run", "--rm", "-T", *few, check=False)
-    assert second.returncode == 3, second.stderr
-    assert "Another run is under way" in second.stdout + second.stderr
-    running.says("[2/2]")
-    subprocess.run(["docker", "kill", "--signal", "INT", name], env=stack.environment, check=True, capture_output=True)
-    assert running.ends() == 130, running.output
-    assert len(windows_of(stack.newest_run())) == 1
-    assert (stack.newest_run() / "verdict.json").exists()
-
-
-def test_a_container_that_dies_in_mid_window_is_a_result(stack: Stack, main_job: str) -> None:
-    running = stack.start(
-        *("run", "--rm", "-T", "runner", "run", "--servers", "gunicorn,dev", "--rate", "20"),
-        *("--rounds", "1", "--duration", "5", "--seed", "1"),
-    )
-    running.says("gunicorn, mix at 20 rps")
-    # The server's own process, as a crash would end it: `docker kill` counts as the user's wish and is not restarted.
-    stack.compose(
-        "exec", "-T", "gunicorn", "python3", "-c", "import os, signal; os.kill(os.getppid() or 1, 0)", check=False
-    )
-    pid = inside(stack, "gunicorn", "python3", "-c", OLDEST_GUNICORN).strip()
-    stack.compose("exec", "-T", "gunicorn", "python3", "-c", f"import os; os.kill({pid}, 9)", check=False)
-    assert running.ends() == 4, running.output
-    windows = windows_of(stack.newest_run())
-    assert [window["plan"]["server"] for window in windows if window["died"]] == ["gunicorn"]
-    assert [window["load"]["ok"] for window in windows if not window["died"]] == [100]
-    wait_for(
-        lambda: stack.containers()["gunicorn"]["State"].get("Health", {}).get("Status") == "healthy", "gunicorn back"
-    )
-
-
-OLDEST_GUNICORN = """
-import os
-print(min(int(p) for p in os.listdir('/proc') if p.isdigit() and p != '1'
-          and b'gunicorn' in open(f'/proc/{p}/cmdline', 'rb').read() and int(p) != os.getpid()))
-"""
-
-
-def test_results_that_cannot_be_written_go_into_a_volume(stack: Stack, main_job: str) -> None:
-    done = stack.compose(
-        *("run", "--rm", "--user", "12345:12345", "runner", "run", "--servers", "dev"),
-        *("--rate", "20", "--rounds", "1", "--duration", "1"),
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert "goes into the volume 'spare'" in done.stderr + done.stdout
-    assert "docker compose cp" in done.stderr + done.stdout
-
-
 # ── locked in ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -297,7 +188,7 @@ def test_containers_give_up_every_privilege(stack: Stack, main_job: str) -> None
 
 def test_processes_really_run_without_root_or_capabilities(stack: Stack, main_job: str) -> None:
     for service in ("dev", "gunicorn", "uwsgi", "nginx"):
-        status = inside(stack, service, "cat", "/proc/1/status")
+        status = stack.inside(service, "cat", "/proc/1/status")
         assert re.search(r"^Uid:\s+10001\s", status, re.MULTILINE), service
         assert re.search(r"^CapEff:\s+0+$", status, re.MULTILINE), service
         assert re.search(r"^NoNewPrivs:\s+1$", status, re.MULTILINE), service
@@ -313,7 +204,7 @@ def test_the_uwsgi_protocol_is_reachable_by_nginx_alone(stack: Stack, main_job: 
     assert holders == {"nginx", "uwsgi", "uwsgi-single", "gunicorn-nginx"} & set(stack.containers())
     for service in ("uwsgi", "uwsgi-single"):
         assert not stack.containers()[service]["HostConfig"]["PortBindings"]
-        tables = inside(stack, service, "cat", "/proc/net/tcp", "/proc/net/tcp6")
+        tables = stack.inside(service, "cat", "/proc/net/tcp", "/proc/net/tcp6")
         listening = {int(line.split()[1].rpartition(":")[2], 16) for line in tables.splitlines() if " 0A " in line}
         docker_dns = {port for port in listening if port > 30000}
         assert listening - docker_dns == {9100}, "the exporter alone listens"
@@ -343,20 +234,3 @@ def test_grafana_opens_on_side_by_side_without_a_login(stack: Stack, main_job: s
         assert json.load(answer)["status"] == "OK"
     with pytest.raises(urllib.error.HTTPError, match=r"40[13]"):
         urllib.request.urlopen(urllib.request.Request(f"{url}/api/dashboards/db", data=b"{}", method="POST"))
-
-
-# ── the end ─────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def test_zz_down_leaves_nothing_behind(stack: Stack, main_job: str) -> None:
-    stack.compose("--profile", "more", "down", "--volumes", "--timeout", "5")
-    label = f"label=com.docker.compose.project={stack.environment['COMPOSE_PROJECT_NAME']}"
-    for kind in (["ps", "--all"], ["volume", "ls"], ["network", "ls"]):
-        left = subprocess.run(
-            ["docker", *kind, "--quiet", "--filter", label],
-            env=stack.environment,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        assert left.stdout == "", kind

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 import signal
@@ -10,7 +11,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from wsgilab.engines import override
+from wsgilab.engines import override, start_timeout_s
 from wsgilab.engines.diagnosis import why_not_up
 from wsgilab.errors import MissingError
 from wsgilab.lab import Lab
@@ -89,13 +90,14 @@ def _measure_inside(
 ) -> int:
     running = set(_ask([*compose(), "ps", "--services", "--status", "running"], lab.root, environment).stdout.split())
     try:
-        up = [*compose(services), "up", "--detach", "--wait", "--wait-timeout", str(UP_TIMEOUT_S), *services]
+        patience_s = max(UP_TIMEOUT_S, math.ceil(start_timeout_s()))
+        up = [*compose(services), "up", "--detach", "--wait", "--wait-timeout", str(patience_s), *services]
         code = _forward(up, lab.root, environment, stop)
         stop.check()
         if code != 0:
+            command = compose(services)
             raise why_not_up(
-                *(lab, services, servers),
-                lambda *words: _ask([*compose(services), *words], lab.root, environment).stdout,
+                lab, services, servers, lambda *words: _ask([*command, *words], lab.root, environment).stdout
             )
         name = f"wsgilab-run-{os.getpid()}"
         runner = [*compose(), "run", "--rm", "--no-deps", "--name", name, "runner", *arguments]
