@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from dotenv import dotenv_values
 from support import ROOT, Running
 
 
@@ -72,6 +73,12 @@ class Stack:
     def newest_run(self) -> Path:
         """The folder of the newest run."""
         return max(path for path in self.results.iterdir() if path.is_dir())
+
+    def variable(self, name: str) -> str:
+        """What Compose takes for a variable: the environment's, or that of .env."""
+        found: str | None = self.environment.get(name) or dotenv_values(ROOT / ".env").get(name)
+        assert found, name
+        return found
 
     def port(self, variable: str) -> int:
         return int(self.environment[variable])

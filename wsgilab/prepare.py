@@ -6,7 +6,7 @@ import argparse
 import fcntl
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -32,7 +32,7 @@ def selection(root: Path, arguments: argparse.Namespace) -> tuple[Lab, list[Serv
     return lab, lab.select([*chosen, *(variant.name for variant in asked if variant.name not in chosen)])
 
 
-def choose_engine(arguments: argparse.Namespace, lab: Lab, servers: Sequence[Server], stop: Stop) -> str | None:
+def choose_engine(arguments: argparse.Namespace, lab: Lab, stop: Stop) -> str | None:
     """Why servers are measured from here; None where a runner inside the Compose network does it."""
     if arguments.engine == "attached":
         return "the runner is in the Compose network"
@@ -42,9 +42,7 @@ def choose_engine(arguments: argparse.Namespace, lab: Lab, servers: Sequence[Ser
         compose.require()
     elif reason := compose.why_not():
         return f"local processes, because {reason}"
-    # A variant runs from the image of its server.
-    images = [server.variant_of or server.name for server in servers]
-    reason = compose.prepare_images(lab, [*compose.RECORDING, "runner", *images], stop)
+    reason = compose.prepare_images(lab, stop)
     if reason is None:
         print("Engine: compose (a Docker engine answers and its images are there).", file=sys.stderr)
         return None

@@ -72,7 +72,7 @@ def carry_out(lab: Lab, servers: Sequence[Server], arguments: argparse.Namespace
     """Measure what the job wants, wherever servers can run, and report. Gives the exit code; raises LabError."""
     results = Path(os.environ.get("LAB_RESULTS") or lab.root / "results")
     with Stop() as stop:
-        why = prepare.choose_engine(arguments, lab, servers, stop)
+        why = prepare.choose_engine(arguments, lab, stop)
         if why is None:
             return compose.run_inside(lab, servers, _inside(arguments, job), arguments.out, stop)
         engine: Engine

@@ -184,6 +184,7 @@ disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.cri.v1.images", 
   address = "$STATE/containerd.sock"
 CONFIG
   # ip6tables off: the lab publishes on 127.0.0.1 only. No-drop: a test engine must not become a firewall.
+  # The containerd image store: the default of engines that are new, and stricter than the older one.
   cat >"$STATE/dockerd.json" <<CONFIG
 {
   "hosts": ["unix://$SOCKET"],
@@ -194,6 +195,7 @@ CONFIG
   "pidfile": "$STATE/dockerd.own.pid",
   "userland-proxy-path": "$DAEMON/docker-proxy",
   "init-path": "$DAEMON/docker-init",
+  "features": {"containerd-snapshotter": true},
   "ip6tables": false,
   "ip-forward-no-drop": true
 }

@@ -8,11 +8,12 @@ import subprocess
 import urllib.error
 import urllib.parse
 import urllib.request
+from pathlib import Path
 from typing import Any
 
 import pytest
 from compose_stack import Stack
-from support import windows_of
+from support import ROOT, windows_of
 
 FIVE = ["dev-single", "dev", "gunicorn", "uwsgi-single", "uwsgi"]
 
@@ -30,7 +31,7 @@ def test_up_prints_the_verdict_and_the_stack_stays(stack: Stack, main_job: str) 
     for server in FIVE:
         assert server in main_job
     states = {name: each["State"]["Status"] for name, each in stack.containers().items()}
-    assert states.pop("runner") == "exited"
+    assert states.pop("runner") == states.pop("image") == "exited"
     assert set(states.values()) == {"running"}, states
 
 
@@ -159,6 +160,48 @@ def test_variants_run_in_containers_of_their_own_beside_the_stack(stack: Stack, 
     assert set(stack.containers()) == before, "the stack goes on, the variants are gone"
 
 
+def test_a_server_alone_as_the_very_first_command_builds_what_it_needs(stack: Stack, main_job: str) -> None:
+    """As on a machine that has never built the lab; the project is another, the image of this one comes back."""
+    own = {"COMPOSE_PROJECT_NAME": f"{stack.environment['COMPOSE_PROJECT_NAME']}-first", "WAITRESS_PORT": "0"}
+    image = "wsgilab-server:local"
+    subprocess.run(["docker", "tag", image, f"{image}-kept"], env=stack.environment, check=True)
+    try:
+        subprocess.run(["docker", "rmi", "--force", image], env=stack.environment, check=True, capture_output=True)
+        stack.compose("up", "--detach", "--wait", "waitress", **own)
+        assert not [line for line in dangling(stack) if line], "one build makes one image"
+    finally:
+        stack.compose("--profile", "more", "down", "--volumes", "--timeout", "5", **own)
+        subprocess.run(["docker", "tag", f"{image}-kept", image], env=stack.environment, check=True)
+        subprocess.run(["docker", "rmi", f"{image}-kept"], env=stack.environment, check=True, capture_output=True)
+
+
+def test_a_clone_by_git_for_windows_builds_an_image_whose_script_starts(stack: Stack, tmp_path: Path) -> None:
+    clone = ["git", "-c", "safe.directory=*", "-c", "core.autocrlf=true", "clone", "--quiet", f"file://{ROOT}", "lab"]
+    subprocess.run(clone, cwd=tmp_path, check=True)
+    tag = "wsgilab-clone:test"
+    network = ["--network", "host"] if "LAB_TEST_STANDINS" in stack.environment else []
+    arguments = [f"--build-arg={name}={stack.variable(name)}" for name in ("PYTHON_IMAGE", "K6_IMAGE")]
+    build = ["docker", "build", "--quiet", *network, *arguments, "--target", "server", "--tag", tag]
+    subprocess.run(
+        [*build, "--file", "services/Dockerfile", "."],
+        cwd=tmp_path / "lab",
+        env=stack.environment,
+        check=True,
+        capture_output=True,
+    )
+    try:
+        run = ["docker", "run", "--rm", "--network", "none", "--user", "10001", tag, "true"]
+        said = subprocess.run(run, env=stack.environment, capture_output=True, text=True, check=False)
+        assert "no such file" not in said.stderr, said.stderr
+    finally:
+        subprocess.run(["docker", "rmi", "--force", tag], env=stack.environment, check=True, capture_output=True)
+
+
+def dangling(stack: Stack) -> list[str]:
+    command = ["docker", "images", "--quiet", "--filter", "dangling=true"]
+    return subprocess.run(command, env=stack.environment, capture_output=True, text=True, check=True).stdout.split()
+
+
 # ── locked in ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -180,7 +223,8 @@ def test_containers_give_up_every_privilege(stack: Stack, main_job: str) -> None
         assert 0 < host["PidsLimit"] <= 4096, name
         assert host["CpusetCpus"], name
         assert each["Config"]["User"].split(":")[0] not in ("", "0", "root"), name
-        assert host["NetworkMode"] == f"{stack.environment['COMPOSE_PROJECT_NAME']}_default", name
+        own_network = f"{stack.environment['COMPOSE_PROJECT_NAME']}_default"
+        assert host["NetworkMode"] == ("none" if name == "image" else own_network), name
         assert host["IpcMode"] != "host", name
         assert host["PidMode"] == "" or (name == "nginx-exporter" and host["PidMode"].startswith("container:")), name
         assert not any("docker.sock" in mount["Source"] for mount in each["Mounts"]), name

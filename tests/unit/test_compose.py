@@ -36,8 +36,19 @@ def test_a_server_has_one_name_everywhere(name: str) -> None:
 
 
 def test_all_servers_run_from_one_image_under_the_same_limits() -> None:
-    for key in ("image", "build", "cpuset", "mem_limit", "user", "cap_drop", "pids_limit"):
+    for key in ("image", "pull_policy", "cpuset", "mem_limit", "user", "cap_drop", "pids_limit"):
         assert len({str(RAW[name][key]) for name in LAB.servers}) == 1, key
+
+
+def test_no_image_is_built_twice_and_all_that_run_from_it_wait_for_the_build() -> None:
+    """Two builds of one tag collide in the containerd image store, and a first `docker compose up` fails."""
+    builders = {service["image"]: name for name, service in RAW.items() if "build" in service}
+    assert len(builders) == len([name for name in RAW if "build" in RAW[name]])
+    for name, service in RAW.items():
+        if service["image"] in builders and "build" not in service:
+            assert service["pull_policy"] == "never", name
+            builder = builders[service["image"]]
+            assert service["depends_on"][builder] == {"condition": "service_completed_successfully"}, name
 
 
 def test_slots_follow_the_settings() -> None:

@@ -22,6 +22,8 @@ ANSWER_TIMEOUT_S = 15.0
 UP_TIMEOUT_S = 120
 RECORDING = ["nginx", "nginx-exporter", "prometheus"]
 """Services that a run needs beside its servers. Grafana only shows; `docker compose up` starts it."""
+IMAGES = ["image", "runner", "nginx", "prometheus"]
+"""Services whose images are all that a run needs: `image` builds the one that every server runs from, and ends."""
 
 
 def why_not() -> str | None:
@@ -48,13 +50,13 @@ def require() -> None:
         )
 
 
-def prepare_images(lab: Lab, services: Sequence[str], stop: Stop) -> str | None:
+def prepare_images(lab: Lab, stop: Stop) -> str | None:
     """Pull or build what is missing. Why that is impossible, in one sentence; None where the images are there."""
-    described = _ask([*compose(services), "config", "--format", "json"], lab.root, compose_environment())
+    described = _ask([*compose(), "config", "--format", "json"], lab.root, compose_environment())
     if described.returncode != 0:
         return f"`docker compose config` failed ({_last_line(described.stderr)})"
     wanted = json.loads(described.stdout)["services"]
-    missing = {name for name in services if name in wanted and not _has_image(wanted[name]["image"])}
+    missing = [name for name in IMAGES if not _has_image(wanted[name]["image"])]
     for verb, names in (
         ("pull", [name for name in missing if "build" not in wanted[name]]),
         ("build", [name for name in missing if "build" in wanted[name]]),
@@ -124,7 +126,7 @@ def compose_environment() -> dict[str, str]:
 
 def _get(lab: Lab, verb: str, names: Sequence[str], stop: Stop) -> str | None:
     print(f"docker compose {verb} {' '.join(sorted(names))} …", flush=True)
-    code = _forward([*compose(names), verb, *sorted(names)], lab.root, compose_environment(), stop)
+    code = _forward([*compose(), verb, *sorted(names)], lab.root, compose_environment(), stop)
     stop.check()
     return f"`docker compose {verb}` failed, its images cannot be had" if code else None
 
