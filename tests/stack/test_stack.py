@@ -192,7 +192,9 @@ def test_a_clone_by_git_for_windows_builds_an_image_whose_script_starts(stack: S
     try:
         run = ["docker", "run", "--rm", "--network", "none", "--user", "10001", tag, "true"]
         said = subprocess.run(run, env=stack.environment, capture_output=True, text=True, check=False)
-        assert "no such file" not in said.stderr, said.stderr
+        # The script itself speaks: with CRLF the kernel would not find its interpreter (exit 127).
+        assert said.returncode == 2, said.stderr
+        assert "LAB_RUN_DIR" in said.stderr
     finally:
         subprocess.run(["docker", "rmi", "--force", tag], env=stack.environment, check=True, capture_output=True)
 
