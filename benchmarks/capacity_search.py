@@ -16,7 +16,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from wsgilab.capacity import KEPT, MISSED, Goal, Probe, Tried, conclude, next_probe, spent_s
+from wsgilab.analysis.capacity import KEPT, MISSED, Goal, Probe, Tried, conclude, next_probe, spent_s
 
 SEARCHES = 40
 BOUND_S, SERVICE_S = 0.25, 0.022

@@ -24,16 +24,16 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from wsgilab import stats
-from wsgilab.affinity import available
+from wsgilab.analysis import stats
 from wsgilab.engines.local import LocalEngine
-from wsgilab.experiment import Bench, measure_window
-from wsgilab.k6_command import K6
-from wsgilab.lab import load_lab
-from wsgilab.records import Window, WindowPlan
-from wsgilab.tools import find_k6
-from wsgilab.usage import read_sample
-from wsgilab.waiting import Stop
+from wsgilab.lab.servers import load_lab
+from wsgilab.machine.cpus import available
+from wsgilab.machine.tools import find_k6
+from wsgilab.machine.waiting import Stop
+from wsgilab.measure.k6_command import K6
+from wsgilab.measure.usage import read_sample
+from wsgilab.measure.windows import Bench, measure_window
+from wsgilab.model.records import Window, WindowPlan
 
 ROOT = Path(__file__).resolve().parent.parent
 SERVER = "gunicorn-gthread"

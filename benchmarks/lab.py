@@ -19,7 +19,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from wsgilab.lab import load_lab
+from wsgilab.lab.servers import load_lab
 
 ROOT = Path(__file__).resolve().parents[1]
 WITHOUT_GRAFANA = ["runner", "nginx", "nginx-exporter", "prometheus", *load_lab(ROOT).default_servers]

@@ -1,4 +1,4 @@
-// One window of load: one server, one workload, one offered rate. Started by wsgilab/load.py, which reads
+// One window of load: one server, one workload, one offered rate. Started by wsgilab/measure/load.py, which reads
 // the file that handleSummary writes. Runs on k6 1.1 and 2.x; imports nothing over the network.
 //
 // As time passes:  warm-up -> settle -> measure (a blank lead-in, then the schedule) -> grace

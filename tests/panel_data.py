@@ -12,7 +12,7 @@ from typing import Any
 
 from support import ROOT
 
-from wsgilab.lab import load_lab
+from wsgilab.lab.servers import load_lab
 from wsgilab.view.dashboards import Span, fill_in, load_dashboards, panels
 
 SERVERS = load_lab(ROOT, {}).servers

@@ -4,8 +4,8 @@ import sys
 # As Ctrl-C does, until a run has a handler of its own.
 signal.signal(signal.SIGTERM, signal.default_int_handler)
 try:
-    from wsgilab.cli import main
-    from wsgilab.streams import make_lasting
+    from wsgilab.commands.cli import main
+    from wsgilab.commands.streams import make_lasting
 except KeyboardInterrupt:  # while modules are loaded
     sys.exit(130)
 

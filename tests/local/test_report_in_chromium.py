@@ -11,10 +11,10 @@ from browser import measured, require_chromium
 from support import ROOT
 from unit.factories import SERVERS, samples, story
 
-from wsgilab.capacity import Goal
-from wsgilab.records import Slo, Window
+from wsgilab.analysis.analyse import ServerFacts, analyse
+from wsgilab.analysis.capacity import Goal
+from wsgilab.model.records import Slo, Window
 from wsgilab.report import html
-from wsgilab.verdict import ServerFacts, analyse
 
 PHONE, TABLET, DESKTOP = 390, 768, 1280
 LETTERS_PX = 9.5

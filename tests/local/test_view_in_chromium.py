@@ -21,8 +21,8 @@ from panel_data import faults, query, targets
 from support import ROOT, Lab, free_ports, lab_environment, small_file_system, wait_for, windows_of
 
 from wsgilab.errors import MissingError
-from wsgilab.remote_write import STALE, Series, write
-from wsgilab.tools import find_prometheus
+from wsgilab.machine.tools import find_prometheus
+from wsgilab.measure.remote_write import STALE, Series, write
 from wsgilab.view.answers import Answers
 from wsgilab.view.dashboards import Span, load_dashboards, panels
 from wsgilab.view.prometheus import Prometheus

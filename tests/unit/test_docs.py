@@ -9,11 +9,11 @@ import pytest
 from factories import SERVERS, story
 from support import ROOT
 
-from wsgilab.lab import load_lab, read_services, settings_in
-from wsgilab.options import build_parser, parse
-from wsgilab.records import Slo
-from wsgilab.verdict import analyse
-from wsgilab.workloads import load_workloads
+from wsgilab.analysis.analyse import analyse
+from wsgilab.commands.options import build_parser, parse
+from wsgilab.lab.servers import load_lab, read_services, settings_in
+from wsgilab.lab.workloads import load_workloads
+from wsgilab.model.records import Slo
 
 REFERENCE = (ROOT / "docs/reference.md").read_text()
 README = (ROOT / "README.md").read_text()
@@ -31,7 +31,9 @@ def test_every_command_has_help_and_a_line_in_the_reference(command: str) -> Non
     assert commands()[command].format_help()  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("words", [["-k", "slo"], ["tests/unit", "-x"], ["--lf", "-q", "tests/unit/test_slo.py"], []])
+@pytest.mark.parametrize(
+    "words", [["-k", "slo"], ["tests/unit", "-x"], ["--lf", "-q", "tests/unit/analysis/test_slo.py"], []]
+)
 def test_the_test_command_hands_everything_to_pytest(words: list[str]) -> None:
     assert parse(build_parser(), ["test", *words]).pytest == words
 

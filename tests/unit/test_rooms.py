@@ -1,4 +1,4 @@
-"""Who may import whom: what runs beside a server, what measures it, and what only thinks."""
+"""The house has floors: imports go downwards only, and the lower rooms know nothing of the world."""
 
 from __future__ import annotations
 
@@ -9,17 +9,30 @@ from pathlib import Path
 import pytest
 from support import ROOT
 
-PURE = (
-    *("stats", "validity", "slo", "claims", "verdict", "capacity", "capacity_verdict"),
-    *("answer", "explain", "changes", "saved", "window_rows"),
+FLOORS = (
+    ("__main__",),
+    ("commands",),
+    ("api",),
+    ("view", "report", "workshop"),
+    ("measure",),
+    ("engines", "results"),
+    ("lab",),
+    ("analysis", "machine"),
+    ("model",),
+    ("errors", "__init__"),
 )
+"""Top to bottom. A room may import from itself and from the floors below; rooms of one floor do not know each other."""
+PURE = ("analysis", "model")
+ALONE = ("bootstrap",)
+"""Runs before there is anything to import."""
 WORLD = {"datetime", "http", "os", "pathlib", "random", "socket", "subprocess", "sys", "threading", "time", "urllib"}
 """Modules of Python that lead out of a computation. A path in an address is none."""
 HARMLESS = {"urllib.parse"}
+HOUSE = ROOT / "wsgilab"
 
 
 def imports(path: Path) -> Iterator[str]:
-    """What a file imports, as it says it: `os`, `wsgilab.records`, `wsgilab.stats` for `from wsgilab import stats`."""
+    """What a file imports: `os`, `wsgilab.model.records`, `wsgilab.analysis.stats`."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from (name.name for name in node.names)
@@ -34,25 +47,47 @@ def source(module: str) -> Path | None:
     return next((path for path in (base.with_suffix(".py"), base / "__init__.py") if path.exists()), None)
 
 
-def reached(module: str) -> set[str]:
-    """All that a module of ours imports, and what that imports, and so on."""
-    found: set[str] = set()
-    waiting = [module]
-    while waiting:
-        path = source(waiting.pop())
-        new = set(imports(path)) - found if path and path.is_relative_to(ROOT / "wsgilab") else set()
-        found |= new
-        waiting += new
-    return found
+def room_of(path: Path) -> str:
+    """The folder below wsgilab/ that a file is in, or the name of a file that stands there itself."""
+    return path.relative_to(HOUSE).parts[0].removesuffix(".py")
 
 
-@pytest.mark.parametrize("module", PURE)
-def test_what_turns_windows_into_a_verdict_knows_no_clock_no_file_and_no_process(module: str) -> None:
-    impure = {name for name in reached(f"wsgilab.{module}") - HARMLESS if name.partition(".")[0] in WORLD}
-    assert impure == set()
+def rooms_imported(path: Path) -> set[str]:
+    """The rooms that a file imports from."""
+    ours = [source(name) for name in imports(path) if name.partition(".")[0] == "wsgilab"]
+    return {room_of(found) for found in ours if found}
 
 
-def test_neither_room_imports_the_other() -> None:
+def floor(room: str) -> int:
+    """How far up a room is."""
+    return next(len(FLOORS) - number for number, rooms in enumerate(FLOORS) if room in rooms)
+
+
+def files(room: str = "") -> list[Path]:
+    return [path for path in sorted(HOUSE.rglob("*.py")) if not room or room_of(path) == room]
+
+
+def test_every_folder_and_file_is_on_a_floor() -> None:
+    known = {room for rooms in FLOORS for room in rooms} | set(ALONE)
+    assert {room_of(path) for path in files()} <= known
+
+
+@pytest.mark.parametrize("path", files(), ids=lambda path: str(path.relative_to(HOUSE)))
+def test_imports_go_downwards_only(path: Path) -> None:
+    room = room_of(path)
+    if room in ALONE:
+        assert rooms_imported(path) == set()
+        return
+    upwards = {other for other in rooms_imported(path) - {room} if floor(other) >= floor(room)}
+    assert upwards == set()
+
+
+@pytest.mark.parametrize("path", [path for room in PURE for path in files(room)], ids=lambda path: path.stem)
+def test_what_turns_windows_into_a_verdict_knows_no_clock_no_file_and_no_process(path: Path) -> None:
+    assert {name for name in set(imports(path)) - HARMLESS if name.partition(".")[0] in WORLD} == set()
+
+
+def test_neither_side_imports_the_other() -> None:
     def first_names(room: str) -> set[str]:
         return {name.partition(".")[0] for path in (ROOT / room).rglob("*.py") for name in imports(path)}
 

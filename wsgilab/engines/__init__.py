@@ -12,8 +12,8 @@ from types import TracebackType
 from typing import Protocol
 
 from wsgilab.errors import ServerError, UsageError
-from wsgilab.records import Server
-from wsgilab.waiting import Stop, poll_until
+from wsgilab.machine.waiting import Stop, poll_until
+from wsgilab.model.records import Server
 
 START_TIMEOUT_S = 30.0
 MOST_START_TIMEOUT_S = 3600.0

@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 
 from wsgilab.engines import Endpoint, HealthCheck
 from wsgilab.errors import MissingError, ServerError
-from wsgilab.lab import Lab
-from wsgilab.records import Server
-from wsgilab.waiting import Stop
+from wsgilab.lab.servers import Lab
+from wsgilab.machine.waiting import Stop
+from wsgilab.model.records import Server
 
 
 class AttachedEngine:

@@ -14,9 +14,9 @@ from pathlib import Path
 from wsgilab.engines import override, start_timeout_s
 from wsgilab.engines.diagnosis import why_not_up
 from wsgilab.errors import MissingError
-from wsgilab.lab import Lab
-from wsgilab.records import Server
-from wsgilab.waiting import Stop
+from wsgilab.lab.servers import Lab
+from wsgilab.machine.waiting import Stop
+from wsgilab.model.records import Server
 
 ANSWER_TIMEOUT_S = 15.0
 UP_TIMEOUT_S = 120

@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from wsgilab.engines import did_not_start
-from wsgilab.engines.ports import require_free
 from wsgilab.errors import LabError, MissingError
-from wsgilab.lab import Lab, published_ports
-from wsgilab.records import Server
+from wsgilab.lab.servers import Lab, published_ports
+from wsgilab.machine.ports import require_free
+from wsgilab.model.records import Server
 
 Ask = Callable[..., str]
 """What `docker compose ARGUMENTS…` prints."""

@@ -16,14 +16,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from wsgilab.affinity import pinned
 from wsgilab.engines import Endpoint, HealthCheck, did_not_start
-from wsgilab.engines.ports import free_port, require_free
-from wsgilab.lab import Lab
-from wsgilab.records import Server
-from wsgilab.tools import Nginx, find_nginx
-from wsgilab.variants import inside_port, nginx_blocks
-from wsgilab.waiting import Stop
+from wsgilab.lab.servers import Lab
+from wsgilab.lab.variants import inside_port, nginx_blocks
+from wsgilab.machine.cpus import pinned
+from wsgilab.machine.ports import free_port, require_free
+from wsgilab.machine.tools import Nginx, find_nginx
+from wsgilab.machine.waiting import Stop
+from wsgilab.model.records import Server
 
 STOP_TIMEOUT_S = 5.0
 SERVER_VARIABLES = re.compile(

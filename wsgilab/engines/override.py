@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from wsgilab.lab import Lab
-from wsgilab.records import Server
-from wsgilab.variants import PROXY, nginx_blocks
+from wsgilab.lab.servers import Lab
+from wsgilab.lab.variants import PROXY, nginx_blocks
+from wsgilab.model.records import Server
 
 EXPORTER = f"{PROXY}-exporter"
 NGINX_CONF = "/etc/wsgilab/nginx.conf"

@@ -9,8 +9,8 @@ from itertools import pairwise
 
 from markupsafe import Markup
 
-from wsgilab.records import Interval
-from wsgilab.report import words
+from wsgilab.model import words
+from wsgilab.model.records import Interval
 from wsgilab.report.colours import Look
 from wsgilab.report.svg import LETTER, NARROW, WIDE, joined, n, picture, shortened
 

@@ -10,15 +10,16 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from wsgilab import slo
-from wsgilab.report import notes, words
+from wsgilab.analysis import slo
+from wsgilab.model import words
+from wsgilab.model.verdict import BAD, DOES_NOT_HOLD, GOOD, HOLDS, INCONCLUSIVE, Comparison, ServerRow, Verdict
+from wsgilab.model.window_row import WindowRow
+from wsgilab.report import notes
 from wsgilab.report.bars import Bar, bar_chart
 from wsgilab.report.charts import Across, Series, latency_chart
 from wsgilab.report.colours import Look, looks
-from wsgilab.report.rows import BAD, DOES_NOT_HOLD, GOOD, HOLDS, INCONCLUSIVE, Comparison, ServerRow, Verdict
 from wsgilab.report.svg import NARROW, WIDE, swatch
 from wsgilab.report.timelines import timeline
-from wsgilab.report.window_row import WindowRow
 
 HERE = Path(__file__).parent
 MOST_DISTRIBUTIONS = 4

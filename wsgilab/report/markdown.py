@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from wsgilab.report import notes, words
-from wsgilab.report.rows import BAD, DOES_NOT_HOLD, GOOD, HOLDS, LoadRow, ServerRow, Verdict
+from wsgilab.model import words
+from wsgilab.model.verdict import BAD, DOES_NOT_HOLD, GOOD, HOLDS, LoadRow, ServerRow, Verdict
+from wsgilab.report import notes
 
 MARKS = {GOOD: "✅", BAD: "❌", HOLDS: "✅", DOES_NOT_HOLD: "❌"}
 """Beside the word, never instead of it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from wsgilab.report.rows import Verdict
+from wsgilab.model.verdict import Verdict
 
 KEYS = {
     "started_at": "Started",

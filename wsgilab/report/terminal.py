@@ -16,8 +16,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from wsgilab.report import words
-from wsgilab.report.rows import BAD, DOES_NOT_HOLD, GOOD, HOLDS, INCONCLUSIVE, Claim, LoadRow, ServerRow, Verdict
+from wsgilab.model import words
+from wsgilab.model.verdict import BAD, DOES_NOT_HOLD, GOOD, HOLDS, INCONCLUSIVE, Claim, LoadRow, ServerRow, Verdict
 
 WIDTH = 100
 FIGURES = ("Server", "p50", "p95", "p99", "Served", "Failed", "CPU/req.", "Memory", "Verdict")

@@ -1,0 +1,167 @@
+"""The first sentences of a report: which server to use, and why."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import Any
+
+from factories import MODELS, SERVERS, Model, story, window
+
+from wsgilab.analysis.analyse import ServerFacts, analyse
+from wsgilab.analysis.capacity import Goal
+from wsgilab.analysis.recommendation import answer as build
+from wsgilab.model.records import Interval, Slo, Window
+from wsgilab.model.verdict import FIGURES, LoadRow
+
+
+def answer(windows: list[Window], servers: list[ServerFacts] | None = None, **more: Any) -> list[str]:
+    given = SERVERS if servers is None else servers
+    options: dict[str, Any] = {"command": "run", "engine": "local", "workload": "mix", "rounds": 3, **more}
+    return list(analyse(windows, given, Slo(), **options).answer)
+
+
+def of(*names: str, rates: tuple[float, ...] = (100.0, 250.0)) -> list[Window]:
+    return [each for each in story(rates=rates) if each.plan.server in names]
+
+
+def facts(*names: str) -> list[ServerFacts]:
+    return [each for each in SERVERS if each.name in names]
+
+
+def test_the_default_run_ends_in_a_server_its_figure_and_what_the_others_lack() -> None:
+    said = answer(story())
+    assert said[0] == "Use uwsgi."
+    assert said[1].startswith("It kept p99<250ms up to 250 rps, the highest rate offered: p99 2")
+    assert said[2].startswith("Too few slots for 250 rps: dev-single (room for about 44), gunicorn (room for about 17")
+    assert said[3].startswith("dev did as well, but is made for development: ")
+    assert len(said) == 4
+
+
+def test_the_development_server_is_recommended_only_where_there_is_no_other() -> None:
+    said = answer(of("dev", "gunicorn", rates=(250.0,)), facts("dev", "gunicorn"))
+    assert said[0] == "gunicorn was not shown to keep p99<250ms."
+    assert "Use dev" not in " ".join(said)
+    assert answer(of("dev"), facts("dev"))[0] == "Use dev."
+    assert answer(of("dev"), facts("dev"))[-1].startswith("dev did as well, but is made for development")
+
+
+def test_a_variant_of_the_development_server_is_one_too() -> None:
+    twin = replace(facts("dev")[0], name="twin", variant_of="dev")
+    windows = [replace(each, plan=replace(each.plan, server="twin")) for each in of("dev")]
+    assert answer([*windows, *of("uwsgi")], [twin, *facts("uwsgi")])[0] == "Use uwsgi."
+
+
+def test_a_server_is_recommended_up_to_the_rate_that_it_kept_and_the_rest_is_said() -> None:
+    said = answer(of("gunicorn", "uwsgi-single"), facts("gunicorn", "uwsgi-single"))
+    assert said[0] == "Use gunicorn, up to 100 rps."
+    assert said[1].startswith("It kept p99<250ms up to 100 rps: p99 ")
+    assert said[2] == "At 250 rps gunicorn and uwsgi-single missed it."
+
+
+def test_a_rate_above_one_that_was_missed_does_not_count() -> None:
+    windows = [
+        replace(each, died="killed by signal 9", load=None) if each.plan.rate_rps == 100 else each
+        for each in of("uwsgi")
+    ]
+    assert answer(windows, facts("uwsgi"))[0] == "uwsgi was not shown to keep p99<250ms."
+
+
+def test_several_are_named_together_and_the_best_of_them_where_it_is_shown() -> None:
+    frugal = Model(replace(MODELS["uwsgi"].facts, name="frugal"), 22.4, 1.0, 90.0)
+    MODELS["frugal"] = frugal
+    try:
+        windows = [window(name, 100.0, number) for number in range(1, 6) for name in ("gunicorn", "uwsgi", "frugal")]
+    finally:
+        del MODELS["frugal"]
+    said = answer(windows, [*facts("gunicorn", "uwsgi"), frugal.facts])
+    assert said[0] == "Use gunicorn, uwsgi or frugal."
+    assert said[1].startswith("They kept p99<250ms at 100 rps: p99 gunicorn ")
+    assert "Of these frugal has the least CPU a request." in said
+    assert not [each for each in said if "lowest p99" in each], "the three are equal in that"
+
+
+def test_where_nothing_is_decided_more_rounds_are_asked_for() -> None:
+    near = [
+        replace(each, load=scaled(each, factor))
+        for each, factor in zip(of("uwsgi", rates=(100.0,)), (6, 9, 14), strict=True)
+    ]
+    said = answer(near, facts("uwsgi"))
+    assert said == [
+        "uwsgi was not shown to keep p99<250ms.",
+        "At 100 rps uwsgi is undecided, and more rounds may tell.",
+    ]
+
+
+def scaled(measured: Window, factor: float) -> Any:
+    assert measured.load
+    return replace(measured.load, ladder_ms={rung: ms * factor for rung, ms in measured.load.ladder_ms.items()})
+
+
+def test_a_server_of_which_every_window_was_void_is_not_called_bad() -> None:
+    windows = [
+        replace(each, void="k6 gave no result")
+        if each.plan.server == "gunicorn" and each.plan.rate_rps == 250
+        else each
+        for each in story()
+    ]
+    said = answer(windows)
+    assert said[0] == "Use uwsgi."
+    assert "Nothing is known of gunicorn at 250 rps: every window was void." in said
+
+
+def test_slots_that_would_have_been_enough_are_not_called_too_few() -> None:
+    late = [replace(each, load=scaled(each, 90)) for each in of("gunicorn", rates=(100.0,))]
+    said = answer(late, facts("gunicorn"))
+    assert said == ["gunicorn was not shown to keep p99<250ms.", "At 100 rps gunicorn missed it."]
+
+
+def test_a_capacity_below_the_best_ones_range_is_as_good_where_its_own_range_reaches_it() -> None:
+    nothing = analyse(
+        [], facts("gunicorn", "uwsgi"), Slo(), command="capacity", engine="local", workload="mix", rounds=0
+    )
+    found = (Interval(153.0, 150.0, 170.0), Interval(165.0, 160.0, 170.0))
+    measured = LoadRow(100.0, 1, 0, "good", "", dict.fromkeys(FIGURES))
+    rows = (
+        replace(row, capacity_rps=each, loads=(measured,)) for row, each in zip(nothing.servers, found, strict=True)
+    )
+    assert build(replace(nothing, servers=tuple(rows)))[0] == "uwsgi and gunicorn carry most."
+
+
+def test_one_window_each_is_called_a_first_look() -> None:
+    assert answer(story(rounds=1))[-1] == "One window each and no intervals: a first look."
+    assert "first look" not in " ".join(answer(story(rounds=2)))
+
+
+def test_without_a_valid_window_there_is_no_answer() -> None:
+    assert answer([]) == []
+    assert answer([replace(each, void="k6 gave no result") for each in story(rounds=1)]) == []
+
+
+def searched(*names: str) -> list[str]:
+    rates = (25.0, 100.0, 150.0, 190.0, 280.0, 300.0)
+    windows = [window(name, rate, number) for number, rate in enumerate(rates, 1) for name in names]
+    return answer(windows, facts(*names), command="capacity", goal=Goal(coarse_s=6.0, fine_s=6.0))
+
+
+def test_a_search_ranks_what_each_carries() -> None:
+    said = searched("dev-single", "gunicorn", "uwsgi", "dev")
+    assert said[0] == "uwsgi carries most."
+    assert re.match(r"Highest rate that keeps p99<250ms: dev 300 rps, uwsgi 300 rps, gunicorn 150 rps \(", said[1])
+    assert said[2].startswith("dev did as well, but is made for development")
+    assert searched("gunicorn")[0].startswith("Highest rate that keeps p99<250ms: gunicorn 150 rps")
+
+
+def test_searches_whose_brackets_overlap_are_not_ranked() -> None:
+    said = searched("gunicorn", "uwsgi-single")
+    assert said[0] == "gunicorn carries most."
+    twice = answer_of_twins()
+    assert twice[0] == "gunicorn and twin carry most."
+    assert twice[2] == "The rates around the first ones overlap, so none of them is shown to carry more than the other."
+
+
+def answer_of_twins() -> list[str]:
+    windows = [window("gunicorn", rate, number) for number, rate in enumerate((25.0, 100.0, 150.0, 250.0), 1)]
+    twins = [replace(each, plan=replace(each.plan, server="twin")) for each in windows]
+    two = [*facts("gunicorn"), replace(facts("gunicorn")[0], name="twin")]
+    return answer([*windows, *twins], two, command="capacity", goal=Goal(coarse_s=6.0, fine_s=6.0))

@@ -1,0 +1,113 @@
+"""Whoever looks on, and how, changes neither what a command does nor how it ends."""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from factories import story
+from support import ROOT
+
+from wsgilab.commands import conclude
+from wsgilab.results.folder import RunFolder
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    """The folder of a run that can be reported."""
+    folder = RunFolder.create(tmp_path / "run")
+    folder.write_manifest({"command": "run", "slo": "p99<250ms"})
+    for window in story(2):
+        folder.append(window)
+    return folder.path
+
+
+def report(folder: Path, **options: Any) -> subprocess.CompletedProcess[str]:
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    command = [sys.executable, "-m", "wsgilab", "report", str(folder)]
+    return subprocess.run(command, cwd=ROOT, text=True, check=False, **{**pipes, **options})
+
+
+@pytest.mark.parametrize("closed", ["stdout", "stderr"])
+def test_a_pipe_that_nobody_reads_ends_nothing(run: Path, closed: str) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with (run / "windows.jsonl").open("a") as file:
+        file.write("damaged\n")  # something to say on standard error
+    done = report(run, **{closed: writer})
+    os.close(writer)
+    assert done.returncode == 0, done.stderr
+    assert (run / "report.html").exists()
+    assert "Traceback" not in (done.stderr or "")
+
+
+def test_a_terminal_that_was_closed_ends_nothing(run: Path) -> None:
+    terminal, seen_by_the_lab = os.openpty()
+    os.close(terminal)
+    done = report(run, stdout=seen_by_the_lab, stderr=seen_by_the_lab)
+    os.close(seen_by_the_lab)
+    assert done.returncode == 0
+
+
+def test_a_run_that_cannot_be_written_to_is_shown_and_no_option_is_advised_that_report_lacks(run: Path) -> None:
+    (run / "verdict.json").mkdir()  # in the way, for root too
+    done = report(run)
+    assert done.returncode == 3
+    assert "p99<250ms" in done.stdout
+    assert "--out" not in done.stderr
+    assert "move it away" in done.stderr
+
+
+def test_a_run_without_a_valid_window_is_shown_and_told(run: Path) -> None:
+    (run / "windows.jsonl").write_text("")
+    done = report(run)
+    assert done.returncode == 5
+    assert done.stderr.startswith("lab: No window was valid; the report names the reason for each.\n  Likely cause: ")
+
+
+@pytest.mark.parametrize("descriptor", [1, 2])
+def test_a_stream_that_the_shell_closed_ends_nothing(run: Path, descriptor: int) -> None:
+    done = report(run, preexec_fn=lambda: os.close(descriptor))
+    assert done.returncode == 0, done.stderr
+    assert (run / "report.html").exists()
+
+
+def test_a_terminal_that_cannot_show_a_character_shows_another(run: Path) -> None:
+    done = report(run, env=os.environ | {"PYTHONIOENCODING": "ascii"})
+    assert done.returncode == 0, done.stderr
+    assert "unknown ? p99<250ms" in done.stdout
+
+
+def test_help_is_shown_there_too() -> None:
+    command = [sys.executable, "-m", "wsgilab", "run", "--help"]
+    done = subprocess.run(
+        command, cwd=ROOT, env=os.environ | {"PYTHONIOENCODING": "ascii"}, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("columns", "terminal", "width"),
+    [("60", False, 60), ("60", True, 60), ("", False, 100), ("0", False, 100), ("0", True, 100), ("wide", True, 100)],
+)
+def test_columns_says_how_wide_the_page_is(
+    columns: str, terminal: bool, width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream = io.StringIO()
+    monkeypatch.setattr(stream, "isatty", lambda: terminal, raising=False)
+    monkeypatch.setenv("COLUMNS", columns)
+    assert conclude.console(stream).width == width
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
+def test_output_to_a_full_disk_is_explained(run: Path) -> None:
+    with open("/dev/full", "w") as full:
+        done = report(run, stdout=full)
+    assert done.returncode == 3
+    assert done.stderr.startswith("lab: Something could not be written: No space left on device.\n  Likely cause: ")
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,270 @@
+"""What happens from window to window, by a clock that moves only when somebody waits: no process, no socket."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from factories import load_result, plan, samples
+from support import ROOT
+
+from wsgilab.engines import Endpoint
+from wsgilab.errors import Interrupted, LabError, ServerError
+from wsgilab.lab.servers import load_lab
+from wsgilab.machine.waiting import Stop
+from wsgilab.measure.k6_command import K6
+from wsgilab.measure.windows import Bench, measure, measure_window
+from wsgilab.model.records import LoadResult, Sample, Server, Window, WindowPlan
+
+SERVERS = load_lab(ROOT, {}).select(["gunicorn", "uwsgi"])
+QUIET = samples(0.0, 0.0, 1)[0]
+K6_TAKES_S = 9.0
+
+
+class World(Stop):
+    """The clock, the engine, the exporter and k6 of one test; time passes where somebody waits."""
+
+    name, restarts = "local", True
+    servers = SERVERS
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 1000.0
+        self.log: list[str] = []
+        self.exporter: Callable[[], Sample | None] = lambda: replace(QUIET, requests=800.0 * (self.now > 1000.0))
+        self.result: LoadResult | LabError = load_result([24.0] * 600)
+        self.dead: str | None = None
+        self.comes_back = True
+
+    def wait(self, seconds: float) -> None:
+        self.now += seconds
+        self.check()
+
+    def endpoint(self, _server: Server) -> Endpoint:
+        return Endpoint("http://server", "http://exporter", None)
+
+    def death(self, _server: Server) -> str | None:
+        return self.dead
+
+    def restart(self, server: Server) -> None:
+        self.log.append(f"restart {server.name}")
+        if not self.comes_back:
+            raise ServerError(f"{server.name} did not start: exit code 1\n  | a log", "its app", "mend it")
+
+    def read(self, *_urls: str | None) -> Sample | None:
+        reading = self.exporter()
+        return reading and replace(reading, at=self.now)
+
+    def bench(self, **k6: Any) -> Bench:
+        return Bench(self, K6("k6", **k6), self)  # type: ignore[arg-type]
+
+    def run(self, *plans: WindowPlan) -> list[Window]:
+        windows: list[Window] = []
+        measure(plans, self.bench(), windows.append, lambda each: self.log.append(f"window of {each.server}"))
+        return windows
+
+
+@dataclass
+class FakeK6:
+    """Ends after K6_TAKES_S, then gives the world's result."""
+
+    world: World
+    began: float = field(init=False)
+
+    def __enter__(self) -> FakeK6:
+        self.began = self.world.now
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def poll(self) -> bool:
+        return self.world.now >= self.began + K6_TAKES_S
+
+    def result(self) -> LoadResult:
+        if isinstance(self.world.result, LabError):
+            raise self.world.result
+        return self.world.result
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> World:
+    world = World()
+    clock = SimpleNamespace(monotonic=lambda: world.now)
+    for module in ("measure.windows", "machine.waiting"):
+        monkeypatch.setattr(f"wsgilab.{module}.time", clock)
+    monkeypatch.setattr("wsgilab.measure.windows.read_sample", world.read)
+    monkeypatch.setattr("wsgilab.measure.windows.load.start", lambda *_: FakeK6(world))
+    return world
+
+
+def test_a_healthy_window_is_valid_and_says_how_long_it_took(world: World) -> None:
+    (window,) = world.run(plan())
+    assert (window.void, window.died, window.notes) == (None, None, ())
+    assert window.usage is not None
+    assert window.usage.requests == 800
+    assert K6_TAKES_S < window.took_s < K6_TAKES_S + 0.5
+    assert world.log == ["window of gunicorn"], "a server that has drained is left as it is"
+
+
+def test_the_exporter_is_read_about_once_a_second(world: World) -> None:
+    (window,) = world.run(plan())
+    assert window.usage is not None
+    moments = [sample.at - 1000.0 for sample in window.usage.samples]
+    assert moments == pytest.approx([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9.1], abs=0.11)
+
+
+def test_figures_come_from_the_part_that_k6_measured(world: World) -> None:
+    """From k6's first request on: the second before it cost a thousand times as much."""
+    busy = {1000.0: 0.0, 1003.0: 3.0}
+    world.exporter = lambda: replace(
+        QUIET, requests=(world.now - 1000.0) * 100, cpu_s=busy.get(world.now, 0) or (world.now > 1002.5) * 3.0
+    )
+    assert isinstance(world.result, LoadResult)
+    world.result = replace(world.result, started_at=1003.5)
+    window, _ = measure_window(plan(warmup_s=1.0, duration_s=4.0), SERVERS[0], world.bench())
+    assert window.usage is not None
+    assert window.usage.cpu_ms_per_request == 0.0
+
+
+def test_what_k6_may_use_is_all_the_cpus_that_it_has(world: World) -> None:
+    assert isinstance(world.result, LoadResult)
+    world.result = replace(world.result, k6_cpu_s=8.5, wall_s=9.0)
+    for cpus, valid in ((frozenset({1}), False), (frozenset({1, 2}), True)):
+        window, _ = measure_window(plan(), SERVERS[0], world.bench(cpus=cpus))
+        assert (window.void is None) is valid
+        world.now = 1000.0
+
+
+def test_a_k6_without_a_result_voids_the_window_in_its_own_words(world: World) -> None:
+    world.result = LabError("k6 gave no result: it was killed by SIGKILL", "k6 said nothing", "./lab doctor")
+    (window,) = world.run(plan())
+    assert (window.void, window.load, window.died) == ("k6 gave no result: it was killed by SIGKILL", None, None)
+
+
+def test_what_the_kernel_did_is_noted(world: World) -> None:
+    grown = replace(QUIET, requests=800.0, listen_overflows=7.0, throttled_s=0.5, oom_kills=2.0)
+    world.exporter = lambda: grown if world.now > 1000.0 else QUIET
+    (window,) = world.run(plan())
+    assert window.notes == (
+        "7 connections found the listen queue full",
+        "throttled for 0.50 s by a CPU quota",
+        "2 processes killed for want of memory",
+    )
+
+
+@pytest.mark.parametrize(
+    ("after", "said"),
+    [
+        (replace(QUIET, start_time=1005.0), "the server was started anew in the window"),
+        (replace(QUIET, up=False), "the server was gone when the window ended"),
+        (None, "the server was gone when the window ended"),
+    ],
+)
+@pytest.mark.parametrize("restarts", [True, False], ids=["local", "Compose"])
+def test_a_server_that_did_not_live_through_its_window_has_died(
+    world: World, after: Sample | None, said: str, restarts: bool
+) -> None:
+    """Where Compose starts it again, `restart` waits for it."""
+    world.restarts = restarts
+    world.exporter = lambda: QUIET if world.now < 1005.0 else after
+    windows = world.run(plan(), plan("uwsgi"))
+    assert windows[0].died == said
+    assert world.log[:3] == ["window of gunicorn", "restart gunicorn", "window of uwsgi"]
+
+
+def test_how_the_engine_saw_it_die_is_said(world: World) -> None:
+    world.exporter = lambda: None if world.dead else QUIET
+    world.dead = "ended by SIGKILL"
+    (window,) = world.run(plan())
+    assert (window.died, window.load) == ("the server ended by SIGKILL before the window", None)
+    assert window.took_s < 0.2, "nobody waits for a dead server's exporter"
+
+
+def test_an_exporter_that_falls_silent_for_a_second_is_no_death(world: World) -> None:
+    """Whether the server was done cannot be told then, so it is started anew."""
+    world.exporter = lambda: (
+        None if 1009.0 < world.now < 1010.0 else replace(QUIET, requests=800.0 * (world.now > 1000))
+    )
+    (window,) = world.run(plan())
+    assert (window.died, window.void) == (None, None)
+    assert world.log == ["window of gunicorn", "restart gunicorn"]
+
+
+def test_a_server_that_does_not_start_again_is_measured_no_more_and_the_others_are(world: World) -> None:
+    world.exporter = lambda: QUIET if world.now < 1005.0 else replace(QUIET, start_time=1005.0)
+    world.comes_back = False
+    windows = world.run(plan(), plan(round=2), plan("uwsgi"))
+    assert windows[1] == Window(
+        plan(round=2), None, None, died="did not start again: gunicorn did not start: exit code 1"
+    )
+    assert world.log == ["window of gunicorn", "restart gunicorn", "window of gunicorn", "window of uwsgi"]
+    assert windows[2].load is not None
+
+
+# ── before the next window ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+def busy_until(world: World, end: float, **how: Any) -> Callable[[], Sample]:
+    return lambda: replace(QUIET, **(how if 1000.0 < world.now < end else {"requests": 800.0 * (world.now > 1000.0)}))
+
+
+@pytest.mark.parametrize("how", [{"in_flight": 3.0}, {"listen_queue": 3.0}])
+def test_a_server_that_is_soon_done_is_waited_for(world: World, how: dict[str, float]) -> None:
+    world.exporter = busy_until(world, 1010.0, **how)
+    (window,) = world.run(plan())
+    assert world.log == ["window of gunicorn"]
+    assert window.took_s == pytest.approx(10.1, abs=0.11)
+
+
+def test_a_server_that_still_counts_requests_is_not_done(world: World) -> None:
+    count = itertools.count()
+    world.exporter = lambda: replace(QUIET, requests=float(next(count)))
+    world.run(plan())
+    assert world.log == ["window of gunicorn", "restart gunicorn"]
+
+
+def test_a_server_that_is_not_done_is_started_anew(world: World) -> None:
+    world.exporter = busy_until(world, 1030.0, in_flight=3.0)
+    (window,) = world.run(plan())
+    assert world.log == ["window of gunicorn", "restart gunicorn"]
+    assert window.took_s == pytest.approx(K6_TAKES_S + 1.5, abs=0.21)
+
+
+def test_where_answers_are_owed_a_fresh_start_is_not_put_off(world: World) -> None:
+    assert isinstance(world.result, LoadResult)
+    world.result = replace(world.result, ok=595, unanswered=5)
+    world.exporter = busy_until(world, 1030.0, in_flight=3.0)
+    (window,) = world.run(plan())
+    assert world.log == ["window of gunicorn", "restart gunicorn"]
+    assert window.took_s == pytest.approx(K6_TAKES_S, abs=0.21)
+
+
+def test_where_no_server_can_be_started_anew_the_next_window_waits(world: World) -> None:
+    world.restarts = False
+    assert isinstance(world.result, LoadResult)
+    world.result = replace(world.result, ok=595, unanswered=5)
+    world.exporter = busy_until(world, 1030.0, in_flight=3.0)
+    (window,) = world.run(plan())
+    assert world.log == ["window of gunicorn"]
+    assert world.now == pytest.approx(1030.0, abs=0.21)
+    assert window.took_s == pytest.approx(K6_TAKES_S + 1.5, abs=0.21), "answers that are owed may still come"
+    world.exporter = busy_until(world, 1e9, in_flight=3.0)
+    world.run(plan())
+    assert world.now < 1100.0, "but not for ever"
+
+
+def test_a_signal_ends_a_run_and_what_was_saved_stays(world: World) -> None:
+    windows: list[Window] = []
+
+    def save(window: Window) -> None:
+        windows.append(window)
+        world._event.set()
+
+    with pytest.raises(Interrupted):
+        measure([plan(), plan(round=2)], world.bench(), save, lambda _: None)
+    assert len(windows) == 1

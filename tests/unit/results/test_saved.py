@@ -1,0 +1,145 @@
+"""Saved runs, spoiled one value at a time: what can be used is, what cannot is named, and nothing trips over it."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from factories import samples, window
+from rich.console import Console
+
+from wsgilab.commands import cli, conclude
+from wsgilab.errors import EXIT_MISSING
+from wsgilab.report import html, markdown, terminal
+from wsgilab.results.folder import RunFolder
+
+MANIFEST: dict[str, Any] = {
+    "schema": 1,
+    "command": "run",
+    "engine": "local",
+    "workload": "mix",
+    "started_at": "2026-03-01T12:00:05+00:00",
+    "rates_rps": [100.0],
+    "rounds": 1,
+    "duration_s": 6.0,
+    "slo": "p99<250ms",
+    "host": {"cpus": 2, "kernel": "6.1"},
+    "versions": {"flask": "3.1.2"},
+    "cpu_sets": {"servers": "0", "load": "1"},
+    "search": {"start_rps": 50.0, "fine_s": 8.0},
+    "servers": [
+        {
+            "name": "gunicorn",
+            "pattern": "Gunicorn",
+            "concurrency": "4",
+            "slots": 4,
+            "via": None,
+            "command": ["gunicorn"],
+        },
+    ],
+}
+ODD = [None, "x", -1, 0, 1e308, [], {}, True, float("nan"), [1], {"a": "b"}, 10**400]
+"""What may stand where something else was meant."""
+Path_ = tuple[str | int, ...]
+
+
+def places(value: Any, path: Path_ = ()) -> Iterator[Path_]:
+    """Every place in a JSON value, of lists the first item, of ladders the first rungs."""
+    yield path
+    if isinstance(value, dict):
+        for key in list(value)[: 2 if path[-1:] == ("ladder_ms",) else None]:
+            yield from places(value[key], (*path, key))
+    elif isinstance(value, list) and value:
+        yield from places(value[0], (*path, 0))
+
+
+def spoiled(value: Any, path: Path_, odd: Any) -> Any:
+    if not path:
+        return odd
+    found = json.loads(json.dumps(value))
+    inside = found
+    for key in path[:-1]:
+        inside = inside[key]
+    inside[path[-1]] = odd
+    return found
+
+
+def rendered(folder: Path, lines: list[Any], manifest: Any) -> dict[str, Any]:
+    """The verdict on a run whose files hold this, after every report was made of it."""
+    folder.mkdir(exist_ok=True)
+    (folder / "windows.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    run = RunFolder.open(folder)
+    (windows, problems), (usable, more) = run.read(), run.read_manifest()
+    verdict = conclude.judge(windows, usable, [*problems, *more])
+    kept = verdict.to_json()
+    assert json.loads(json.dumps(kept, allow_nan=False)) == kept
+    html.render(verdict, usable)
+    markdown.render(verdict, usable)
+    terminal.render(verdict, Console(file=io.StringIO(), width=100))
+    return kept
+
+
+WHOLE = json.loads(json.dumps(window("gunicorn").to_json()))
+WHOLE["usage"]["samples"] = [json.loads(json.dumps(vars(each))) for each in samples(1.0, 0.5, 3)]
+
+
+@pytest.mark.parametrize("place", list(places(WHOLE)), ids=lambda path: ".".join(map(str, path)) or "all")
+def test_a_window_with_any_odd_value_is_used_or_named(tmp_path: Path, place: Path_) -> None:
+    verdict = rendered(tmp_path / "run", [WHOLE, *(spoiled(WHOLE, place, odd) for odd in ODD)], MANIFEST)
+    named = [each for each in verdict["problems"] if each.startswith("windows.jsonl line ")]
+    assert len(verdict["windows"]) + len(named) == 1 + len(ODD)
+
+
+@pytest.mark.parametrize("place", list(places(MANIFEST)), ids=lambda path: ".".join(map(str, path)) or "all")
+def test_a_manifest_with_any_odd_value_leaves_the_windows_to_be_judged(tmp_path: Path, place: Path_) -> None:
+    command = "capacity" if "search" in place else "run"
+    for odd in ODD:
+        verdict = rendered(tmp_path / "run", [WHOLE], spoiled({**MANIFEST, "command": command}, place, odd))
+        assert len(verdict["windows"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"rounds": "many"}, "rounds is damaged, and not used"),
+        ({"slo": "p99 is fine"}, "its SLO cannot be read, and the usual one is used"),
+        ({"servers": [{"name": 3}]}, "server 1 is damaged, and not used"),
+        ({"search": {"start_rps": None}}, "search is damaged, and not used"),
+        ({"rates_rps": [100.0, "fast"]}, "rates_rps is damaged, and not used"),
+        ({"schema": 2}, "written by another version of the lab (schema 2): not used"),
+    ],
+)
+def test_what_of_a_manifest_is_not_used_is_named(tmp_path: Path, changed: dict[str, Any], said: str) -> None:
+    verdict = rendered(tmp_path / "run", [WHOLE], {**MANIFEST, **changed})
+    assert [each for each in verdict["problems"] if each.startswith(f"manifest.json: {said}")]
+
+
+def test_what_an_interrupted_run_lacks_is_counted_by_what_it_was_to_measure(tmp_path: Path) -> None:
+    planned = {**MANIFEST, "rounds": 3, "rates_rps": [100.0, 250.0]}
+    problems = rendered(tmp_path / "run", [WHOLE], planned)["problems"]
+    assert problems == ["the run is incomplete: 1 of 6 windows were measured"]
+    assert rendered(tmp_path / "run", [], planned)["problems"] == ["no window was measured"]
+
+
+def test_somebody_elses_run_is_shown_though_nothing_can_be_written_beside_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "windows.jsonl").write_text(json.dumps(WHOLE) + "\n")
+    (tmp_path / "report.html").mkdir()
+    asked = argparse.Namespace(folder=tmp_path, other=None, json=False)
+    assert cli.report(asked) == EXIT_MISSING
+    shown = capsys.readouterr()
+    assert "Use gunicorn." in shown.out
+    assert "Kept in" not in shown.out
+    assert "a folder is in the way of a file" in shown.err
+    assert "move it away" in shown.err
+
+
+def test_a_whole_manifest_has_no_faults(tmp_path: Path) -> None:
+    assert rendered(tmp_path / "run", [WHOLE], MANIFEST)["problems"] == []

@@ -1,0 +1,340 @@
+"""The middleware: what it counts, and that the app and the server notice nothing of it."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any, cast
+from wsgiref.util import FileWrapper, setup_testing_defaults
+from wsgiref.validate import validator
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "services" / "serve"))
+
+from metrics import BUCKET_EDGES_S, Middleware, Table
+from tally import Tables, Tally
+
+
+class Server:
+    """Calls a WSGI app as a server does, and keeps what it answered."""
+
+    def __init__(self, app: Callable[..., Iterable[bytes]]) -> None:
+        self.app = app
+        self.status = ""
+        self.headers: list[tuple[str, str]] = []
+        self.written: list[bytes] = []
+
+    def start_response(self, status: str, headers: list[tuple[str, str]], *_exc_info: Any) -> Callable[[bytes], None]:
+        self.status, self.headers = status, headers
+        return self.written.append
+
+    def call(self, **environ: Any) -> Any:
+        setup_testing_defaults(environ)
+        return self.app(environ, self.start_response)
+
+    def get(self, **environ: Any) -> bytes:
+        body = self.call(**environ)
+        try:
+            return b"".join(body)
+        finally:
+            if hasattr(body, "close"):
+                body.close()
+
+
+class Body:
+    """An iterable that is its own iterator, as werkzeug's are, and counts how often it is closed."""
+
+    def __init__(self, *chunks: bytes) -> None:
+        self.chunks = iter(chunks)
+        self.closed = 0
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        return next(self.chunks)
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+def answering(body: Any, status: str = "200 OK") -> Callable[..., Any]:
+    def app(_environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
+        start_response(status, [("Content-Type", "text/plain")])
+        return body
+
+    return app
+
+
+def counted(directory: Path) -> Tally:
+    return Tables(directory, is_alive=lambda _pid: True).read()
+
+
+def test_a_request_counts_once_its_body_is_closed(tmp_path: Path) -> None:
+    body = Body(b"a", b"b")
+    wrapped = Server(Middleware(answering(body), tmp_path, "gunicorn"))
+
+    response = wrapped.call()
+    assert list(response) == [b"a", b"b"]
+    assert counted(tmp_path).in_flight == 1
+    assert counted(tmp_path).requests_by_code == {}
+    response.close()
+
+    tally = counted(tmp_path)
+    assert tally.in_flight == 0
+    assert tally.requests_by_code == {200: 1}
+    assert tally.requests_by_worker == {os.getpid(): 1}
+    assert tally.cumulative_buckets[-1] == 1
+    assert len(tally.cumulative_buckets) == len(BUCKET_EDGES_S) + 1
+    assert tally.duration_sum_s > 0
+    assert body.closed == 1
+
+
+def test_the_server_is_named_in_a_header_and_the_apps_own_list_is_left_alone(tmp_path: Path) -> None:
+    headers = [("Content-Type", "text/plain")]
+
+    def app(_environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
+        start_response("200 OK", headers)
+        return [b""]
+
+    wrapped = Server(Middleware(app, tmp_path, "uwsgi"))
+    wrapped.get()
+    wrapped.get()
+
+    assert wrapped.headers == [("Content-Type", "text/plain"), ("X-Lab-Server", "uwsgi")]
+    assert headers == [("Content-Type", "text/plain")]
+
+
+@pytest.mark.parametrize(
+    ("status", "code"), [("204 No Content", 204), ("404 Not Found", 404), ("599 Odd", 599), ("OK", 500)]
+)
+def test_requests_are_counted_by_status_code(tmp_path: Path, status: str, code: int) -> None:
+    Server(Middleware(answering([], status), tmp_path, "x")).get()
+    assert counted(tmp_path).requests_by_code == {code: 1}
+
+
+def test_a_client_that_goes_away_still_ends_its_request_and_closes_the_body_once(tmp_path: Path) -> None:
+    body = Body(b"a", b"b", b"c")
+    response = Server(Middleware(answering(body), tmp_path, "x")).call()
+    iterator = iter(response)
+    assert next(iterator) == b"a"
+
+    response.close()
+    del iterator  # the unfinished generator is thrown away, which must not close the body again
+    response.close()
+
+    assert body.closed == 1
+    assert counted(tmp_path).requests_by_code == {200: 1}
+    assert counted(tmp_path).in_flight == 0
+
+
+def test_a_server_that_forgets_to_close_the_body_still_ends_the_request(tmp_path: Path) -> None:
+    response = Server(Middleware(answering(Body(b"a")), tmp_path, "x")).call()
+    assert list(response) == [b"a"]
+    del response
+    assert counted(tmp_path).requests_by_code == {200: 1}
+    assert counted(tmp_path).in_flight == 0
+
+
+def test_an_exception_of_the_app_counts_as_500_and_goes_on_to_the_server(tmp_path: Path) -> None:
+    def app(_environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
+        start_response("200 OK", [])
+        raise RuntimeError("no database")
+
+    with pytest.raises(RuntimeError, match="no database"):
+        Server(Middleware(app, tmp_path, "x")).get()
+
+    assert counted(tmp_path).requests_by_code == {500: 1}
+    assert counted(tmp_path).in_flight == 0
+
+
+def test_an_exception_in_mid_body_counts_as_500_once(tmp_path: Path) -> None:
+    def app(_environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterator[bytes]:
+        start_response("200 OK", [])
+        yield b"begun"
+        raise SystemExit
+
+    with pytest.raises(SystemExit):
+        Server(Middleware(app, tmp_path, "x")).get()
+
+    assert counted(tmp_path).requests_by_code == {500: 1}
+    assert counted(tmp_path).in_flight == 0
+
+
+def test_an_exception_while_closing_counts_as_500_and_goes_on(tmp_path: Path) -> None:
+    class Stuck(Body):
+        def close(self) -> None:
+            raise OSError("stuck")
+
+    with pytest.raises(OSError, match="stuck"):
+        Server(Middleware(answering(Stuck(b"a")), tmp_path, "x")).get()
+
+    assert counted(tmp_path).requests_by_code == {500: 1}
+    assert counted(tmp_path).in_flight == 0
+
+
+def test_an_error_page_replaces_the_status_that_was_announced_first(tmp_path: Path) -> None:
+    def app(_environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
+        start_response("200 OK", [])
+        try:
+            raise ValueError
+        except ValueError:
+            start_response("503 Busy", [], sys.exc_info())
+        return [b"busy"]
+
+    wrapped = Server(Middleware(app, tmp_path, "x"))
+    assert wrapped.get() == b"busy"
+    assert wrapped.status == "503 Busy"
+    assert counted(tmp_path).requests_by_code == {503: 1}
+
+
+def test_the_write_callable_of_old_apps_still_writes(tmp_path: Path) -> None:
+    def app(_environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
+        start_response("200 OK", [])(b"old")
+        return []
+
+    wrapped = Server(Middleware(app, tmp_path, "x"))
+    wrapped.get()
+    assert wrapped.written == [b"old"]
+
+
+def test_a_list_keeps_its_length_so_that_servers_can_set_content_length(tmp_path: Path) -> None:
+    response = Server(Middleware(answering([b"one"]), tmp_path, "x")).call()
+    assert len(response) == 1
+    assert list(response) == [b"one"]
+    response.close()
+    assert counted(tmp_path).requests_by_code == {200: 1}
+
+
+def test_a_generator_that_answers_late_is_counted_under_its_own_status(tmp_path: Path) -> None:
+    def app(_environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterator[bytes]:
+        start_response("201 Created", [])
+        yield b"late"
+
+    assert Server(Middleware(app, tmp_path, "x")).get() == b"late"
+    assert counted(tmp_path).requests_by_code == {201: 1}
+
+
+def test_a_servers_own_file_object_reaches_it_unwrapped_so_that_sendfile_works(tmp_path: Path) -> None:
+    file = io.BytesIO(b"content")
+    wrapper = FileWrapper(file)
+    response = Server(Middleware(answering(wrapper), tmp_path, "x")).call(**{"wsgi.file_wrapper": FileWrapper})
+
+    assert response is wrapper
+    assert counted(tmp_path).in_flight == 1
+    response.close()
+
+    assert file.closed
+    assert counted(tmp_path).requests_by_code == {200: 1}
+    assert counted(tmp_path).in_flight == 0
+
+
+def test_a_file_that_cannot_be_watched_is_counted_as_it_is_handed_over(tmp_path: Path) -> None:
+    path = tmp_path / "file.txt"
+    path.write_bytes(b"content")
+    with path.open("rb") as file:
+        # uWSGI's file_wrapper is a function that gives back the file as it was.
+        environ = {"wsgi.file_wrapper": lambda given, _size: given}
+        assert Server(Middleware(answering(file), tmp_path, "x")).call(**environ) is file
+    assert counted(tmp_path).requests_by_code == {200: 1}
+
+
+def test_the_middleware_keeps_to_pep_3333(tmp_path: Path) -> None:
+    app = validator(Middleware(validator(answering([b"x"])), tmp_path, "x"))
+    assert Server(app).get(QUERY_STRING="") == b"x"
+
+
+class HastySlots:
+    """Slots that let another thread in between the read and the write of `slots[i] += 1.0`."""
+
+    def __init__(self, slots: memoryview) -> None:
+        self.slots = slots
+
+    def __getitem__(self, index: int) -> float:
+        value: float = self.slots[index]
+        time.sleep(0)
+        return value
+
+    def __setitem__(self, index: int, value: float) -> None:
+        self.slots[index] = value
+
+
+@pytest.mark.parametrize("promise", [{"wsgi.multithread": True}, {}], ids=["threads", "no promise"])
+def test_threads_of_one_process_lose_no_request(tmp_path: Path, promise: dict[str, Any]) -> None:
+    wrapped = Middleware(answering([b"x"]), tmp_path, "x")
+    table = wrapped._open_table()
+    table.slots = cast(memoryview, HastySlots(table.slots))
+
+    def ask() -> None:
+        for _ in range(200):
+            wrapped({**promise}, lambda *_: None).close()  # type: ignore[attr-defined]
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    tally = counted(tmp_path)
+    assert tally.requests_by_code == {200: 1600}
+    assert tally.cumulative_buckets[-1] == 1600
+    assert tally.in_flight == 0
+
+
+def test_a_server_of_one_thread_takes_no_lock(tmp_path: Path) -> None:
+    wrapped = Middleware(answering([b"x"]), tmp_path, "x")
+    del wrapped._open_table().lock
+    wrapped({"wsgi.multithread": False}, lambda *_: None).close()  # type: ignore[attr-defined]
+    assert counted(tmp_path).requests_by_code == {200: 1}
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+def test_a_forked_worker_counts_in_a_table_of_its_own(tmp_path: Path) -> None:
+    wrapped = Server(Middleware(answering([b"x"]), tmp_path, "x"))
+    wrapped.get()
+    child = os.fork()
+    if child == 0:
+        wrapped.get()
+        os._exit(0)
+    os.waitpid(child, 0)
+
+    assert len(list(tmp_path.glob("*.table"))) == 2
+    assert counted(tmp_path).requests_by_code == {200: 2}
+
+
+def test_a_dead_workers_counts_stay_and_its_requests_in_flight_go(tmp_path: Path) -> None:
+    wrapped = Server(Middleware(answering([b"x"]), tmp_path, "x"))
+    wrapped.get()
+    stuck = wrapped.call()
+    living, tables = {os.getpid()}, Tables(tmp_path, is_alive=lambda pid: pid in living)
+    assert tables.read().in_flight == 1
+
+    living.clear()
+    for _ in range(2):
+        tally = tables.read()
+        assert tally.requests_by_code == {200: 1}
+        assert tally.cumulative_buckets[-1] == 1
+        assert tally.in_flight == 0
+    assert list(tmp_path.glob("*.table")) == []
+    del stuck
+
+
+def test_a_worker_with_a_dead_ones_number_starts_a_table_of_its_own(tmp_path: Path) -> None:
+    former, present = Table(tmp_path), Table(tmp_path)
+    former.slots[0] = 1.0  # in flight as it died
+    present.slots[0] = 2.0
+
+    assert counted(tmp_path).in_flight == 2
+    assert len(list(tmp_path.glob("*.table"))) == 1
+
+
+def test_a_table_that_is_just_being_made_is_not_read(tmp_path: Path) -> None:
+    (tmp_path / f"{os.getpid()}-1.table").write_bytes(b"")
+    assert counted(tmp_path).requests_by_code == {}
+    assert len(list(tmp_path.glob("*.table"))) == 1

@@ -1,0 +1,1 @@
+"""From windows to a verdict. Pure: no clock, no file, no process."""

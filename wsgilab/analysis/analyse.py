@@ -1,0 +1,261 @@
+"""Windows → verdict: every figure with its interval, every server judged, every void window named. Pure.
+
+The rule. Under one offered rate a server is good when every term of the SLO holds with its whole interval, bad when one
+fails with its whole interval or the server died; windows that are all clearly on one side decide too; otherwise it is
+inconclusive (`slo.judge`). A server is good when it is good at every rate measured, bad when it is bad at any.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+from typing import Any, TypeVar
+
+from wsgilab.analysis import capacity, claims, refused, slo, stats, window_rows
+from wsgilab.analysis.capacity import Goal
+from wsgilab.analysis.capacity_limits import capacity_row
+from wsgilab.analysis.reason import explain
+from wsgilab.analysis.recommendation import answer
+from wsgilab.model import words
+from wsgilab.model.records import Interval, Server, Slo, Window
+from wsgilab.model.verdict import (
+    BAD,
+    FIGURES,
+    GOOD,
+    INCONCLUSIVE,
+    LATENCIES,
+    Comparison,
+    LoadRow,
+    ServerRow,
+    Verdict,
+    VoidWindow,
+)
+
+T = TypeVar("T")
+
+COMPARED = ("p50_ms", "p95_ms", "p99_ms", "cpu_ms_per_request", "memory_mb")
+"""What servers are compared by. Lower is better for each."""
+
+
+@dataclass(frozen=True)
+class ServerFacts:
+    """What analysis must know about a server: as much as manifest.json keeps."""
+
+    name: str
+    pattern: str
+    concurrency: str
+    slots: int | None
+    via: str | None
+    variant_of: str | None = None
+
+    @classmethod
+    def from_server(cls, server: Server) -> ServerFacts:
+        """The facts of a server as compose.yaml defines it."""
+        return cls(server.name, server.pattern, server.concurrency, server.slots, server.via, server.variant_of)
+
+    @classmethod
+    def from_manifest(cls, manifest: Mapping[str, Any]) -> tuple[ServerFacts, ...]:
+        """The servers that a manifest names, in its order; what it does not say about one stays unknown."""
+        return tuple(
+            cls(
+                entry["name"],
+                entry.get("pattern") or entry["name"],
+                entry.get("concurrency") or words.UNKNOWN,
+                entry.get("slots"),
+                entry.get("via"),
+                entry.get("variant_of"),
+            )
+            for entry in manifest.get("servers", ())
+            if isinstance(entry, Mapping) and isinstance(entry.get("name"), str)
+        )
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """One window and the figures it gives."""
+
+    window: Window
+    figures: Mapping[str, Interval | None]
+
+
+def analyse(
+    windows: Sequence[Window],
+    servers: Sequence[ServerFacts | Server],
+    objective: Slo,
+    *,
+    command: str,
+    engine: str,
+    workload: str,
+    rounds: int,
+    problems: Sequence[str] = (),
+    goal: Goal | None = None,
+    cores: int = 1,
+    rates_rps: Sequence[float] = (),
+) -> Verdict:
+    """Everything that these windows say. `problems`: what went wrong with reading them.
+
+    `goal`: how `capacity` searched. Its servers met different rates for different times, so neither comparisons nor the
+    lesson's claims can be drawn from them. `cores`: CPUs that the servers share. `rates_rps`: what was to be
+    offered, as far as it is known.
+    """
+    facts = _all_servers(windows, servers)
+    measured = [_Measured(window, window_figures(window)) for window in windows]
+    grouped = _group(measured)
+    rows = tuple(_server_row(each, grouped, windows, objective) for each in facts)
+    if goal:
+        tried = capacity.by_server(windows, objective)
+        rows = tuple(capacity_row(row, tried.get(row.server, ()), goal, objective, cores) for row in rows)
+    comparisons = () if goal else tuple(_compare(facts, grouped))
+    short = _missing_windows(windows, len(facts) * rounds, rates_rps)
+    found = Verdict(
+        command=command,
+        engine=engine,
+        workload=workload,
+        rounds=rounds,
+        slo=str(objective),
+        servers=rows,
+        comparisons=comparisons,
+        claims=() if goal else claims.judge(rows, comparisons, workload),
+        void_windows=tuple(_void_windows(windows)),
+        windows=tuple(window_rows.rows([(each.window, each.figures) for each in measured])),
+        problems=(*problems, *short, *refused.sentences(windows)),
+    )
+    return replace(found, answer=answer(found))
+
+
+def _all_servers(windows: Sequence[Window], servers: Sequence[ServerFacts | Server]) -> list[ServerFacts]:
+    """The servers as given, then those that only windows know."""
+    known = [each if isinstance(each, ServerFacts) else ServerFacts.from_server(each) for each in servers]
+    names = dict.fromkeys(window.plan.server for window in windows)
+    extra = [name for name in names if name not in {each.name for each in known}]
+    return known + [ServerFacts(name, name, words.UNKNOWN, None, None) for name in extra]
+
+
+Grouped = Mapping[tuple[str, float], Sequence[_Measured]]
+
+
+def _group(measured: Sequence[_Measured]) -> Grouped:
+    """The valid windows by server and rate."""
+    grouped: dict[tuple[str, float], list[_Measured]] = defaultdict(list)
+    for each in measured:
+        if each.window.void is None:
+            grouped[each.window.plan.server, each.window.plan.rate_rps].append(each)
+    return grouped
+
+
+def window_figures(window: Window) -> dict[str, Interval | None]:
+    """What one window gives, by the names in FIGURES; a cut-off percentile is censored."""
+    usage = window.usage
+    costs = ("cpu_ms_per_request", "memory_mb", "service_ms")
+    values = {name: getattr(usage, name) if usage else None for name in costs}
+    return {
+        "p50_ms": stats.percentile_ms(window, 50),
+        "p90_ms": stats.percentile_ms(window, 90),
+        "p95_ms": stats.percentile_ms(window, 95),
+        "p99_ms": stats.percentile_ms(window, 99),
+        "p99_9_ms": stats.percentile_ms(window, 99.9),
+        **{name: None if value is None else Interval(value) for name, value in values.items()},
+    }
+
+
+def _load_figures(measured: Sequence[_Measured]) -> dict[str, Interval | None]:
+    # What was slower than the timeout counts as the timeout.
+    slowest_ms = max((each.window.plan.timeout_s * 1000 for each in measured), default=math.inf)
+    figures = {
+        name: stats.typical(
+            _present(each.figures.get(name) for each in measured), slowest_ms if name in LATENCIES else math.inf
+        )
+        for name in FIGURES
+    }
+    figures["goodput_rps"] = stats.mean(_present(stats.goodput_rps(each.window) for each in measured))
+    figures["failed_ratio"] = stats.proportion(_present(stats.failures(each.window) for each in measured))
+    return figures
+
+
+def _server_row(facts: ServerFacts, grouped: Grouped, windows: Sequence[Window], objective: Slo) -> ServerRow:
+    own = [window for window in windows if window.plan.server == facts.name]
+    rates = sorted({window.plan.rate_rps for window in own})
+    loads = tuple(_load_row(rate, grouped.get((facts.name, rate), ()), own, objective) for rate in rates)
+    services = [load["service_ms"] for load in loads if load["service_ms"]]
+    row = ServerRow(
+        server=facts.name,
+        pattern=facts.pattern,
+        concurrency=facts.concurrency,
+        slots=facts.slots,
+        via=facts.via,
+        service_ms=services[0] if services else None,
+        verdict=_overall([load.verdict for load in loads]),
+        why="",
+        loads=loads,
+        variant_of=facts.variant_of,
+    )
+    return replace(row, why=explain(row))
+
+
+def _load_row(rate: float, measured: Sequence[_Measured], own: Sequence[Window], objective: Slo) -> LoadRow:
+    figures = _load_figures(measured)
+    deaths = [each.window.died for each in measured if each.window.died]
+    void = sum(1 for window in own if window.plan.rate_rps == rate and window.void is not None)
+    outcome, why = slo.judge(objective, figures, [each.figures for each in measured])
+    if deaths:
+        outcome, why = BAD, f"died in {words.counted(len(deaths), 'window')} of {len(measured)}: {deaths[0]}"
+    if not measured:
+        outcome, why = INCONCLUSIVE, f"no valid window: {words.counted(void, 'window')} void"
+    usages = [each.window.usage for each in measured if each.window.usage]
+    return LoadRow(
+        rate_rps=rate,
+        windows=len(measured),
+        void=void,
+        verdict=outcome,
+        why=why,
+        figures=figures,
+        deaths=len(deaths),
+        throttled_s=sum(usage.throttled_s for usage in usages),
+        listen_overflows=sum(usage.listen_overflows for usage in usages),
+        oom_kills=sum(usage.oom_kills for usage in usages),
+        refused_ratio=stats.tidy(refused.ratio([each.window for each in measured])),
+    )
+
+
+def _overall(verdicts: Sequence[str]) -> str:
+    if BAD in verdicts:
+        return BAD
+    return GOOD if verdicts and set(verdicts) == {GOOD} else INCONCLUSIVE
+
+
+def _compare(facts: Sequence[ServerFacts], grouped: Grouped) -> Iterator[Comparison]:
+    """Every pair of servers at every rate both were offered, paired by round."""
+    for rate in sorted({rate for _, rate in grouped}):
+        by_server = {each.name: _by_round(grouped.get((each.name, rate), ())) for each in facts}
+        for a, b in combinations([name for name, rounds in by_server.items() if rounds], 2):
+            shared = sorted(by_server[a].keys() & by_server[b].keys())
+            for metric in COMPARED:
+                pairs = [(by_server[a][each].figures[metric], by_server[b][each].figures[metric]) for each in shared]
+                ratio = stats.paired_ratio([(left, right) for left, right in pairs if left and right])
+                yield Comparison(a, b, rate, metric, ratio, stats.lower(ratio))
+
+
+def _by_round(measured: Sequence[_Measured]) -> dict[int, _Measured]:
+    return {each.window.plan.round: each for each in measured}
+
+
+def _void_windows(windows: Sequence[Window]) -> Iterator[VoidWindow]:
+    for window in windows:
+        if window.void is not None:
+            yield VoidWindow(window.plan.server, window.plan.rate_rps, window.plan.round, window.void)
+
+
+def _missing_windows(windows: Sequence[Window], each_rate: int, rates_rps: Sequence[float]) -> list[str]:
+    planned = each_rate * len({*rates_rps, *(window.plan.rate_rps for window in windows)})
+    if not windows:
+        return ["no window was measured"]
+    if len(windows) >= planned:
+        return []
+    return [f"the run is incomplete: {len(windows)} of {planned} windows were measured"]
+
+
+def _present(values: Iterable[T | None]) -> list[T]:
+    return [value for value in values if value is not None]

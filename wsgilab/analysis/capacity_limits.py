@@ -1,0 +1,94 @@
+"""What a search found for one server, and what holds it back: slots, or the CPU. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from wsgilab.analysis import capacity
+from wsgilab.analysis.capacity import Capacity, Goal, Tried
+from wsgilab.model import words
+from wsgilab.model.records import Slo
+from wsgilab.model.verdict import BAD, GOOD, INCONCLUSIVE, ServerRow
+
+NEAR = 0.8
+"""From this share of a limit on, the limit explains the capacity: queues grow before it is reached."""
+SLOTS, CPU, NEITHER = "slots", "CPU", "neither slots nor CPU"
+
+
+def capacity_row(row: ServerRow, history: Sequence[Tried], goal: Goal, objective: Slo, cores: int) -> ServerRow:
+    """The row with its capacity, the verdict on the search, and why it is what it is. `cores`: CPUs of the servers."""
+    found = capacity.conclude(goal, history)
+    slots_rps, cpu_rps = row.slots_rps, _cpu_allows(row, found, cores)
+    binds = _binds(found, slots_rps, cpu_rps)
+    limits = _limits(row, slots_rps, cpu_rps, cores)
+    return replace(
+        row,
+        capacity_rps=found.interval,
+        slots_allow_rps=slots_rps,
+        cpu_allows_rps=cpu_rps,
+        binds=binds,
+        verdict=_verdict(found, history, goal),
+        why="; ".join([_said(found, history, goal, objective), *limits, *_binding(binds)]),
+    )
+
+
+def _verdict(found: Capacity, history: Sequence[Tried], goal: Goal) -> str:
+    if found.kept_rps is None:
+        missed = [each.probe.rate_rps for each in history if each.outcome == capacity.MISSED]
+        return BAD if missed and min(missed) <= goal.lowest_rps else INCONCLUSIVE
+    return GOOD if found.finished or found.ceiling else INCONCLUSIVE
+
+
+def _said(found: Capacity, history: Sequence[Tried], goal: Goal, objective: Slo) -> str:
+    tries = words.counted(len(history), "window")
+    if found.kept_rps is None:
+        missed = [each.probe.rate_rps for each in history if each.outcome == capacity.MISSED]
+        if not missed:
+            return f"no valid window in {tries}"
+        return f"missed {objective} at every rate tried, the lowest {words.rps(min(missed))} ({tries})"
+    kept = f"kept {objective} for {goal.fine_s:g} s at {words.rps(found.kept_rps)}"
+    if found.ceiling:
+        return f"{kept} at least: above it k6 could not be trusted, so this is its limit, not the server's ({tries})"
+    if found.missed_rps is None:
+        return f"{kept}, and no higher rate was decided in the time there was ({tries})"
+    early = "" if found.finished else ", stopped before the gap was closed"
+    return f"{kept}, missed it at {words.rps(found.missed_rps)}{early} ({tries})"
+
+
+def _cpu_allows(row: ServerRow, found: Capacity, cores: int) -> float | None:
+    """CPUs ÷ CPU time a request, the latter as it was at the highest rate that was kept."""
+    costs = [
+        cost.value
+        for load in row.loads
+        if (cost := load["cpu_ms_per_request"]) and (found.kept_rps is None or load.rate_rps <= found.kept_rps)
+    ]
+    return cores * 1000 / costs[-1] if costs and costs[-1] else None
+
+
+def _binds(found: Capacity, slots_rps: float | None, cpu_rps: float | None) -> str:
+    limits = [(rps, name) for rps, name in ((slots_rps, SLOTS), (cpu_rps, CPU)) if rps is not None]
+    if found.kept_rps is None or found.ceiling or not limits:
+        return ""
+    nearest, name = min(limits)
+    return name if found.kept_rps >= NEAR * nearest else NEITHER
+
+
+def _limits(row: ServerRow, slots_rps: float | None, cpu_rps: float | None, cores: int) -> list[str]:
+    said = []
+    if slots_rps is not None:
+        slots = words.counted(row.slots or 0, "slot")
+        said.append(f"{slots} ÷ {words.duration(row.service_ms)} allow {slots_rps:.0f} rps")
+    elif row.concurrency == "unbounded":
+        said.append("no slot limit")
+    if cpu_rps is not None:
+        said.append(
+            f"{words.counted(cores, 'CPU')} ÷ {words.number(cores * 1000 / cpu_rps)} ms allow {cpu_rps:.0f} rps"
+        )
+    return said
+
+
+def _binding(binds: str) -> list[str]:
+    if not binds:
+        return []
+    return [f"{NEITHER} explain it"] if binds == NEITHER else [f"{binds} {'bind' if binds == SLOTS else 'binds'}"]

@@ -1,0 +1,298 @@
+"""The lesson's claims, each held against what was measured: result, and the evidence in one sentence with numbers.
+
+A claim holds or does not hold only where the windows of this run show it; otherwise it is inconclusive and says what
+would tell. "High" and "low" latency mean: misses and keeps the SLO.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from wsgilab.model import words
+from wsgilab.model.verdict import (
+    A_LOWER,
+    B_LOWER,
+    BAD,
+    DOES_NOT_HOLD,
+    GOOD,
+    HOLDS,
+    INCONCLUSIVE,
+    Claim,
+    Comparison,
+    LoadRow,
+    ServerRow,
+)
+
+DEV, DEV_SINGLE, GUNICORN, UWSGI_SINGLE, UWSGI = "dev", "dev-single", "gunicorn", "uwsgi-single", "uwsgi"
+MOSTLY = 0.5
+"""Share of a response time from which on a part of it counts as its cause."""
+BEYOND = 1.2
+"""Offered rate over what one slot can serve, from which on one slot must fall behind."""
+CPU_USED_UP = 0.8
+"""CPU cores busy on answers alone, from which on one core leaves nothing for more parallelism."""
+BETWEEN, UNTOLD = "between the others", "not told apart from the next"
+FAMILIES = ((UWSGI_SINGLE, UWSGI), (GUNICORN, "gunicorn-gthread"), (GUNICORN, "gunicorn-gevent"))
+"""The same software with fewer and with more slots."""
+
+Finding = tuple[str, str]
+"""(result, evidence)."""
+
+
+@dataclass(frozen=True)
+class _Evidence:
+    rows: Mapping[str, ServerRow]
+    comparisons: Sequence[Comparison]
+    workload: str
+
+    def loads(self, server: str) -> tuple[LoadRow, ...]:
+        row = self.rows.get(server)
+        return tuple(load for load in row.loads if load.windows) if row else ()
+
+    def shared(self, a: str, b: str) -> list[tuple[LoadRow, LoadRow]]:
+        """The loads of both at every rate that both were offered."""
+        others = {load.rate_rps: load for load in self.loads(b)}
+        return [(load, others[load.rate_rps]) for load in self.loads(a) if load.rate_rps in others]
+
+    def less(self, a: str, b: str, rate_rps: float, metric: str) -> str | None:
+        """The server that is lower by a paired comparison; None where no difference is shown."""
+        for each in self.comparisons:
+            if {each.a, each.b} == {a, b} and (each.rate_rps, each.metric) == (rate_rps, metric):
+                return {A_LOWER: each.a, B_LOWER: each.b}.get(each.result)
+        return None
+
+
+def judge(rows: Sequence[ServerRow], comparisons: Sequence[Comparison], workload: str) -> tuple[Claim, ...]:
+    """Every claim of the lesson with what this run says about it."""
+    evidence = _Evidence({row.server: row for row in rows}, comparisons, workload)
+    findings = {
+        ("built-in-single-threaded", "Flask's built-in server is single-threaded."): one_thread,
+        ("built-in-blocks", "Flask's built-in server blocks under concurrent load."): built_in_blocks,
+        ("gunicorn-parallel", "Gunicorn with several workers handles requests in parallel."): gunicorn_parallel,
+        ("gunicorn-moderate", "Gunicorn's use of CPU and memory is moderate."): gunicorn_moderate,
+        ("uwsgi-single-slow", "uWSGI with one process and one thread has high latency under load."): uwsgi_single_slow,
+        (
+            "uwsgi-several-fast",
+            "uWSGI with several processes and threads has low latency and uses more resources.",
+        ): uwsgi_several_fast,
+        ("waiting-is-the-bottleneck", "A slow response spends its time waiting before the app."): waiting,
+        ("wsgi-beats-built-in", "A WSGI server beats the built-in one."): wsgi_beats_built_in,
+        ("tuning-pays", "Workers and threads should be tuned."): tuning_pays,
+    }
+    return tuple(Claim(key, text, *finding(evidence)) for (key, text), finding in findings.items())
+
+
+def one_thread(evidence: _Evidence) -> Finding:
+    """Does flask run serve more than one thread could?"""
+    load = _most_served(_beyond_one(evidence, DEV))
+    if load is None:
+        return _needs(evidence, DEV)
+    limit = _one_slot_rps(evidence.rows[DEV])
+    sentence = f"flask run served {_served(load)}; one thread could serve about {limit:.0f} rps"
+    result = _parallel(load, limit)
+    if result == INCONCLUSIVE:
+        return INCONCLUSIVE, f"{sentence}, but the CPU was used up, which no thread adds to"
+    if result == DOES_NOT_HOLD:
+        return HOLDS, sentence
+    single = _most_served(evidence.loads(DEV_SINGLE))
+    only = f" ({DEV_SINGLE}, started with --without-threads: {_served(single)})" if single else ""
+    return DOES_NOT_HOLD, f"{sentence}: it starts a thread per request, since Flask 1.0{only}"
+
+
+def built_in_blocks(evidence: _Evidence) -> Finding:
+    """Does a request wait for the others?"""
+    loads = _beyond_one(evidence, DEV)
+    if not loads:
+        return _needs(evidence, DEV)
+    load = ([each for each in loads if each.verdict == GOOD] or loads)[-1]
+    single = [each for each in evidence.loads(DEV_SINGLE) if each.verdict == BAD]
+    only = f"; with one thread ({DEV_SINGLE}) it does: {_latency(single[0])}" if single else ""
+    result = {GOOD: DOES_NOT_HOLD, BAD: HOLDS}.get(load.verdict, INCONCLUSIVE)
+    return result, f"flask run as it starts today: {_latency(load)}{only}"
+
+
+def gunicorn_parallel(evidence: _Evidence) -> Finding:
+    """Do several workers serve more than one could, and by how much?"""
+    load = _most_served(_beyond_one(evidence, GUNICORN))
+    if load is None:
+        return _needs(evidence, GUNICORN)
+    row = evidence.rows[GUNICORN]
+    limit = _one_slot_rps(row)
+    served = load["goodput_rps"]
+    times = served.value / limit if served else 0.0
+    one = f"{limit:.0f} rps that one worker could at {words.duration(row.service_ms)} a request"
+    return _parallel(load, limit), f"{row.concurrency} workers served {_served(load)}: {times:.1f} times the {one}"
+
+
+def gunicorn_moderate(evidence: _Evidence) -> Finding:
+    """Is it neither the cheapest nor the dearest, in CPU and memory, at the lowest rate of the run?"""
+    loads = evidence.loads(GUNICORN)
+    if not loads or len(evidence.rows) < 3:
+        return INCONCLUSIVE, "needs gunicorn and two other servers measured in the same run"
+    rate = loads[0].rate_rps
+    ranks = [_rank(evidence, rate, metric) for metric in ("cpu_ms_per_request", "memory_mb")]
+    cpu, memory = loads[0]["cpu_ms_per_request"], loads[0]["memory_mb"]
+    sentence = (
+        f"at {words.rps(rate)}: {words.full_amount(cpu, 'ms')} CPU a request ({ranks[0]}), "
+        f"{words.full_amount(memory, 'MB')} ({ranks[1]}) of {len(evidence.rows)} servers"
+    )
+    if UNTOLD in ranks:
+        return INCONCLUSIVE, sentence
+    return (HOLDS if ranks == [BETWEEN, BETWEEN] else DOES_NOT_HOLD), sentence
+
+
+def uwsgi_single_slow(evidence: _Evidence) -> Finding:
+    """Does it miss the SLO where the same server with more slots keeps it?"""
+    for single, several in evidence.shared(UWSGI_SINGLE, UWSGI):
+        if single.verdict == BAD and several.verdict == GOOD:
+            against = words.full_duration(several["p99_ms"])
+            return HOLDS, f"{_latency(single)}, with several processes and threads {against}"
+    loads = _beyond_one(evidence, UWSGI_SINGLE)
+    if not loads:
+        return _needs(evidence, UWSGI_SINGLE)
+    result = {GOOD: DOES_NOT_HOLD, BAD: HOLDS}.get(loads[-1].verdict, INCONCLUSIVE)
+    return result, _latency(loads[-1])
+
+
+def uwsgi_several_fast(evidence: _Evidence) -> Finding:
+    """Does it keep the SLO beyond what one slot could serve, and need more memory than with one slot?"""
+    loads = _beyond_one(evidence, UWSGI)
+    shared = evidence.shared(UWSGI, UWSGI_SINGLE)
+    if not loads or not shared:
+        return _needs(evidence, UWSGI if not loads else UWSGI_SINGLE)
+    several, single = shared[0]
+    less = evidence.less(UWSGI, UWSGI_SINGLE, several.rate_rps, "memory_mb")
+    memory, cpu = (
+        f"{words.full_amount(several[name], unit)} against {words.full_amount(single[name], unit)}"
+        for name, unit in (("memory_mb", "MB"), ("cpu_ms_per_request", "ms"))
+    )
+    sentence = f"{_latency(loads[-1])}; memory {memory} with one of each, CPU a request {cpu}"
+    if loads[-1].verdict == BAD or less == UWSGI:
+        return DOES_NOT_HOLD, sentence
+    return (HOLDS if loads[-1].verdict == GOOD and less == UWSGI_SINGLE else INCONCLUSIVE), sentence
+
+
+def waiting(evidence: _Evidence) -> Finding:
+    """Where the SLO is missed, which share of the median response was spent outside the app?"""
+    slow = {name: [load for load in evidence.loads(name) if _is_slow(load)] for name in evidence.rows}
+    first = [(name, loads[0], _queue_share(loads[0])) for name, loads in slow.items() if loads]
+    shares = [(f"{name} {_share(share)} ({words.rps(load.rate_rps)})", share) for name, load, share in first if share]
+    if not shares:
+        return INCONCLUSIVE, "no server was slow at these rates: try a higher --rate"
+    sentence = f"share of the median response spent before the app: {words.listed([phrase for phrase, _ in shares])}"
+    waits = [share >= MOSTLY for _, share in shares]
+    return (HOLDS if all(waits) else DOES_NOT_HOLD if not any(waits) else INCONCLUSIVE), sentence
+
+
+def wsgi_beats_built_in(evidence: _Evidence) -> Finding:
+    """Rate by rate: which of them keep the SLO, and which is lower at p99? Under another workload it may differ."""
+    duels: dict[float, list[tuple[LoadRow, str, LoadRow]]] = defaultdict(list)
+    for name in (GUNICORN, UWSGI):
+        for dev, load in evidence.shared(DEV, name):
+            if {dev.verdict, load.verdict} <= {GOOD, BAD}:
+                duels[dev.rate_rps].append((dev, name, load))
+    if not duels:
+        return INCONCLUSIVE, f"needs {DEV} and {GUNICORN} or {UWSGI} at the same rate, each clearly good or bad"
+    sentence = f"under {evidence.workload} {'; '.join(_duel(evidence, duels[rate]) for rate in sorted(duels))}"
+    outcomes = {(dev.verdict, load.verdict) for met in duels.values() for dev, _, load in met}
+    if (GOOD, BAD) in outcomes:
+        return DOES_NOT_HOLD, sentence
+    return (HOLDS if (BAD, GOOD) in outcomes else INCONCLUSIVE), sentence
+
+
+def tuning_pays(evidence: _Evidence) -> Finding:
+    """Does the same server with more slots keep an SLO that it misses with fewer?"""
+    gains = []
+    variants = [(row.variant_of, row.server) for row in evidence.rows.values() if row.variant_of]
+    for fewer, more in (*FAMILIES, *variants):
+        pairs = [pair for pair in evidence.shared(fewer, more) if [load.verdict for load in pair] == [BAD, GOOD]]
+        for few, many in pairs[:1]:
+            gains.append(f"of {words.rps(few.rate_rps)} {fewer} served {_rps(few)} and {more} {_rps(many)}")
+    if not gains:
+        return INCONCLUSIVE, "no server of this run was bad with few slots and good with more"
+    return HOLDS, f"{words.listed(gains)}; which setting suits the app best was not searched in this run"
+
+
+def _needs(evidence: _Evidence, server: str) -> Finding:
+    row = evidence.rows.get(server)
+    if row is None or not evidence.loads(server):
+        return INCONCLUSIVE, f"{server} was not measured in this run"
+    if row.service_ms is None:
+        return INCONCLUSIVE, f"the time {server} spends in the app could not be measured"
+    limit = _one_slot_rps(row)
+    return INCONCLUSIVE, f"{server} was offered no more than one slot can serve (about {limit:.0f} rps): raise --rate"
+
+
+def _one_slot_rps(row: ServerRow) -> float:
+    return 1000 / row.service_ms.value if row.service_ms and row.service_ms.value else math.inf
+
+
+def _beyond_one(evidence: _Evidence, server: str) -> list[LoadRow]:
+    """The loads that offer more than one slot can serve: only they tell one slot from several."""
+    row = evidence.rows.get(server)
+    return [load for load in evidence.loads(server) if row and load.rate_rps > BEYOND * _one_slot_rps(row)]
+
+
+def _most_served(loads: Sequence[LoadRow]) -> LoadRow | None:
+    return max(loads, key=lambda load: load["goodput_rps"].value if load["goodput_rps"] else 0.0, default=None)
+
+
+def _parallel(load: LoadRow, limit: float) -> str:
+    """Was more served than one slot can? Inconclusive where the CPU, shared by all slots, was used up first."""
+    served, cpu = load["goodput_rps"], load["cpu_ms_per_request"]
+    if served is None:
+        return INCONCLUSIVE
+    if (served.value if served.low is None else served.low) > limit:
+        return HOLDS
+    busy = cpu.value * served.value / 1000 if cpu else 0.0
+    return INCONCLUSIVE if busy >= CPU_USED_UP else DOES_NOT_HOLD
+
+
+def _rank(evidence: _Evidence, rate_rps: float, metric: str) -> str:
+    """Where gunicorn stands among the servers of this rate, by the paired comparisons."""
+    others = [name for name, row in evidence.rows.items() if name != GUNICORN and row.at(rate_rps)]
+    less = [evidence.less(GUNICORN, other, rate_rps, metric) for other in others]
+    cheaper, dearer = sum(name not in (None, GUNICORN) for name in less), less.count(GUNICORN)
+    if cheaper and dearer:
+        return BETWEEN
+    if None in less or not less:
+        return UNTOLD
+    return "the highest" if cheaper else "the lowest"
+
+
+def _is_slow(load: LoadRow) -> bool:
+    """Missed the SLO by time. Where most answers are errors, the median is cut off by them, whatever they took."""
+    return load.verdict == BAD and load.refused_ratio < MOSTLY
+
+
+def _queue_share(load: LoadRow) -> float | None:
+    """1 - time in the app ÷ median response time; a lower bound where the median was cut off."""
+    median, service = load["p50_ms"], load["service_ms"]
+    return max(0.0, 1 - service.value / median.value) if median and service else None
+
+
+def _duel(evidence: _Evidence, met: Sequence[tuple[LoadRow, str, LoadRow]]) -> str:
+    dev = met[0][0]
+    others = []
+    for _, name, load in met:
+        less = evidence.less(DEV, name, dev.rate_rps, "p99_ms")
+        others.append(f"{name} {load.verdict} (p99: {f'{less} lower' if less else 'no difference shown'})")
+    return f"at {words.rps(dev.rate_rps)} {DEV} is {dev.verdict}, {words.listed(others)}"
+
+
+def _share(ratio: float) -> str:
+    return f"{ratio * 100:.0f} %" if ratio < 0.99 else "over 99 %"
+
+
+def _latency(load: LoadRow) -> str:
+    return f"p99 {words.full_duration(load['p99_ms'])} at {words.rps(load.rate_rps)}"
+
+
+def _served(load: LoadRow) -> str:
+    return f"{_rps(load)} of {load.rate_rps:g}"
+
+
+def _rps(load: LoadRow) -> str:
+    return words.amount(load["goodput_rps"], "rps", 0)

@@ -1,0 +1,197 @@
+"""Two runs side by side: what changed, with intervals, and whether they may be compared at all. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from difflib import SequenceMatcher
+from typing import Any
+
+from wsgilab.analysis import stats
+from wsgilab.analysis.analyse import COMPARED, window_figures
+from wsgilab.model import words
+from wsgilab.model.records import Interval, Window
+from wsgilab.model.verdict import A_LOWER, B_LOWER, NO_DIFFERENCE, Verdict
+
+LOWER, HIGHER = "lower", "higher"
+CAPACITY = "capacity_rps"
+METRICS = (*COMPARED, "goodput_rps")
+HOST = ("machine", "cpu_model", "cpus", "cpus_usable", "memory_mb", "os", "kernel")
+SAME = ("engine", "workload", "duration_s", "warmup_s", "timeout_s", "grace_s")
+"""What must be equal for a difference to be the servers'."""
+UNKNOWN_ORIGIN = "what a run was measured on is not known, for its manifest is missing or damaged"
+OF_ONE_RUN = re.compile(r"wsgilab-[^/\s]+")
+"""The folder that the local engine makes for a run: another one each time, and no difference."""
+
+Figures = Mapping[tuple[str, float], Mapping[str, Sequence[Interval]]]
+
+
+@dataclass(frozen=True)
+class Change:
+    """One figure of one server under one rate, in both runs."""
+
+    server: str
+    rate_rps: float
+    metric: str
+    before: Interval | None
+    after: Interval | None
+    ratio: Interval | None
+    """after ÷ before."""
+    result: str
+    """`lower`, `higher`, or `no difference shown` where the interval of the ratio holds 1."""
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain JSON values."""
+        intervals = {name: getattr(self, name) for name in ("before", "after", "ratio")}
+        return {**asdict(self), **{name: each and each.to_json() for name, each in intervals.items()}}
+
+
+def compare(before: Sequence[Window], after: Sequence[Window]) -> list[Change]:
+    """Every figure that both runs measured, by server and rate as the second run has them."""
+    first, second = _figures(before), _figures(after)
+    return [
+        _change(cell, metric, first[cell][metric], second[cell][metric])
+        for cell in second
+        if cell in first
+        for metric in METRICS
+        if first[cell][metric] and second[cell][metric]
+    ]
+
+
+def compare_searches(before: Verdict, after: Verdict) -> list[Change]:
+    """The capacities of every server that both verdicts of searches have.
+
+    Each is known to lie between two rates, so the ratio lies between the ratios of their far ends.
+    """
+    first, second = ({row.server: row.capacity_rps for row in each.servers} for each in (before, after))
+    return [
+        Change(server, 0.0, CAPACITY, one, other, (ratio := _bracket_ratio(one, other)), _said(ratio))
+        for server, other in second.items()
+        if (one := first.get(server)) and other
+    ]
+
+
+def _bracket_ratio(before: Interval, after: Interval) -> Interval | None:
+    if before.censored and after.censored:
+        return None
+    low = after.low / before.high if after.low and before.high else None
+    high = after.high / before.low if after.high and before.low else None
+    return Interval(stats.tidy(after.value / before.value), low and stats.tidy(low), high and stats.tidy(high))
+
+
+def _said(ratio: Interval | None) -> str:
+    return {A_LOWER: LOWER, B_LOWER: HIGHER}.get(stats.lower(ratio), NO_DIFFERENCE)
+
+
+def only_in_one(before: Sequence[Window], after: Sequence[Window]) -> list[str]:
+    """Servers at rates that only one of the runs measured, a sentence for each run."""
+    first, second = ({(window.plan.server, window.plan.rate_rps) for window in run} for run in (before, after))
+    said = []
+    for name, own in (("first", first - second), ("second", second - first)):
+        rates = {server: sorted(rate for each, rate in own if each == server) for server, _ in sorted(own)}
+        cells = [f"{server} at {words.listed([f'{rate:g}' for rate in at])} rps" for server, at in rates.items()]
+        if cells:
+            said.append(f"Only in the {name} run: {', '.join(cells)}")
+    return said
+
+
+def obstacles(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    """Why two runs cannot be compared, by their manifests: `CPUs of the servers 0 and 0-1`; empty where they can."""
+    if not before or not after:
+        return [UNKNOWN_ORIGIN]
+    pairs: list[tuple[str, object, object]] = [
+        (key.removesuffix("_s").replace("_", " "), _seconds(before, key), _seconds(after, key)) for key in SAME
+    ]
+    groups = {
+        "host": HOST,
+        **{group: [*_keys(before, group), *_keys(after, group)] for group in ("limits", "cpu_sets")},
+    }
+    for group, keys in groups.items():
+        for key in dict.fromkeys(keys):
+            name = f"{group.replace('_', ' ')}: {key.replace('_', ' ')}"
+            pairs.append((name, _within(before, group, key), _within(after, group, key)))
+    return [f"{name} {first} and {second}" for name, first, second in pairs if first != second]
+
+
+def settings(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    """What was set or installed differently, which may explain a change."""
+    return [*_versions(before, after), *_servers(before, after)]
+
+
+def _figures(windows: Sequence[Window]) -> Figures:
+    found: dict[tuple[str, float], dict[str, list[Interval]]] = defaultdict(lambda: {name: [] for name in METRICS})
+    for window in windows:
+        if window.void is not None:
+            continue
+        goodput = stats.goodput_rps(window)
+        figures = {**window_figures(window), "goodput_rps": None if goodput is None else Interval(goodput)}
+        for metric in METRICS:
+            if (figure := figures[metric]) is not None:
+                found[window.plan.server, window.plan.rate_rps][metric].append(figure)
+    return found
+
+
+def _change(cell: tuple[str, float], metric: str, before: Sequence[Interval], after: Sequence[Interval]) -> Change:
+    ratio = stats.unpaired_ratio(before, after)
+    return Change(*cell, metric, _summary(metric, before), _summary(metric, after), ratio, _said(ratio))
+
+
+def _summary(metric: str, group: Sequence[Interval]) -> Interval | None:
+    return stats.mean([each.value for each in group]) if metric == "goodput_rps" else stats.typical(group)
+
+
+def _versions(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
+    for group in ("versions", "images"):
+        for key in sorted({*_keys(before, group), *_keys(after, group)}):
+            first, second = _within(before, group, key), _within(after, group, key)
+            if first != second:
+                yield f"{key}: {first} → {second}"
+
+
+def _servers(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
+    first, second = ({each["name"]: each for each in run.get("servers", ())} for run in (before, after))
+    for name in second:
+        if name not in first:
+            continue
+        old, new = first[name], second[name]
+        yield from (f"{name}: {each}" for each in _command_changes(_command(old), _command(new)))
+        for key in sorted({*_keys(old, "environment"), *_keys(new, "environment")}):
+            values = [_within(each, "environment", key) for each in (old, new)]
+            if values[0] != values[1]:
+                yield f"{name}: {key} {values[0]} → {values[1]}"
+
+
+def _command(server: Mapping[str, Any]) -> list[str]:
+    """The words of its command, without what differs from run to run."""
+    command = server.get("command") or ""
+    text = command if isinstance(command, str) else " ".join(map(str, command))
+    return OF_ONE_RUN.sub("wsgilab-RUN", text).split()
+
+
+def _command_changes(old: Sequence[str], new: Sequence[str]) -> Iterator[str]:
+    """`-w 4 → -w 8`: the words that differ, after the option that they belong to."""
+    for what, start, end, begin, stop in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+        if what == "equal":
+            continue
+        option = f"{old[start - 1]} " if start and old[start - 1].startswith("-") else ""
+        first, second = " ".join(old[start:end]), " ".join(new[begin:stop])
+        if first and second:
+            yield f"{option}{first} → {option}{second}"
+        else:
+            yield f"{option}{first}, gone" if first else f"{option}{second}, new"
+
+
+def _seconds(run: Mapping[str, Any], key: str) -> object:
+    """The value; a time with its unit."""
+    value = run.get(key)
+    return f"{value:g} s" if key.endswith("_s") and isinstance(value, int | float) else value
+
+
+def _keys(run: Mapping[str, Any], group: str) -> list[str]:
+    return list(run.get(group) or ())
+
+
+def _within(run: Mapping[str, Any], group: str, key: str) -> object:
+    return (run.get(group) or {}).get(key)

@@ -1,0 +1,161 @@
+"""Which server to use, and why: the sentences that every report begins with. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from wsgilab.analysis.claims import DEV, DEV_SINGLE
+from wsgilab.model import words
+from wsgilab.model.verdict import A_LOWER, B_LOWER, BAD, GOOD, INCONCLUSIVE, Comparison, ServerRow, Verdict
+
+MOST_FIGURES = 3
+"""Servers whose figure is written out. With more, a sentence becomes a table, and there is one below."""
+BEST = (("p99_ms", "the lowest p99"), ("cpu_ms_per_request", "the least CPU a request"))
+FOR_DEVELOPMENT = (
+    "made for development: one process on one core, a new connection for every request, a debugger one switch away"
+)
+
+
+def answer(verdict: Verdict) -> tuple[str, ...]:
+    """What to use, then why, a sentence each; empty where nothing was measured."""
+    if not any(load.windows for row in verdict.servers for load in row.loads):
+        return ()
+    return tuple(_of_a_search(verdict) if verdict.is_search else _of_a_run(verdict))
+
+
+def _of_a_run(verdict: Verdict) -> Iterator[str]:
+    highest = verdict.rates_rps[-1]
+    fit = _for_production(verdict.servers)
+    reach = max(map(_reach, fit))
+    if reach:
+        leaders = [row for row in fit if _reach(row) == reach]
+        up_to = "" if reach == highest else f", up to {words.rps(reach)}"
+        yield f"Use {_names(leaders, 'or')}{up_to}."
+        yield _kept(verdict, leaders, reach)
+        yield from _best(verdict.comparisons, leaders, reach)
+    else:
+        yield f"{_names(fit) if len(fit) == 1 else 'No server'} was not shown to keep {verdict.slo}."
+    if reach < highest:
+        yield from _failing(verdict.servers, highest)
+    yield from _without_a_window(verdict.servers, highest)
+    yield from _too_few_slots(verdict.servers, highest)
+    yield from _development([row for row in verdict.servers if reach and _reach(row) >= reach])
+    if max(load.windows for row in verdict.servers for load in row.loads) == 1:
+        yield "One window each and no intervals: a first look."
+
+
+def _of_a_search(verdict: Verdict) -> Iterator[str]:
+    found = sorted((row for row in verdict.servers if row.capacity_rps), key=lambda row: -_capacity(row))
+    if not found:
+        yield f"No server was shown to keep {verdict.slo} at any rate."
+        return
+    fit = [row for row in _for_production(verdict.servers) if row in found] or found
+    most = max(fit, key=_capacity)
+    leaders = [row for row in found if row in fit and _highest(row) >= _lowest(most)]
+    if len(verdict.servers) > 1:
+        yield f"{_names(leaders)} {'carries' if len(leaders) == 1 else 'carry'} most."
+    yield f"Highest rate that keeps {verdict.slo}: {', '.join(map(_carried, found))}."
+    if len(leaders) > 1:
+        yield "The rates around the first ones overlap, so none of them is shown to carry more than the other."
+    yield from _development([row for row in found if _highest(row) >= _lowest(most)])
+
+
+def _for_production(servers: Sequence[ServerRow]) -> Sequence[ServerRow]:
+    """The servers that may be recommended; Flask's built-in one only where no other was measured."""
+    return [row for row in servers if not _built_in(row)] or servers
+
+
+def _built_in(row: ServerRow) -> bool:
+    return bool({row.server, row.variant_of} & {DEV, DEV_SINGLE})
+
+
+def _names(rows: Sequence[ServerRow], joint: str = "and") -> str:
+    return words.listed([row.server for row in rows], joint)
+
+
+def _reach(row: ServerRow) -> float:
+    """The highest rate that the server is good at, as at every lower one; 0 where there is none."""
+    reach = 0.0
+    for load in row.loads:
+        if load.verdict != GOOD:
+            break
+        reach = load.rate_rps
+    return reach
+
+
+def _kept(verdict: Verdict, leaders: Sequence[ServerRow], reach: float) -> str:
+    """`It kept p99<250ms up to 250 rps, the highest rate offered: p99 63.6 ms (50.1–80.0).`"""
+    end = ", the highest rate offered" if reach == verdict.rates_rps[-1] and len(verdict.rates_rps) > 1 else ""
+    kept = f"kept {verdict.slo} {'at' if len(verdict.rates_rps) == 1 else 'up to'} {words.rps(reach)}{end}"
+    p99 = [(row.server, words.full_duration(load["p99_ms"])) for row in leaders if (load := row.at(reach))]
+    if len(leaders) == 1:
+        return f"It {kept}: p99 {p99[0][1]}."
+    figures = f": p99 {', '.join(' '.join(pair) for pair in p99)}" if len(leaders) <= MOST_FIGURES else ""
+    return f"They {kept}{figures}."
+
+
+def _best(comparisons: Sequence[Comparison], leaders: Sequence[ServerRow], rate_rps: float) -> Iterator[str]:
+    """What one of several leaders does better than every other, by paired comparisons."""
+    names = [row.server for row in leaders]
+    for metric, title in BEST:
+        at_once = [each for each in comparisons if (each.rate_rps, each.metric) == (rate_rps, metric)]
+        lower = {(each.a, each.b) for each in at_once if each.result == A_LOWER}
+        lower |= {(each.b, each.a) for each in at_once if each.result == B_LOWER}
+        for name in names:
+            others = [other for other in names if other != name]
+            if others and all((name, other) in lower for other in others):
+                yield f"Of these {name} has {title}."
+
+
+def _failing(servers: Sequence[ServerRow], rate_rps: float) -> Iterator[str]:
+    """Who missed the objective at this rate, and where more rounds may tell."""
+    bad, open_ = (
+        [row for row in servers if (load := row.at(rate_rps)) and load.windows and load.verdict == outcome]
+        for outcome in (BAD, INCONCLUSIVE)
+    )
+    parts = [f"{_names(bad)} missed it"] if bad else []
+    if open_:
+        parts.append(f"{_names(open_)} {'is' if len(open_) == 1 else 'are'} undecided, and more rounds may tell")
+    if parts:
+        yield f"At {words.rps(rate_rps)} {'; '.join(parts)}."
+
+
+def _without_a_window(servers: Sequence[ServerRow], rate_rps: float) -> Iterator[str]:
+    rows = [row for row in servers if (load := row.at(rate_rps)) and not load.windows]
+    if rows:
+        yield f"Nothing is known of {_names(rows)} at {words.rps(rate_rps)}: every window was void."
+
+
+def _too_few_slots(servers: Sequence[ServerRow], rate_rps: float) -> Iterator[str]:
+    short = [
+        f"{row.server} (room for about {row.slots_rps:.0f})"
+        for row in servers
+        if row.verdict == BAD and row.slots_rps and row.slots_rps < rate_rps
+    ]
+    if short:
+        yield f"Too few slots for {words.rps(rate_rps)}: {words.listed(short)}."
+
+
+def _development(rows: Sequence[ServerRow]) -> Iterator[str]:
+    """The caution that no figure of a benchmark gives."""
+    built_in = [row for row in rows if _built_in(row)]
+    if built_in:
+        yield f"{_names(built_in)} did as well, but {'is' if len(built_in) == 1 else 'are'} {FOR_DEVELOPMENT}."
+
+
+def _capacity(row: ServerRow) -> float:
+    return row.capacity_rps.value if row.capacity_rps else 0.0
+
+
+def _lowest(row: ServerRow) -> float:
+    return (row.capacity_rps and row.capacity_rps.low) or _capacity(row)
+
+
+def _highest(row: ServerRow) -> float:
+    return (row.capacity_rps and row.capacity_rps.high) or _capacity(row)
+
+
+def _carried(row: ServerRow) -> str:
+    """`uwsgi 298 rps (290–305)`."""
+    found = words.with_range(words.capacity(row.capacity_rps), words.capacity_range(row.capacity_rps))
+    return f"{row.server} {found}"

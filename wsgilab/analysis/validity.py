@@ -1,0 +1,160 @@
+"""Reasons to void a window: the measurement failed, so its figures say nothing about the server.
+
+A server that cannot keep up is a result. Late, failed, dropped and unanswered requests, a full backlog, a dead server
+are what was measured, and void nothing. Each rule is one function: a sentence with the numbers, or None.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Protocol
+
+from wsgilab.model.records import LoadResult, Sample, Usage, Window
+from wsgilab.model.words import counted
+
+K6_CPU_SHARE = 0.9
+"""Of the CPU time that k6 could have had over its whole run. Above it k6 itself was the slow part: already at half a
+core its own p99 grows by milliseconds."""
+WAIT_OVER_CPU = 1.0
+WAIT_SHARE = 0.15
+"""k6 is starved when it waits for a CPU for longer than it gets one: it has less than half of what it wants. Its
+schedule alone does not show it: with a busy loop on its core k6 sends each request a few milliseconds late, and reads
+each answer a few late, far below LAG_MS. The share of its whole run keeps a window with hardly any load from being
+judged by how k6 started."""
+LAG_MS = 100.0
+"""How late k6 may send one request. Lateness hides in no figure of the server (a late request is timed from when it
+left), so it would be lost; scheduling hiccups of a shared machine stay well below this."""
+SCHEDULE_SHARE = 0.01
+"""Requests that k6 may owe its schedule. More would move a p99 by themselves."""
+COUNT_SHARE = 0.01
+COUNT_SLACK = 3
+"""How far k6's and the app's counts may be apart: health checks, and requests on their way when a counter was read."""
+SLOT_SHARE = 1.1
+"""Throughput over slots ÷ service time. The bound is exact in theory; 10 % covers that both are means over slightly
+different stretches of time."""
+LITTLE_SAMPLES = 6
+LITTLE_SPAN_S = 3.0
+"""Fewer readings than this say nothing about a mean."""
+LITTLE_SHARE = 0.5
+LITTLE_SIGMAS = 4.0
+"""Readings of in-flight requests scatter like counts: their standard deviation is about the square root."""
+
+
+class HasSlots(Protocol):
+    """As much of a server as the rules need."""
+
+    @property
+    def slots(self) -> int | None: ...
+
+
+def void_reason(window: Window, server: HasSlots, load_cpus: int) -> str | None:
+    """Why the window cannot be trusted, as one sentence; None where it can. `load_cpus`: the CPUs k6 may use."""
+    load, usage = window.load, window.usage
+    if load is None:
+        return no_result(window)
+    reason = (
+        starved_generator(load, load_cpus)
+        or crowded_generator(load)
+        or late_generator(load)
+        or unsent_requests(load)
+        or wrong_server(load)
+    )
+    if reason or usage is None or usage.restarts:
+        return reason  # a server that was replaced took its counters with it
+    return (
+        counts_disagree(load, usage)
+        or faster_than_possible(window, load, usage, server.slots)
+        # A worker that is killed (by Gunicorn's timeout, say) takes the time of its requests along, and they fail.
+        or (little_broken(usage.samples) if load.failed == 0 else None)
+    )
+
+
+def no_result(window: Window) -> str | None:
+    """k6 handed nothing over, and not because the server died."""
+    return None if window.died else "k6 gave no result"
+
+
+def starved_generator(load: LoadResult, load_cpus: int) -> str | None:
+    """k6 used all the CPU it could get."""
+    if load.wall_s <= 0:
+        return None
+    cores = load.k6_cpu_s / load.wall_s
+    if cores < K6_CPU_SHARE * load_cpus:
+        return None
+    return f"k6 was short of CPU: it used {cores:.2f} of its {load_cpus} core(s), so it measured itself"
+
+
+def crowded_generator(load: LoadResult) -> str | None:
+    """Other programs used k6's CPUs."""
+    if load.k6_wait_s <= max(WAIT_OVER_CPU * load.k6_cpu_s, WAIT_SHARE * load.wall_s):
+        return None
+    return f"k6 was short of CPU: ready to run, it waited {load.k6_wait_s:.1f} s for {load.k6_cpu_s:.1f} s that it got"
+
+
+def late_generator(load: LoadResult) -> str | None:
+    """k6 sent requests later than its schedule said."""
+    if load.lag_ms <= LAG_MS:
+        return None
+    return f"k6 fell behind its schedule by {load.lag_ms:.0f} ms (bound {LAG_MS:.0f} ms)"
+
+
+def unsent_requests(load: LoadResult) -> str | None:
+    """k6 neither sent nor dropped what the schedule called for. (Dropped: all its users were waiting for answers.)"""
+    missing = load.scheduled - load.sent - load.dropped
+    if missing <= max(2, SCHEDULE_SHARE * load.scheduled):
+        return None
+    return f"k6 fell behind its schedule: {missing} of {load.scheduled} requests were never started"
+
+
+def wrong_server(load: LoadResult) -> str | None:
+    """Answers came from another server than the one under test."""
+    if load.wrong_server == 0:
+        return None
+    return f"{counted(load.wrong_server, 'answer')} came from another server"
+
+
+def counts_disagree(load: LoadResult, usage: Usage) -> str | None:
+    """k6 and the app's own counter saw different numbers of requests.
+
+    The app counts at least what k6 got answers for, and at most what k6 sent: a request that k6 gave up may be served
+    later, or may never reach the app. Failures widen it downwards: a proxy answers some of them by itself.
+    """
+    slack = COUNT_SLACK + COUNT_SHARE * load.total_requests
+    if load.total_requests - load.failed - slack <= usage.requests <= load.total_sent + slack:
+        return None
+    return (
+        f"the counts disagree: k6 sent {load.total_sent} requests and got {load.total_requests} answers, "
+        f"the app counted {usage.requests:.0f}"
+    )
+
+
+def faster_than_possible(window: Window, load: LoadResult, usage: Usage, slots: int | None) -> str | None:
+    """More answers than slots ÷ service time allows: another server helped, or the slots are not what we think."""
+    if slots is None or not usage.service_ms:
+        return None
+    limit = slots / usage.service_ms * 1000
+    served = load.ok_in_time / window.plan.duration_s
+    if served <= SLOT_SHARE * limit:
+        return None
+    return f"{served:.0f} rps served, but {counted(slots, 'slot')} ÷ {usage.service_ms:.1f} ms allow {limit:.0f} rps"
+
+
+def little_broken(samples: Sequence[Sample]) -> str | None:
+    """Little's law, L = λW: the mean of the in-flight gauge is the time spent in the app per second of clock.
+
+    Both sides come from the middleware by different ways: a gauge read now and then, a sum at each request's end. From
+    idle to idle the law is exact, whatever the load did in between; a server that never drained cannot be held to it.
+    """
+    if len(samples) < LITTLE_SAMPLES or samples[-1].in_flight > 0:
+        return None
+    span_s = samples[-1].at - samples[0].at
+    if span_s < LITTLE_SPAN_S:
+        return None
+    expected = (samples[-1].busy_s - samples[0].busy_s) / span_s
+    seen = math.fsum((a.in_flight + b.in_flight) / 2 * (b.at - a.at) for a, b in pairwise(samples)) / span_s
+    scatter = LITTLE_SIGMAS * math.sqrt(max(expected, 1.0) / len(samples))
+    if abs(seen - expected) <= LITTLE_SHARE * max(expected, seen) + scatter:
+        return None
+    return f"Little's law is broken: {seen:.1f} requests in flight on average, {expected:.1f} by rate × service time"

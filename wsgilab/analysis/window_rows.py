@@ -1,0 +1,48 @@
+"""Windows as verdict.json keeps them: one row each, in the order in which they were measured. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
+
+from wsgilab.analysis import stats
+from wsgilab.model.records import Interval, Window
+from wsgilab.model.window_row import FIGURES, Moment, WindowRow
+
+
+def rows(measured: Sequence[tuple[Window, Mapping[str, Interval | None]]]) -> Iterator[WindowRow]:
+    """One row for each window and its figures."""
+    for window, figures in sorted(measured, key=lambda pair: pair[0].plan.order):
+        plan = window.plan
+        goodput, failed = stats.goodput_rps(window), stats.failures(window)
+        more = {
+            "goodput_rps": None if goodput is None else Interval(stats.tidy(goodput)),
+            "failed_ratio": None if failed is None else Interval(stats.tidy(failed[0] / failed[1])),
+        }
+        yield WindowRow(
+            server=plan.server,
+            rate_rps=plan.rate_rps,
+            round=plan.round,
+            order=plan.order,
+            duration_s=plan.duration_s,
+            void=window.void,
+            died=window.died,
+            notes=window.notes,
+            figures={name: {**figures, **more}.get(name) for name in FIGURES},
+            moments=tuple(_moments(window)),
+        )
+
+
+def _moments(window: Window) -> Iterator[Moment]:
+    """What happened between each two readings; nothing where the window has none or k6 gave no result."""
+    if window.usage is None or window.load is None or not window.load.started_at:
+        return
+    for before, after in pairwise(window.usage.samples):
+        span_s = after.at - before.at
+        if span_s <= 0 or after.requests < before.requests:
+            continue  # the server was started anew: its counters began again
+        yield Moment(
+            at_s=round(after.at - window.load.started_at, 1),
+            answered_rps=round((after.requests - before.requests) / span_s, 1),
+            in_flight=round(after.in_flight + after.listen_queue, 1),
+        )

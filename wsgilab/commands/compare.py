@@ -1,0 +1,64 @@
+"""`./lab report A B`: two saved runs, and what changed between them."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from wsgilab.analysis import comparison as changes
+from wsgilab.analysis.analyse import ServerFacts
+from wsgilab.commands import conclude
+from wsgilab.errors import EXIT_DONE, EXIT_NO_VALID_WINDOW, UsageError
+from wsgilab.model.records import Window
+from wsgilab.report import comparison as table
+from wsgilab.results.folder import RunFolder
+
+
+def compare(first: Path, second: Path, anyway: bool, as_json: bool) -> int:
+    """Print what changed. Gives the exit code; raises UsageError for runs that cannot be compared, unless `anyway`."""
+    (before, old), (after, new) = _read(first), _read(second)
+    obstacles = changes.obstacles(old, new)
+    if obstacles and not anyway:
+        raise _incomparable(obstacles, first, second)
+    searches = old.get("command") == new.get("command") == "capacity"
+    if searches:
+        found = changes.compare_searches(conclude.judge(before, old, []), conclude.judge(after, new, []))
+    else:
+        found = _in_order(changes.compare(before, after), new)
+    notes = [
+        *(f"Set differently: {each}" for each in changes.settings(old, new)),
+        *([] if searches else changes.only_in_one(before, after)),
+    ]
+    notes += [f"Not the same in both: {each}" for each in obstacles]
+    if as_json:
+        print(json.dumps({"schema": 1, "changes": [each.to_json() for each in found], "notes": notes}, indent=2))
+    else:
+        table.render(found, notes, conclude.console(sys.stdout))
+    return EXIT_DONE if found else EXIT_NO_VALID_WINDOW
+
+
+def _read(path: Path) -> tuple[Sequence[Window], Mapping[str, Any]]:
+    """(windows, manifest) of a run, as far as they can be used; what cannot is named on standard error."""
+    folder = RunFolder.open(path)
+    (windows, problems), (manifest, more) = folder.read(), folder.read_manifest()
+    for problem in (*problems, *more):
+        print(f"lab: {path}: {problem}", file=sys.stderr)
+    return windows, manifest
+
+
+def _in_order(found: Sequence[changes.Change], manifest: Mapping[str, Any]) -> list[changes.Change]:
+    """Servers in the order of the manifest, which is that of every report; windows are in a shuffled one."""
+    order = {facts.name: number for number, facts in enumerate(ServerFacts.from_manifest(manifest))}
+    return sorted(found, key=lambda change: (change.rate_rps, order.get(change.server, len(order))))
+
+
+def _incomparable(obstacles: Sequence[str], first: Path, second: Path) -> UsageError:
+    cause = "they come from different machines, limits or settings of the run, which change figures as servers do"
+    return UsageError(
+        f"These runs cannot be compared: {'; '.join(obstacles)}.",
+        "manifest.json is lost or was edited" if obstacles == [changes.UNKNOWN_ORIGIN] else cause,
+        f"measure both on one machine, or: ./lab report {first} {second} --anyway",
+    )

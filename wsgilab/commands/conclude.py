@@ -1,0 +1,94 @@
+"""From saved windows to a verdict, its files, and what the terminal shows."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+from rich.console import Console
+
+from wsgilab.analysis import slo
+from wsgilab.analysis.analyse import ServerFacts, analyse
+from wsgilab.analysis.capacity import Goal
+from wsgilab.commands.options import DEFAULT_SLO
+from wsgilab.errors import UsageError
+from wsgilab.lab.servers import parse_cpus
+from wsgilab.model.records import Window
+from wsgilab.model.verdict import Verdict
+from wsgilab.report import html, markdown, terminal
+from wsgilab.results.folder import RunFolder
+
+WIDTH, MOST_COLUMNS = 100, 10_000
+
+
+def save(folder: RunFolder, windows: Sequence[Window], manifest: Mapping[str, Any], problems: Sequence[str]) -> Verdict:
+    """Write verdict.json, report.md and report.html from windows and manifest alone, and give the verdict."""
+    verdict = judge(windows, manifest, problems)
+    folder.write_verdict(verdict.to_json())
+    folder.write_text("report.md", markdown.render(verdict, manifest))
+    folder.write_text("report.html", html.render(verdict, manifest))
+    return verdict
+
+
+def judge(windows: Sequence[Window], manifest: Mapping[str, Any], problems: Sequence[str]) -> Verdict:
+    """The verdict on a run, from what it left behind."""
+    return analyse(
+        windows,
+        ServerFacts.from_manifest(manifest),
+        slo.parse(str(manifest.get("slo") or DEFAULT_SLO)),
+        command=str(manifest.get("command") or "run"),
+        engine=str(manifest.get("engine") or "unknown"),
+        workload=str(manifest.get("workload") or "unknown"),
+        rounds=int(manifest.get("rounds") or 0),
+        problems=problems,
+        goal=Goal.from_json(manifest.get("search")) if manifest.get("command") == "capacity" else None,
+        cores=_server_cores(manifest),
+        rates_rps=manifest.get("rates_rps") or (),
+    )
+
+
+def _server_cores(manifest: Mapping[str, Any]) -> int:
+    """How many CPUs the servers shared; one where the manifest does not say."""
+    sets = manifest.get("cpu_sets")
+    try:
+        return len(parse_cpus("SERVER_CPUS", str(sets["servers"]))) if isinstance(sets, Mapping) else 1
+    except (KeyError, UsageError):
+        return 1
+
+
+def show(verdict: Verdict, folder: RunFolder | None) -> None:
+    """Print the verdict's table, and where the rest of it is, if it could be written."""
+    out = console(sys.stdout)
+    terminal.render(verdict, out)
+    if folder is None:
+        return
+    out.print(
+        f"\nKept in {_as_seen_from_the_host(folder.path)}: report.html, report.md, verdict.json, windows.jsonl",
+        soft_wrap=True,
+        markup=False,
+        highlight=False,
+    )
+
+
+def _as_seen_from_the_host(path: Path) -> Path:
+    """In a container, results are somewhere else than the person who looks for them would find them."""
+    inside, outside = os.environ.get("LAB_RESULTS"), os.environ.get("LAB_RESULTS_OUTSIDE")
+    if inside and outside and path.is_relative_to(inside):
+        return Path(outside) / path.relative_to(inside)
+    return path
+
+
+def console(stream: IO[str]) -> Console:
+    """Colours only on a terminal; as wide as COLUMNS or the terminal says, 100 columns where neither does."""
+    return Console(file=stream, width=_width(stream))
+
+
+def _width(stream: IO[str]) -> int | None:
+    asked = os.environ.get("COLUMNS", "")
+    if asked.isdecimal() and 0 < int(asked) <= MOST_COLUMNS:
+        return int(asked)
+    # None: whatever the terminal is resized to. Rich would take a COLUMNS of 0 at its word, and show nothing.
+    return None if stream.isatty() and not asked else WIDTH

@@ -1,0 +1,168 @@
+"""What is missing or odd on this machine, and the command that mends it."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+
+from rich.console import Console
+
+from wsgilab.engines import compose
+from wsgilab.errors import EXIT_DONE, EXIT_MISSING, LabError
+from wsgilab.lab.servers import Lab
+from wsgilab.machine.cpus import available
+from wsgilab.machine.ports import another, holder, is_free
+from wsgilab.machine.tools import can_fetch_packages, find_k6, find_nginx, prometheus_at_hand
+from wsgilab.measure.manifest import version_of_k6
+
+OK, ODD, MISSING = "ok", "odd", "missing"
+STYLES = {OK: "green", ODD: "yellow", MISSING: "red"}
+DISK_MB = 200
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at."""
+
+    what: str
+    state: str
+    """`ok`, `odd` (a run works, with a caveat) or `missing` (some run does not work)."""
+    said: str
+    mend: str = ""
+
+    def to_json(self) -> dict[str, str]:
+        """As plain JSON values."""
+        return asdict(self)
+
+
+def examine(lab: Lab) -> list[Finding]:
+    """Every check, in the order in which a run would need it."""
+    return [
+        Finding("Python", OK, f"{platform.python_version()} at {sys.executable}"),
+        _k6(),
+        _nginx(),
+        _prometheus(),
+        _docker(),
+        *_cpus(lab),
+        *_ports(lab),
+        _results(lab),
+        *_load(),
+        *_root(),
+    ]
+
+
+def exit_code(findings: Sequence[Finding]) -> int:
+    """0 when nothing is missing, 3 otherwise."""
+    return EXIT_MISSING if any(finding.state == MISSING for finding in findings) else EXIT_DONE
+
+
+def show(findings: Sequence[Finding], console: Console) -> None:
+    """One line a finding, and under it the command that mends it."""
+    for finding in findings:
+        console.print(f"[{STYLES[finding.state]}]{finding.state:8}[/]", end="")
+        console.print(f"{finding.what}: {finding.said}", markup=False, highlight=False, soft_wrap=True)
+        if finding.mend:
+            console.print(f"        → {finding.mend}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _k6() -> Finding:
+    try:
+        path = find_k6()
+    except LabError as error:
+        return Finding("k6", MISSING, error.what, error.next_command)
+    return Finding("k6", OK, f"{version_of_k6(str(path))} at {path}")
+
+
+def _nginx() -> Finding:
+    try:
+        nginx = find_nginx()
+    except LabError as error:
+        return Finding("nginx", MISSING, f"{error.what} ({error.cause})", error.next_command)
+    return Finding("nginx", OK, str(nginx.binary))
+
+
+def _prometheus() -> Finding:
+    """Of a local run that is recorded; nothing is fetched to find out."""
+    try:
+        path = prometheus_at_hand()
+    except LabError as error:
+        return Finding("Prometheus", ODD, f"{error.what} ({error.cause})", error.next_command)
+    if path:
+        return Finding("Prometheus", OK, str(path))
+    said = "none of version 3: local runs are measured and judged without it, but `./lab view` has nothing to show"
+    if can_fetch_packages():
+        return Finding("Prometheus", ODD, said, "./lab run --prometheus fetches Debian's package by itself, once")
+    return Finding("Prometheus", ODD, said, "install it (https://prometheus.io/download/), or set LAB_PROMETHEUS to it")
+
+
+def _docker() -> Finding:
+    reason = compose.why_not()
+    if reason:
+        return Finding(
+            "Docker Compose", ODD, f"not usable: {reason}", "servers run as local processes: ./lab run --engine local"
+        )
+    return Finding("Docker Compose", OK, "an engine answers")
+
+
+def _cpus(lab: Lab) -> Iterator[Finding]:
+    usable = available()
+    if not usable:
+        yield Finding("CPUs", ODD, "this system pins no process to a CPU: servers and load share all of them")
+        return
+    sets = {name: lab.cpus(name) for name in ("SERVER_CPUS", "LOAD_CPUS")}
+    for name, cpus in sets.items():
+        if not cpus <= usable:
+            text = f"{name}={lab.variables[name]}, but only {_listed(usable)} may be used here"
+            yield Finding("CPUs", MISSING, text, f"{name}={min(usable)} ./lab run, or change .env")
+    if sets["SERVER_CPUS"] & sets["LOAD_CPUS"]:
+        shared = _listed(sets["SERVER_CPUS"] & sets["LOAD_CPUS"])
+        text = f"servers and load share CPU {shared}: k6 slows down what it measures"
+        yield Finding("CPUs", ODD, text, "set SERVER_CPUS and LOAD_CPUS in .env to different CPUs")
+    elif all(cpus <= usable for cpus in sets.values()):
+        yield Finding(
+            "CPUs",
+            OK,
+            f"{len(usable)}; servers on {_listed(sets['SERVER_CPUS'])}, load on {_listed(sets['LOAD_CPUS'])}",
+        )
+
+
+def _ports(lab: Lab) -> Iterator[Finding]:
+    taken = [server for server in lab.servers.values() if not is_free(server.port)]
+    for server in taken:
+        text = f"{server.port} ({server.name}) is in use by {holder(server.port)}"
+        yield Finding("Port", ODD, text, f"end it, or: {server.port_variable}={another(server.port)} ./lab run")
+    if not taken:
+        ports = [server.port for server in lab.servers.values()]
+        yield Finding("Ports", OK, f"{min(ports)} to {max(ports)} are free")
+
+
+def _results(lab: Lab) -> Finding:
+    folder = lab.root / "results"
+    if not os.access(folder, os.W_OK):
+        return Finding("Results", MISSING, f"{folder} cannot be written", f"sudo chown $(id -u) {folder}, or --out DIR")
+    free_mb = shutil.disk_usage(folder).free // 1_000_000
+    if free_mb < DISK_MB:
+        return Finding(
+            "Results", ODD, f"only {free_mb} MB free in {folder}", "free some room, or --out DIR on another disk"
+        )
+    return Finding("Results", OK, f"{folder}, {free_mb} MB free")
+
+
+def _load() -> Iterator[Finding]:
+    busy = os.getloadavg()[0]
+    if busy > 0.5:
+        text = f"{busy:.1f} processes were running on average in the last minute: they will show in the measurement"
+        yield Finding("Load", ODD, text, "end what else is running, and wait a minute")
+
+
+def _root() -> Iterator[Finding]:
+    if os.geteuid() == 0:
+        yield Finding("User", ODD, "root: local servers then run as root too", "run ./lab as an ordinary user")
+
+
+def _listed(cpus: frozenset[int]) -> str:
+    return ",".join(map(str, sorted(cpus)))

@@ -1,0 +1,1 @@
+"""This machine: CPUs, ports, tools, waiting."""

@@ -1,0 +1,1 @@
+"""Windows of load, what drives them, and what records them."""

@@ -1,0 +1,92 @@
+"""What one k6 process is told: its command line and its environment."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from wsgilab.lab import ROOT
+from wsgilab.model.records import WindowPlan
+
+LOAD_JS = ROOT / "k6" / "load.js"
+FEW_VUS = 500
+VUS_WORTH_S = 2.0
+
+
+@dataclass(frozen=True)
+class K6:
+    """The k6 of this machine, and how a run wants it."""
+
+    path: str
+    cpus: frozenset[int] = frozenset()
+    """The CPUs it may use, where the system can pin; empty for all."""
+    prometheus_url: str | None = None
+    """Where its metrics also go as it runs. A Prometheus that is away costs nothing but the metrics."""
+    script: Path = LOAD_JS
+
+
+def vus_needed(rate_rps: float, duration_s: float, timeout_s: float) -> int:
+    """How many VUs k6 gets: enough that requests without an answer do not starve the schedule.
+
+    That is one for each request that can be under way at once, up to two seconds' worth of the rate or 500,
+    whichever is more. A request that finds so many ahead of it would wait for two seconds at least: its server has
+    lost, and the dropped tick counts as the failure it is. Each VU costs k6 0.2 MB, and 1 ms at its start.
+    """
+    in_flight = math.ceil(rate_rps * min(timeout_s, duration_s)) + 10
+    return min(in_flight, max(FEW_VUS, math.ceil(rate_rps * VUS_WORTH_S)))
+
+
+def command(k6: K6, plan: WindowPlan, server_url: str, folder: Path) -> list[str]:
+    """Give the k6 command line of one window. `folder` holds k6.json and receives summary.json."""
+    settings = {
+        "LAB_TARGET": server_url.rstrip("/"),
+        "LAB_SERVER": plan.server,
+        "LAB_WORKLOAD": plan.workload,
+        "LAB_RATE": f"{plan.rate_rps:g}",
+        "LAB_ROUND": str(plan.round),
+        "LAB_WARMUP_S": str(plan.warmup_s),
+        "LAB_DURATION_S": str(plan.duration_s),
+        "LAB_TIMEOUT_S": str(plan.timeout_s),
+        "LAB_GRACE_S": str(plan.grace_s),
+        "LAB_VUS": str(vus_needed(plan.rate_rps, plan.duration_s, plan.timeout_s)),
+        "LAB_SUMMARY": str(folder / "summary.json"),
+    }
+    line = [k6.path, "run", "--quiet", "--no-color", "--no-usage-report"]
+    line += ["--address", ""]  # no REST API: k6 1.x opens port 6565 otherwise
+    line += ["--config", str(folder / "k6.json")]  # not the user's own, which may set VUs or outputs
+    line += ["--include-system-env-vars=false"]
+    for name, value in settings.items():
+        line += ["-e", f"{name}={value}"]
+    if k6.prometheus_url is not None:
+        line += ["--out", "experimental-prometheus-rw"]  # still its name in k6 2.2
+    return [*line, str(k6.script)]
+
+
+def environment(inherited: Mapping[str, str], prometheus_url: str | None) -> dict[str, str]:
+    """Give the environment k6 runs in.
+
+    K6_* variables are left out because some replace the scenarios without a word (K6_VUS, K6_DURATION), and
+    proxies because k6 would measure the proxy. Those of the Prometheus output stay: they may hold a password.
+    """
+    kept = {name: value for name, value in inherited.items() if not _misleads_k6(name)}
+    if prometheus_url is None:
+        return kept
+    return {
+        "K6_PROMETHEUS_RW_PUSH_INTERVAL": "1s",
+        **kept,
+        "K6_PROMETHEUS_RW_SERVER_URL": f"{prometheus_url.rstrip('/')}/api/v1/write",
+        # Without it k6 sends percentiles since the test began, and they cannot be summed or averaged.
+        "K6_PROMETHEUS_RW_TREND_AS_NATIVE_HISTOGRAM": "true",
+        # The same by its name since k6 2.1, which takes the older one with a warning and means to drop it.
+        "K6_FEATURES": "native-histograms",
+        # Ends a series with its window. Otherwise it lives on for five minutes, flat.
+        "K6_PROMETHEUS_RW_STALE_MARKERS": "true",
+    }
+
+
+def _misleads_k6(name: str) -> bool:
+    if name.startswith("K6_"):
+        return not name.startswith("K6_PROMETHEUS_RW_")
+    return name.upper() in {"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"}

@@ -1,0 +1,240 @@
+"""One k6 window: start k6, watch it without blocking, hand back what it saw."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from wsgilab.errors import LabError, MissingError
+from wsgilab.machine.cpus import pinned
+from wsgilab.measure.k6_command import K6, command, environment
+from wsgilab.model.records import LoadResult, WindowPlan
+
+OVERTIME_S = 20.0
+"""What k6 may need beyond its schedule: VUs to make, samples to flush, a summary to write."""
+STOP_S = 3.0
+"""How long k6 has to end after SIGTERM."""
+POLL_S = 0.02
+
+
+def start(k6: K6, plan: WindowPlan, server_url: str) -> LoadRun:
+    """Start k6 on one window and return at once.
+
+    The workload must be known (see workloads.find_workload). Raises MissingError when k6 cannot be started.
+    """
+    folder = tempfile.TemporaryDirectory(prefix="lab-k6-")
+    try:
+        process = _spawn(k6, plan, server_url, Path(folder.name))
+    except BaseException:
+        folder.cleanup()
+        raise
+    return LoadRun(plan, process, folder)
+
+
+class LoadRun:
+    """A k6 that is running, or has ended. Use it as a context manager: leaving the block stops k6."""
+
+    def __init__(
+        self,
+        plan: WindowPlan,
+        process: subprocess.Popen[bytes],
+        folder: tempfile.TemporaryDirectory[str],
+    ) -> None:
+        self._plan = plan
+        self._process = process
+        self._folder = folder
+        self._path = Path(folder.name)
+        self._started = time.monotonic()
+        # The schedule is never longer than 1 s + one tick beyond the plan: k6 refuses phases under a second.
+        planned_s = plan.warmup_s + plan.duration_s + plan.grace_s + plan.timeout_s + 1 / plan.rate_rps
+        self._deadline = self._started + planned_s + OVERTIME_S
+        self._wall_s = 0.0
+        self._cpu_s = 0.0
+        self._wait_s = 0.0
+        self._stopped: str | None = None
+
+    @property
+    def pid(self) -> int:
+        """The process id of k6."""
+        return self._process.pid
+
+    @property
+    def cpu_s(self) -> float:
+        """CPU time that k6 has used, as of the last `poll`."""
+        return self._cpu_s
+
+    @property
+    def wait_s(self) -> float:
+        """How long its threads have waited for a CPU while ready to run, in sum, as of the last `poll`."""
+        return self._wait_s
+
+    def poll(self) -> bool:
+        """Tell whether k6 has ended. Kills it when it is far past its schedule."""
+        if self._reap(os.WNOHANG):
+            return True
+        if time.monotonic() > self._deadline:
+            self._stopped = f"it was stopped: {OVERTIME_S:.0f} s after its schedule it still ran"
+            self.stop()
+        return self._process.returncode is not None
+
+    def stop(self) -> None:
+        """End k6 if it still runs: SIGTERM, a bounded wait, SIGKILL. Calling it again does nothing."""
+        if not self._reap(os.WNOHANG):
+            self._stopped = self._stopped or "it was stopped before its window ended"
+            self._signal(signal.SIGTERM)
+            patience = time.monotonic() + STOP_S
+            while time.monotonic() < patience and not self._reap(os.WNOHANG):
+                time.sleep(POLL_S)
+            self._signal(signal.SIGKILL)
+            self._reap(0)
+
+    def result(self) -> LoadResult:
+        """Wait for k6 to end and give what it measured.
+
+        Raises LabError when k6 failed, was killed or stopped, or left no readable summary.
+        """
+        while not self.poll():
+            time.sleep(POLL_S)
+        problem = self._stopped or _how_it_failed(self._process.returncode)
+        if problem:
+            raise _failure(problem, self._log_tail())
+        seen = parse_summary(self._summary(), wall_s=self._wall_s, k6_cpu_s=self._cpu_s)
+        return replace(seen, k6_wait_s=self._wait_s)
+
+    def __enter__(self) -> LoadRun:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+        self._folder.cleanup()
+
+    def _reap(self, flags: int) -> bool:
+        """Collect k6 if it has ended. wait4 and not Popen.poll, because only it tells the CPU time to the end."""
+        if self._process.returncode is not None:
+            return True
+        pid, status, used = os.wait4(self._process.pid, flags)
+        if pid == 0:
+            # They only grow, but a k6 that is just ending has lost its threads, and their figures with them.
+            cpu_s, wait_s = scheduled_s(self._process.pid)
+            self._cpu_s, self._wait_s = max(self._cpu_s, cpu_s), max(self._wait_s, wait_s)
+            return False
+        self._process.returncode = os.waitstatus_to_exitcode(status)
+        self._wall_s = time.monotonic() - self._started
+        self._cpu_s = used.ru_utime + used.ru_stime
+        return True
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._process.returncode is None:
+            # It may have ended this instant: it is not reaped, so its id cannot be another's yet.
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, number)
+
+    def _summary(self) -> dict[str, Any]:
+        try:
+            summary = json.loads((self._path / "summary.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise _failure(f"its summary cannot be read ({error})", self._log_tail()) from error
+        if not isinstance(summary, dict):
+            raise _failure("its summary is not an object", self._log_tail())
+        return summary
+
+    def _log_tail(self, lines: int = 3) -> str:
+        with (self._path / "k6.log").open("rb") as log:
+            log.seek(max(0, log.seek(0, os.SEEK_END) - 4096))
+            return "\n    ".join(log.read().decode(errors="replace").splitlines()[-lines:])
+
+
+def parse_summary(summary: Mapping[str, Any], wall_s: float, k6_cpu_s: float) -> LoadResult:
+    """Turn what k6/load.js wrote into a LoadResult.
+
+    Raises LabError when a field is missing or is no number.
+    """
+    try:
+        return _parse(summary, wall_s, k6_cpu_s)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise _failure(f"its summary is damaged ({error!r})", "") from error
+
+
+def scheduled_s(pid: int) -> tuple[float, float]:
+    """How long a process's threads have run, and how long they waited for a CPU while ready to run, in sum.
+
+    The first two fields of /proc/PID/task/*/schedstat, nanoseconds (Linux, Documentation/scheduler/sched-stats.rst).
+    Zeros on other systems.
+    """
+    ran_ns = waited_ns = 0
+    for path in Path(f"/proc/{pid}/task").glob("*/schedstat"):
+        with suppress(OSError, ValueError, IndexError):  # a thread may end while we look
+            ran, waited = path.read_text().split()[:2]
+            ran_ns, waited_ns = ran_ns + int(ran), waited_ns + int(waited)
+    return ran_ns / 1e9, waited_ns / 1e9
+
+
+def _parse(summary: Mapping[str, Any], wall_s: float, k6_cpu_s: float) -> LoadResult:
+    sent, ok, failed, wrong = (int(summary[name]) for name in ("sent", "ok", "failed", "wrong_server"))
+    # With drops the script cannot tell the last scheduled tick from the one after it: a few more may be sent.
+    scheduled = max(int(summary["scheduled"]), sent)
+    never_fired = max(0, scheduled - sent - int(summary["dropped"]))
+    behind_at_the_end_ms = never_fired * float(summary["period_s"]) * 1000
+    return LoadResult(
+        scheduled=scheduled,
+        sent=sent,
+        dropped=scheduled - sent,
+        ok=ok,
+        ok_in_time=int(summary["ok_in_time"]),
+        failed=failed,
+        unanswered=sent - ok - failed - wrong,
+        wrong_server=wrong,
+        statuses={str(code): int(requests) for code, requests in summary["statuses"].items()},
+        ladder_ms={str(percentile): float(ms) for percentile, ms in summary["ladder_ms"].items()},
+        total_requests=int(summary["total_answered"]),
+        total_sent=int(summary["total_sent"]),
+        started_at=float(summary["started_at_ms"]) / 1000,
+        wall_s=wall_s,
+        k6_cpu_s=k6_cpu_s,
+        # Ticks that k6 never came to are lag too: it was that far behind when the window closed.
+        lag_ms=max(float(summary["clock_lag_ms"]), behind_at_the_end_ms),
+        vus_max=int(summary["vus_max"]),
+    )
+
+
+def _spawn(k6: K6, plan: WindowPlan, server_url: str, folder: Path) -> subprocess.Popen[bytes]:
+    (folder / "k6.json").write_text("{}", encoding="utf-8")
+    # Pinned from the start: Go counts its CPUs once.
+    with (folder / "k6.log").open("wb") as log, pinned(k6.cpus):
+        try:
+            return subprocess.Popen(
+                command(k6, plan, server_url, folder),
+                env=environment(os.environ, k6.prometheus_url),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+                start_new_session=True,  # Ctrl-C in the terminal is for the runner, which then stops k6
+            )
+        except OSError as error:
+            what = f"k6 could not be started: {error}"
+            raise MissingError(what, f"there is no usable k6 at {k6.path}", "./lab doctor") from error
+
+
+def _how_it_failed(status: int) -> str | None:
+    if status == 0:
+        return None
+    if status < 0:
+        return f"it was killed by {signal.Signals(-status).name}"
+    return f"it ended with status {status}"
+
+
+def _failure(problem: str, log: str) -> LabError:
+    cause = f"k6 said: {log}" if log else "k6 said nothing; too little memory is a usual reason"
+    return LabError(f"k6 gave no result: {problem}", cause, "./lab doctor")

@@ -1,0 +1,125 @@
+"""Everything that could explain a number: what ran where, with which settings, in which order."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from wsgilab import __version__
+from wsgilab.engines import Engine
+from wsgilab.lab.servers import Lab
+from wsgilab.machine.cpus import available
+from wsgilab.measure.usage import identity
+from wsgilab.measure.windows import Settings
+from wsgilab.model.records import MANIFEST_SCHEMA, Server, Slo, WindowPlan
+
+
+def describe(
+    command: str,
+    lab: Lab,
+    engine: Engine,
+    engine_why: str,
+    settings: Settings,
+    objective: Slo,
+    k6: str,
+    schedule: Mapping[str, Any],
+) -> dict[str, Any]:
+    """The manifest of a run that starts now. `engine.start` has been called: versions are those that run.
+
+    `schedule`: what decides which windows are measured, as `order_of` gives it.
+    """
+    facts = engine.facts()
+    running = {server.name: dict(identity(engine.endpoint(server).exporter_url)) for server in engine.servers}
+    commands = {name: said.pop("command", None) for name, said in running.items()}
+    return {
+        "schema": MANIFEST_SCHEMA,
+        "wsgilab": __version__,
+        "command": command,
+        "started_at": utc_now().isoformat(timespec="seconds"),
+        "finished_at": None,
+        "engine": engine.name,
+        "engine_why": engine_why,
+        "workload": settings.workload,
+        "rates_rps": list(settings.rates_rps),
+        "rounds": settings.rounds,
+        "duration_s": settings.duration_s,
+        "warmup_s": settings.warmup_s,
+        "timeout_s": settings.timeout_s,
+        "grace_s": settings.grace_s,
+        "slo": str(objective),
+        "seed": settings.seed,
+        "host": host(),
+        "versions": {**_common(running), **_mapping(facts.get("versions")), "k6": version_of_k6(k6)},
+        "images": _mapping(facts.get("images")),
+        "limits": _mapping(facts.get("limits")),
+        "cpu_sets": {"servers": lab.variables.get("SERVER_CPUS", ""), "load": lab.variables.get("LOAD_CPUS", "")},
+        "servers": [_server(server, commands[server.name]) for server in engine.servers],
+        **schedule,
+    }
+
+
+def order_of(plans: Sequence[WindowPlan]) -> dict[str, Any]:
+    """The schedule of a run whose windows are known before it starts."""
+    return {"order": [[plan.round, plan.server, plan.rate_rps] for plan in plans]}
+
+
+def host() -> dict[str, object]:
+    """This machine, as far as it matters to a number. Memory in MB."""
+    return {
+        "cpus": os.cpu_count(),
+        "cpus_usable": len(available()) or os.cpu_count(),
+        "cpu_model": _first("/proc/cpuinfo", "model name") or platform.processor(),
+        "memory_mb": int((_first("/proc/meminfo", "MemTotal") or "0").split()[0]) // 1024 or None,
+        "kernel": platform.release(),
+        "os": _first("/etc/os-release", "PRETTY_NAME", "=") or platform.system(),
+        "machine": platform.machine(),
+    }
+
+
+def version_of_k6(path: str) -> str:
+    """The first line that `k6 version` prints."""
+    said = subprocess.run([path, "version"], capture_output=True, text=True, check=False).stdout
+    return (said.splitlines() or ["unknown"])[0].strip()
+
+
+def utc_now() -> datetime:
+    """The time, in UTC."""
+    return datetime.now(UTC)
+
+
+def _server(server: Server, command: str | None) -> dict[str, Any]:
+    """A server as it ran. `command`: what its exporter says is running; None where it does not."""
+    return {
+        "name": server.name,
+        "pattern": server.pattern,
+        "concurrency": server.concurrency,
+        "slots": server.slots,
+        "via": server.via,
+        "variant_of": server.variant_of,
+        "command": command or " ".join(server.command),
+        "environment": dict(server.environment),
+    }
+
+
+def _common(versions: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+    """The versions that the servers report. They share one image, so the first that knows one speaks for all."""
+    return {name: version for said in reversed(list(versions.values())) for name, version in said.items()}
+
+
+def _mapping(value: object) -> dict[str, object]:
+    return dict(value) if isinstance(value, Mapping) else {}
+
+
+def _first(path: str, key: str, separator: str = ":") -> str | None:
+    """The value of the first line of a file that starts with a key; None where there is none."""
+    try:
+        lines = Path(path).read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return None
+    values = (line.partition(separator)[2] for line in lines if line.startswith(key))
+    return next(values, "").strip().strip('"') or None

@@ -1,0 +1,232 @@
+"""A Prometheus for local runs: Compose's configuration, flags and rules, with addresses and folders of this machine."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+from urllib.parse import urlsplit
+
+import yaml
+
+from wsgilab.engines import Endpoint
+from wsgilab.errors import MissingError
+from wsgilab.lab.servers import Lab, parse_port
+from wsgilab.machine.cpus import available, pinned
+from wsgilab.machine.ports import another
+from wsgilab.machine.tools import find_prometheus
+from wsgilab.machine.waiting import Stop, poll_until
+from wsgilab.model.records import Server
+
+START_TIMEOUT_S = 30.0
+"""A Prometheus that was killed reads its log of the last two hours again before it answers."""
+STOP_TIMEOUT_S = 10.0
+ASK_TIMEOUT_S = 2.0
+WATCH_TIMEOUT_S = 10.0
+
+
+def recorder_for(lab: Lab, results: Path, stop: Stop) -> Recorder | None:
+    """A Recorder that is ready. None where none can be had: the run goes on without it, which is said here."""
+    recorder = Recorder(lab, results)
+    try:
+        recorder.start(stop)
+    except MissingError as error:
+        print(f"lab: {error}\nThe run goes on without it: no dashboards, the same verdict.", file=sys.stderr)
+        return None
+    return recorder
+
+
+class Recorder:
+    """The Prometheus on PROMETHEUS_PORT that keeps its data in `results/.prometheus`: started here, or found there.
+
+    `./lab run --prometheus` and `./lab view` use the same one, whichever came first; who started it ends it.
+    """
+
+    def __init__(self, lab: Lab, results: Path) -> None:
+        self.port = parse_port("PROMETHEUS_PORT", lab.variables["PROMETHEUS_PORT"])
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._lab = lab
+        self._folder = (results / ".prometheus").resolve()
+        self._config = self._folder / "prometheus.yaml"
+        self._process: subprocess.Popen[bytes] | None = None
+        self._binary: Path | None = None
+        self._last_word: str | None = None
+
+    def __enter__(self) -> Recorder:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    @property
+    def lost(self) -> str | None:
+        """What had become of it by the end of `watching`, where it was no longer there."""
+        return self._last_word
+
+    def answers(self) -> bool:
+        """Whether some Prometheus is ready on the port."""
+        return self._ask("/-/ready") is not None
+
+    def ended(self) -> str | None:
+        """How the one that was started here ended, or None."""
+        code = self._process.poll() if self._process else None
+        return None if code is None else f"exit code {code}; its last line: {self._last_line()}"
+
+    def start(self, stop: Stop) -> None:
+        """Have one that is ready. Raises MissingError where that cannot be, and Interrupted."""
+        self._binary = find_prometheus()
+        if self.answers():
+            self._require_ours()
+            return
+        self._write_config()
+        self._spawn(self._binary)
+        ready = poll_until(lambda: self.answers() or self.ended() is not None, stop, START_TIMEOUT_S)
+        if not ready or self.ended():
+            reason = self.ended() or f"not ready after {START_TIMEOUT_S:g} s"
+            self.stop()
+            raise MissingError(
+                f"Prometheus did not start: {reason}",
+                "a full disk, a port in use, or data of another version; the whole log is in "
+                f"{self._folder / 'prometheus.log'}",
+                f"PROMETHEUS_PORT={another(self.port)} ./lab …, or remove {self._folder}",
+            )
+
+    def keep_up(self) -> None:
+        """Start it (again) where none answers: it has died, or belonged to a run that has ended. Does not wait."""
+        if self._binary is None or (self._process and not self.ended()) or self.answers():
+            return
+        with contextlib.suppress(OSError):  # a full disk may have room again at the next time
+            self._spawn(self._binary)
+
+    @contextlib.contextmanager
+    def watching(self, endpoints: Mapping[str, tuple[Server, Endpoint]], stop: Stop) -> Iterator[None]:
+        """Record these servers while the block lasts, from its first second: leave it before they are stopped."""
+        self.watch(endpoints)
+        # New targets are taken up every five seconds, and a window that begins before would have half its figures.
+        poll_until(lambda: self._up() >= set(endpoints), stop, WATCH_TIMEOUT_S)
+        try:
+            yield
+        finally:
+            with contextlib.suppress(OSError):  # a full disk: what was measured is reported all the same
+                self.watch({})
+            self._last_word = None if self.answers() else self.ended() or "it gives no answer"
+            self.stop()
+
+    def watch(self, endpoints: Mapping[str, tuple[Server, Endpoint]]) -> None:
+        """Scrape the exporters of these servers from now on, and nobody else's. Prometheus notices by itself."""
+        self._write_targets("servers", [_target(server, at) for server, at in endpoints.values()])
+        proxies = {at.proxy_exporter_url for _, at in endpoints.values() if at.proxy_exporter_url}
+        self._write_targets("nginx", [_proxy(url) for url in sorted(proxies)])
+
+    def stop(self) -> None:
+        """End what was started here; its data stays."""
+        if self._process is None:
+            return
+        self._process.terminate()
+        try:
+            self._process.wait(timeout=STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._process = None
+
+    def is_ours(self) -> bool:
+        """Whether the one that answers records local runs of this folder: Compose's has another configuration."""
+        flags = self._ask("/api/v1/status/flags") or {}
+        return bool(flags.get("data", {}).get("config.file") == str(self._config))
+
+    def _require_ours(self) -> None:
+        if not self.is_ours():
+            raise MissingError(
+                f"Port {self.port} on 127.0.0.1 has a Prometheus that records something else.",
+                "the Compose stack is up, or a Prometheus of yours",
+                f"docker compose down, or: PROMETHEUS_PORT={another(self.port)} ./lab run --prometheus …",
+            )
+
+    def _spawn(self, binary: Path) -> None:
+        command = [str(binary), *flags(self._lab, self._config, self._folder / "data", self.port)]
+        cpus = self._lab.cpus("LOAD_CPUS") & available()
+        with (self._folder / "prometheus.log").open("wb") as log, pinned(cpus):
+            # A session of its own: Ctrl-C in the terminal is for the runner, which then ends it in order.
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            )
+
+    def _write_config(self) -> None:
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            shipped = yaml.safe_load((self._lab.root / "prometheus/prometheus.yaml").read_text(encoding="utf-8"))
+            rules = self._lab.root / "prometheus/rules.yaml"
+            text = yaml.safe_dump(localized(shipped, rules, self._folder, self.port), sort_keys=False)
+            self._config.write_text(text, encoding="utf-8")
+            self.watch({})
+        except OSError as error:
+            raise MissingError(
+                f"Prometheus has no folder for its data: {error}.", "the disk is full or not yours", "df -h results"
+            ) from error
+
+    def _up(self) -> set[str]:
+        """The servers whose exporters have answered a scrape."""
+        active = (self._ask("/api/v1/targets?state=active") or {}).get("data", {}).get("activeTargets", [])
+        return {target["labels"].get("server", "") for target in active if target["health"] == "up"}
+
+    def _write_targets(self, job: str, groups: Sequence[Mapping[str, Any]]) -> None:
+        # Renamed into place: Prometheus may read at any moment.
+        part = self._folder / f"{job}.json.part"
+        part.write_text(json.dumps(groups, indent=1), encoding="utf-8")
+        os.replace(part, self._folder / f"{job}.json")
+
+    def _ask(self, path: str) -> dict[str, Any] | None:
+        try:
+            with urllib.request.urlopen(self.url + path, timeout=ASK_TIMEOUT_S) as answer:
+                body = answer.read()
+        except (urllib.error.URLError, OSError, http.client.HTTPException):
+            return None
+        return dict(json.loads(body)) if body.startswith(b"{") else {}
+
+    def _last_line(self) -> str:
+        lines = (self._folder / "prometheus.log").read_text(errors="replace").strip().splitlines()
+        return (lines or ["nothing"])[-1]
+
+
+def flags(lab: Lab, config: Path, data: Path, port: int) -> list[str]:
+    """The flags of compose.yaml's Prometheus, with places of this machine."""
+    ours = {"--config.file": str(config), "--storage.tsdb.path": str(data)}
+    said = [flag.partition("=") for flag in lab.services["prometheus"]["command"]]
+    rewritten = [f"{name}{sign}{ours.get(name, value)}" for name, sign, value in said]
+    return [*rewritten, f"--web.listen-address=127.0.0.1:{port}", "--log.level=warn"]
+
+
+def localized(shipped: Mapping[str, Any], rules: Path, folder: Path, port: int) -> dict[str, Any]:
+    """prometheus.yaml for local servers: read from files that `Recorder.watch` writes. The rest is the same."""
+    jobs = {job["job_name"]: dict(job) for job in shipped["scrape_configs"]}
+    del jobs["more"]  # every local server that runs is in the job of the others
+    for name in ("servers", "nginx"):
+        del jobs[name]["static_configs"]
+        jobs[name]["file_sd_configs"] = [{"files": [str(folder / f"{name}.json")], "refresh_interval": "5s"}]
+    jobs["prometheus"]["static_configs"] = [{"targets": [f"127.0.0.1:{port}"]}]
+    return {**shipped, "rule_files": [str(rules)], "scrape_configs": list(jobs.values())}
+
+
+def _target(server: Server, at: Endpoint) -> dict[str, Any]:
+    # `instance` as in Compose: with the port of this one run in it, every run would have series of its own.
+    labels = {"server": server.name, "instance": f"{server.name}:9100"}
+    return {
+        "targets": [urlsplit(at.exporter_url).netloc],
+        "labels": labels | ({"via": server.via} if server.via else {}),
+    }
+
+
+def _proxy(url: str) -> dict[str, Any]:
+    return {"targets": [urlsplit(url).netloc], "labels": {"server": "nginx", "instance": "nginx-exporter:9100"}}

@@ -1,0 +1,239 @@
+"""Rounds of windows: plan them, measure each, save each at once."""
+
+from __future__ import annotations
+
+import math
+import random
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+
+from wsgilab.analysis.validity import void_reason
+from wsgilab.engines import Engine
+from wsgilab.errors import LabError, ServerError, UsageError
+from wsgilab.machine.waiting import Stop, poll_until
+from wsgilab.measure import load
+from wsgilab.measure.k6_command import K6
+from wsgilab.measure.usage import read_sample, to_usage
+from wsgilab.model.records import LoadResult, Sample, Server, Usage, Window, WindowPlan
+
+SAMPLE_EVERY_S = 1.0
+DRAIN_TIMEOUT_S = 1.5
+"""A server that is still busy after this gets a fresh start where the engine can give it one."""
+DRAIN_PATIENCE_S = 40.0
+"""And where it cannot, this long at most: a full queue of 512 at 40 requests a second, and some."""
+EXPORTER_PATIENCE_S = 5.0
+"""An exporter shares its server's CPU; one late answer is no death."""
+
+Sampler = Callable[[], Sample | None]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What to measure and for how long."""
+
+    servers: tuple[str, ...]
+    workload: str
+    rates_rps: tuple[float, ...]
+    rounds: int
+    duration_s: float
+    warmup_s: float = 1.0
+    timeout_s: float = 10.0
+    grace_s: float = 2.0
+    seed: int = 0
+
+    def window(self, server: str, rate_rps: float, duration_s: float, round: int, order: int) -> WindowPlan:
+        """One window with these settings."""
+        return WindowPlan(
+            server=server,
+            workload=self.workload,
+            rate_rps=rate_rps,
+            round=round,
+            order=order,
+            warmup_s=self.warmup_s,
+            duration_s=duration_s,
+            timeout_s=self.timeout_s,
+            grace_s=self.grace_s,
+        )
+
+
+@dataclass(frozen=True)
+class Bench:
+    """The tools of a run: where the servers are, what drives them, and who may interrupt."""
+
+    engine: Engine
+    k6: K6
+    stop: Stop
+    follow: Callable[[load.LoadRun], None] = lambda _run: None
+    """Gets each k6 as it starts, to watch what it uses."""
+
+
+def plan_windows(settings: Settings) -> list[WindowPlan]:
+    """Every window of a run in its order: rounds of one window for each server and rate, shuffled anew each round.
+
+    The same seed gives the same order. Shuffling keeps a drift of the machine from favouring whoever comes first
+    (Abedi & Brecht, ICPE 2017: randomized multiple interleaved trials).
+    Raises UsageError where a window would end before its first request: it could only be void.
+    """
+    slowest = min(settings.rates_rps)
+    if slowest * settings.duration_s < 1:
+        raise UsageError(
+            f"At {slowest:g} rps there is not one request in {settings.duration_s:g} s.",
+            "the rate is too low for windows so short",
+            f"--rate {math.ceil(100 / settings.duration_s) / 100:g} or more, or a longer --duration",
+        )
+    shuffler = random.Random(settings.seed)
+    plans: list[WindowPlan] = []
+    for number in range(1, settings.rounds + 1):
+        cells = [(server, rate) for rate in settings.rates_rps for server in settings.servers]
+        shuffler.shuffle(cells)
+        for server, rate in cells:
+            plans.append(settings.window(server, rate, settings.duration_s, number, order=len(plans)))
+    return plans
+
+
+def measure(
+    plans: Iterable[WindowPlan],
+    bench: Bench,
+    save: Callable[[Window], None],
+    announce: Callable[[WindowPlan], None],
+) -> None:
+    """Measure the windows one after the other; `save` gets each the moment it ends, `announce` each before.
+
+    `plans` may be made as it goes: the next one is asked for when the one before is saved.
+    A server that dies is a result, not the end: the others go on. Raises Interrupted between two waits; what was
+    saved stays saved.
+    """
+    servers = {server.name: server for server in bench.engine.servers}
+    gone: dict[str, str] = {}
+    for plan in plans:
+        bench.stop.check()
+        announce(plan)
+        server, began = servers[plan.server], time.monotonic()
+        if server.name in gone:
+            save(Window(plan, None, None, died=gone[server.name]))
+            continue
+        window, drained = measure_window(plan, server, bench)
+        save(replace(window, took_s=time.monotonic() - began))
+        try:
+            _make_ready_again(server, window, drained, bench)
+        except ServerError as error:
+            gone[server.name] = f"did not start again: {error.what.splitlines()[0]}"
+
+
+def measure_window(plan: WindowPlan, server: Server, bench: Bench) -> tuple[Window, bool]:
+    """One window: read the exporter, drive the load while reading on, wait for the last answers, read again.
+
+    Gives the window, and whether the server was done with all of it at the end.
+    """
+    sample = _sampler(server, bench)
+    before = _patiently(sample, server, bench)
+    if before is None:
+        reason = bench.engine.death(server) or "gave no answer from its exporter"
+        return Window(plan, None, None, died=f"the server {reason} before the window"), False
+    result, during, problem = _drive(plan, server, sample, bench)
+    # Where answers are still owed, waiting would only delay the fresh start.
+    overdue = result is not None and result.unanswered > 0 and bench.engine.restarts
+    after, drained = _drain(sample, bench.stop, 0.0 if overdue else DRAIN_TIMEOUT_S)
+    after = after or _patiently(sample, server, bench)
+    died = _death(server, before, after, bench)
+    if died or after is None:
+        return Window(plan, result, None, died=died), False
+    usage = to_usage(before, during, after, _measured_part(result, before, plan))
+    window = Window(plan, result, usage, notes=_notes(usage))
+    return replace(window, void=problem or void_reason(window, server, max(1, len(bench.k6.cpus)))), drained
+
+
+def _drive(
+    plan: WindowPlan, server: Server, sample: Sampler, bench: Bench
+) -> tuple[LoadResult | None, list[Sample], str | None]:
+    """Run k6 and read the exporter about once a second. (result, samples, what went wrong with k6)."""
+    during: list[Sample] = []
+    next_sample = time.monotonic() + SAMPLE_EVERY_S
+    with load.start(bench.k6, plan, bench.engine.endpoint(server).url) as run:
+        bench.follow(run)
+        while not run.poll():
+            bench.stop.wait(0.1)
+            if time.monotonic() >= next_sample:
+                next_sample += SAMPLE_EVERY_S
+                during += [reading] if (reading := sample()) else []
+        try:
+            return run.result(), during, None
+        except LabError as error:
+            return None, during, error.what
+
+
+def _drain(sample: Sampler, stop: Stop, timeout_s: float) -> tuple[Sample | None, bool]:
+    """Wait until nothing is in flight or queued and no request was counted since the reading before.
+
+    Gives the last reading (None where the exporter is gone) and whether it got that far within `timeout_s`.
+    """
+    readings = [sample()]
+
+    def quiet() -> bool:
+        readings.append(sample())
+        return readings[-1] is None or _is_quiet(*readings[-2:])
+
+    ended = poll_until(quiet, stop, timeout_s, every_s=0.1)
+    return readings[-1], ended and readings[-1] is not None
+
+
+def _patiently(sample: Sampler, server: Server, bench: Bench) -> Sample | None:
+    """A reading, asked for until there is one; None when the server is dead or its exporter stays silent."""
+    readings: list[Sample | None] = []
+
+    def answered() -> bool:
+        readings.append(sample())
+        return readings[-1] is not None or bench.engine.death(server) is not None
+
+    poll_until(answered, bench.stop, EXPORTER_PATIENCE_S, every_s=0.1)
+    return readings[-1]
+
+
+def _is_quiet(previous: Sample | None, latest: Sample | None) -> bool:
+    if previous is None or latest is None:
+        return False
+    return latest.in_flight <= 0 and latest.listen_queue <= 0 and previous.requests == latest.requests
+
+
+def _death(server: Server, before: Sample, after: Sample | None, bench: Bench) -> str | None:
+    """What happened to a server that did not live through its window; None where it did."""
+    known = bench.engine.death(server)
+    if known:
+        return f"the server {known} in the window"
+    if after is None or not after.up:
+        return "the server was gone when the window ended"
+    if after.start_time != before.start_time:
+        return "the server was started anew in the window"
+    return None
+
+
+def _make_ready_again(server: Server, window: Window, drained: bool, bench: Bench) -> None:
+    """Before the next window nothing of this one is left: the server has drained, or is a fresh one."""
+    if window.died or (not drained and bench.engine.restarts):
+        bench.engine.restart(server)
+    elif not drained:
+        _drain(_sampler(server, bench), bench.stop, DRAIN_PATIENCE_S)
+
+
+def _sampler(server: Server, bench: Bench) -> Sampler:
+    at = bench.engine.endpoint(server)
+    return lambda: read_sample(at.exporter_url, at.proxy_exporter_url)
+
+
+def _measured_part(result: LoadResult | None, before: Sample, plan: WindowPlan) -> tuple[float, float]:
+    """Start and end of the part that counts, in epoch seconds."""
+    start = result.started_at if result and result.started_at else before.at + plan.warmup_s
+    return start, start + plan.duration_s
+
+
+def _notes(usage: Usage) -> tuple[str, ...]:
+    """What the kernel did to the server in this window, in words."""
+    notes = []
+    if usage.listen_overflows:
+        notes.append(f"{usage.listen_overflows:g} connections found the listen queue full")
+    if usage.throttled_s > 0:
+        notes.append(f"throttled for {usage.throttled_s:.2f} s by a CPU quota")
+    if usage.oom_kills:
+        notes.append(f"{usage.oom_kills:g} processes killed for want of memory")
+    return tuple(notes)

@@ -1,0 +1,1 @@
+"""The nouns of the lab, and the words for them. Pure."""

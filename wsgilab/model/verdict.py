@@ -1,0 +1,197 @@
+"""What a verdict says, as typed rows: verdict.json and every report are written from them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from wsgilab.model.records import Interval
+from wsgilab.model.window_row import WindowRow
+
+VERDICT_SCHEMA = 1
+
+GOOD, BAD, INCONCLUSIVE = "good", "bad", "inconclusive"
+HOLDS, DOES_NOT_HOLD = "holds", "does not hold"
+A_LOWER, B_LOWER, NO_DIFFERENCE = "a lower", "b lower", "no difference shown"
+
+LATENCIES = ("p50_ms", "p90_ms", "p95_ms", "p99_ms", "p99_9_ms")
+FIGURES = (
+    *LATENCIES,
+    "goodput_rps",
+    "failed_ratio",
+    "cpu_ms_per_request",
+    "memory_mb",
+    "service_ms",
+)
+"""What a load is described by; `service_ms` is the mean time inside the app."""
+
+
+ADDED = ("slots_allow_rps", "cpu_allows_rps", "binds", "variant_of")
+"""Keys of a server that the first verdict.json did not have."""
+
+
+@dataclass(frozen=True)
+class LoadRow:
+    """One server under one offered rate."""
+
+    rate_rps: float
+    windows: int
+    """Valid ones."""
+    void: int
+    verdict: str
+    why: str
+    figures: Mapping[str, Interval | None]
+    """By the names in FIGURES."""
+    deaths: int = 0
+    """Windows the server did not survive."""
+    throttled_s: float = 0.0
+    listen_overflows: float = 0.0
+    oom_kills: float = 0.0
+    refused_ratio: float = 0.0
+    """Share of the scheduled requests that were answered, but not with 2xx."""
+
+    def __getitem__(self, figure: str) -> Interval | None:
+        return self.figures[figure]
+
+    def to_json(self) -> dict[str, Any]:
+        """A load in verdict.json; its figures stand beside the rest."""
+        plain = {name: value for name, value in asdict(self).items() if name != "figures"}
+        figures = {name: interval and interval.to_json() for name, interval in self.figures.items()}
+        return {**plain, **figures}
+
+
+@dataclass(frozen=True)
+class ServerRow:
+    """One server with everything measured of it."""
+
+    server: str
+    pattern: str
+    concurrency: str
+    slots: int | None
+    via: str | None
+    service_ms: Interval | None
+    """Mean time inside the app at the lowest rate measured."""
+    verdict: str
+    why: str
+    loads: tuple[LoadRow, ...]
+    capacity_rps: Interval | None = None
+    """Highest offered rate that keeps the SLO, `low` to `high` the rates around it; censored: at least."""
+    slots_allow_rps: float | None = None
+    cpu_allows_rps: float | None = None
+    binds: str = ""
+    """What holds the capacity back; empty where none was searched or nothing is known."""
+    variant_of: str | None = None
+
+    @property
+    def slots_rps(self) -> float | None:
+        """Slots ÷ mean time in the app: what the slots have room for; None where either is unknown."""
+        if self.slots is None or self.service_ms is None or not self.service_ms.value:
+            return None
+        return self.slots / self.service_ms.value * 1000
+
+    def at(self, rate_rps: float) -> LoadRow | None:
+        """The load at this offered rate, where it was measured."""
+        return next((load for load in self.loads if load.rate_rps == rate_rps), None)
+
+    def to_json(self) -> dict[str, Any]:
+        """A server in verdict.json."""
+        plain = {name: getattr(self, name) for name in ("server", "pattern", "concurrency", "slots", "via")}
+        return {
+            **plain,
+            "service_ms": self.service_ms and self.service_ms.to_json(),
+            "verdict": self.verdict,
+            "why": self.why,
+            "loads": [load.to_json() for load in self.loads],
+            "capacity_rps": self.capacity_rps and self.capacity_rps.to_json(),
+            **{name: getattr(self, name) for name in ADDED},
+        }
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two servers under the same offered rate, paired by round: the ratio a ÷ b."""
+
+    a: str
+    b: str
+    rate_rps: float
+    metric: str
+    ratio: Interval | None
+    """Censored: a bound, from below where `high` is None, from above where `low` is."""
+    result: str
+
+    def to_json(self) -> dict[str, Any]:
+        """A comparison in verdict.json."""
+        return {**asdict(self), "ratio": self.ratio and self.ratio.to_json()}
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A sentence of the lesson, held against what was measured."""
+
+    id: str
+    text: str
+    result: str
+    evidence: str
+
+
+@dataclass(frozen=True)
+class VoidWindow:
+    """A window that was measured and is not counted."""
+
+    server: str
+    rate_rps: float
+    round: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Everything a report may say."""
+
+    command: str
+    engine: str
+    workload: str
+    rounds: int
+    slo: str
+    servers: tuple[ServerRow, ...]
+    comparisons: tuple[Comparison, ...]
+    claims: tuple[Claim, ...]
+    void_windows: tuple[VoidWindow, ...]
+    windows: tuple[WindowRow, ...] = ()
+    """Every window, void ones too, in the order in which they were measured."""
+    problems: tuple[str, ...] = ()
+    """What a reader must know about the data: rounds that are missing, lines that could not be read."""
+    answer: tuple[str, ...] = ()
+    """What to use, then why, a sentence each."""
+    schema: int = VERDICT_SCHEMA
+
+    @property
+    def rates_rps(self) -> tuple[float, ...]:
+        """Every rate that some server was offered, ascending."""
+        return tuple(sorted({load.rate_rps for row in self.servers for load in row.loads}))
+
+    @property
+    def is_search(self) -> bool:
+        """Whether rates were searched for (`./lab capacity`) and not given."""
+        return self.command == "capacity"
+
+    @property
+    def has_intervals(self) -> bool:
+        """Whether any figure has its 95 % interval; where each load has one window, none has."""
+        figures = (figure for row in self.servers for load in row.loads for figure in load.figures.values())
+        return any(figure and figure.low is not None and figure.high is not None for figure in figures)
+
+    def to_json(self) -> dict[str, Any]:
+        """verdict.json as plain JSON values."""
+        return {
+            "schema": self.schema,
+            **{name: getattr(self, name) for name in ("command", "engine", "workload", "rounds", "slo")},
+            "answer": list(self.answer),
+            "servers": [row.to_json() for row in self.servers],
+            "comparisons": [comparison.to_json() for comparison in self.comparisons],
+            "claims": [asdict(claim) for claim in self.claims],
+            "void_windows": [asdict(window) for window in self.void_windows],
+            "windows": [window.to_json() for window in self.windows],
+            "problems": list(self.problems),
+        }

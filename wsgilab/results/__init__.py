@@ -1,0 +1,1 @@
+"""The run's folder, and reading what others wrote into one."""

@@ -1,0 +1,196 @@
+"""results/RUN: what was measured, kept from the moment it was measured.
+
+manifest.json, windows.jsonl (one line per window, on disk before the next one starts), verdict.json, report.md,
+report.html. Files that are written anew are complete or not there: they are renamed into place.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from wsgilab.errors import MissingError, UsageError
+from wsgilab.model.records import Window
+from wsgilab.results import saved
+
+MANIFEST, WINDOWS, VERDICT = "manifest.json", "windows.jsonl", "verdict.json"
+ELSEWHERE = ", or choose another folder: --out DIR"
+"""What `./lab run` can do besides, and `./lab report` cannot."""
+CAUSES = {
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "the disk quota is used up",
+    errno.EROFS: "the file system is read-only",
+    errno.EACCES: "the folder belongs to somebody else, or is write-protected",
+    errno.EPERM: "the folder belongs to somebody else, or is write-protected",
+    errno.ENOENT: "it is no place for folders, or it has gone",
+    errno.ENAMETOOLONG: "the path is too long",
+    errno.ELOOP: "links that lead in a circle",
+    errno.EFBIG: "a limit on the size of files (ulimit -f)",
+    errno.EIO: "a disk that fails",
+    errno.ENOTDIR: "a part of the path is a file",
+    errno.EEXIST: "a file of that name is in the way",
+    errno.EISDIR: "a folder is in the way of a file",
+}
+
+
+def new_folder(base: Path, command: str, now: datetime) -> Path:
+    """A path under `base` for a new run, named after the UTC time `now` and the command; not taken yet."""
+    name = f"{now:%Y%m%dT%H%M%SZ}-{command}"
+    candidates = (base / (name if number == 1 else f"{name}-{number}") for number in range(1, 10_000))
+    return next(path for path in candidates if not path.exists())
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The folder of one run."""
+
+    path: Path
+
+    @classmethod
+    def create(cls, path: Path) -> RunFolder:
+        """Make the folder, and be sure that it can be written. Raises MissingError where it cannot, UsageError where it
+        holds a run already: no run writes over another."""
+        with _writing(path):
+            path.mkdir(parents=True, exist_ok=True)
+            if (path / WINDOWS).exists():
+                what, cause = f"{path} already holds a run.", "--out names the folder of an earlier run"
+                raise UsageError(what, cause, f"choose another folder, or show that run: ./lab report {path}")
+            (path / WINDOWS).touch()
+        return cls(path)
+
+    @classmethod
+    def open(cls, path: Path) -> RunFolder:
+        """The folder of an earlier run. Raises UsageError where there is none."""
+        if not (path / WINDOWS).is_file():
+            raise UsageError(f"{path} holds no {WINDOWS}.", *_what_it_is(path))
+        return cls(path)
+
+    def append(self, window: Window) -> None:
+        """Write one more line of windows.jsonl; it is on disk when this returns."""
+        line = json.dumps(window.to_json(), separators=(",", ":")).encode() + b"\n"
+        with _writing(self.path), open(self.path / WINDOWS, "a+b") as file:
+            if _cut_off(file):
+                line = b"\n" + line  # the disk was full in mid-line: keep the damage to that line
+            file.write(line)
+            file.flush()
+            os.fsync(file.fileno())
+
+    def read(self) -> tuple[list[Window], list[str]]:
+        """(every window that can be read, a sentence for each line that cannot)."""
+        windows: list[Window] = []
+        problems: list[str] = []
+        with open(self.path / WINDOWS, "rb") as file:
+            for number, line in enumerate(file, 1):
+                try:
+                    windows.append(saved.window(line))
+                except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+                    problems.append(_problem(number, line, error))
+        return windows, problems
+
+    def discard(self) -> None:
+        """Remove the folder of a run that measured nothing; one with anything in it but its own empty files stays."""
+        if (self.path / WINDOWS).stat().st_size > 0:
+            return
+        for name in (MANIFEST, WINDOWS):
+            (self.path / name).unlink(missing_ok=True)
+        with suppress(OSError):
+            self.path.rmdir()
+
+    def write_manifest(self, manifest: Mapping[str, Any]) -> None:
+        """Write manifest.json, whole or not at all."""
+        self.write_json(MANIFEST, manifest)
+
+    def read_manifest(self) -> tuple[dict[str, Any], list[str]]:
+        """(as much of the manifest as can be used, a sentence for each part that cannot)."""
+        try:
+            manifest = json.loads((self.path / MANIFEST).read_bytes())
+        except FileNotFoundError:
+            return {}, [f"{MANIFEST} is missing: what was measured is known, how is not"]
+        except (ValueError, RecursionError):
+            return {}, [f"{MANIFEST} is damaged: what was measured is known, how is not"]
+        if not isinstance(manifest, dict):
+            return {}, [f"{MANIFEST} is damaged: not an object"]
+        usable, faults = saved.manifest(manifest)
+        return usable, [f"{MANIFEST}: {fault}" for fault in faults]
+
+    def write_verdict(self, verdict: Mapping[str, Any]) -> None:
+        """Write verdict.json, whole or not at all."""
+        self.write_json(VERDICT, verdict)
+
+    def write_json(self, name: str, data: Mapping[str, Any]) -> None:
+        """Write a JSON file that a person can read, whole or not at all."""
+        self.write_text(name, json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+    def write_text(self, name: str, text: str) -> None:
+        """Write a file (`report.md`, `report.html`), whole or not at all."""
+        unfinished = self.path / f".{name}.{os.getpid()}"
+        with _writing(self.path):
+            try:
+                with open(unfinished, "wb") as file:
+                    file.write(text.encode())
+                    file.flush()
+                    os.fsync(file.fileno())
+                unfinished.replace(self.path / name)
+            finally:
+                unfinished.unlink(missing_ok=True)
+
+
+def _cure(number: int, path: Path) -> str:
+    """What to do about an error of the operating system while writing to `path`."""
+    there = next(folder for folder in (path, *path.parents) if os.path.exists(folder))
+    look = "df -h" if number in (errno.ENOSPC, errno.EDQUOT) else "ls -l" if number == errno.EISDIR else "ls -ld"
+    mend = "move it away" if number in (errno.ENOTDIR, errno.EEXIST, errno.EISDIR) else "mend that"
+    return f"{look} {there} shows it; {mend}"
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """Turns a disk that says no into an error with the cure."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in CAUSES:
+            raise
+        raise MissingError(
+            f"Cannot write results to {path}: {error.strerror}.",
+            CAUSES[error.errno],
+            f"{_cure(error.errno, path)}{ELSEWHERE}",
+        ) from error
+
+
+def _what_it_is(path: Path) -> tuple[str, str]:
+    """(why a path is not the folder of a run, what to ask for instead)."""
+    if path.is_file():
+        inside = (path.parent / WINDOWS).is_file()
+        return "it is a file, not a folder", f"./lab report {path.parent}" if inside else "ls results/"
+    if not path.is_dir():
+        return "there is no such folder", "ls results/"
+    runs = sorted(each.parent for each in path.glob(f"*/{WINDOWS}"))
+    if runs:
+        return f"it holds {len(runs)} folders of runs" if len(runs) > 1 else "the run is in a folder of it", (
+            f"./lab report {runs[-1]}"
+        )
+    return "it is not the folder of a run", "ls results/"
+
+
+def _cut_off(file: Any) -> bool:
+    if file.seek(0, os.SEEK_END) == 0:
+        return False
+    file.seek(-1, os.SEEK_END)
+    return bool(file.read(1) != b"\n")
+
+
+def _problem(number: int, line: bytes, error: Exception) -> str:
+    where = f"{WINDOWS} line {number}"
+    if not line.endswith(b"\n"):
+        return f"{where} is cut off in the middle: that window is lost, the others are not"
+    if isinstance(error, ValueError) and str(error).startswith("schema "):
+        return f"{where} was written by another version of the lab ({error}): skipped"
+    return f"{where} is damaged: skipped"
