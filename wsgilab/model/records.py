@@ -115,6 +115,33 @@ class Sample:
 
 
 @dataclass(frozen=True)
+class Inside:
+    """What went on inside the server in one window: seen by the middleware and the exporter. None: not known."""
+
+    at_once: int | None = None
+    """Requests inside the app at the same time at most: the sum of every process's own peak. The slots *seen*."""
+    at_once_in_one_process: int | None = None
+    """The largest peak of a single process."""
+    workers_min: int | None = None
+    workers_max: int | None = None
+    """Living processes that could serve requests (they have a table of the middleware), over the readings."""
+    worker_starts: int = 0
+    """Worker processes that appeared in the window."""
+    worker_ends: Mapping[str, int] = field(default_factory=dict)
+    """Worker processes that ended, by why: `timeout`, `max_requests`, `harakiri`, `reload`, `exit 1`, `SIGKILL`, or
+    `unknown`."""
+    app_statuses: Mapping[str, int] = field(default_factory=dict)
+    """Requests that the app answered in the window, warm-up included, by status code."""
+    app_time_ms: Mapping[str, float] = field(default_factory=dict)
+    """Histogram of the time inside the app: requests no slower than each bucket's upper edge in ms (as text, the last
+    is "+Inf"); cumulative."""
+    connections_max: int | None = None
+    """Most connections that clients had open to the server at a reading (to its proxy, where there is one)."""
+    outside_cpu_s: float | None = None
+    """CPU time of the server's processes that no request's thread used while inside the app."""
+
+
+@dataclass(frozen=True)
 class Usage:
     """What one window cost the server: differences of two samples, and the gauges between them."""
 
@@ -132,6 +159,7 @@ class Usage:
     oom_kills: float
     restarts: int
     samples: tuple[Sample, ...] = ()
+    inside: Inside | None = None
 
 
 @dataclass(frozen=True)
@@ -166,7 +194,10 @@ class Window:
         usage = data["usage"]
         if usage is not None:
             samples = tuple(_build(Sample, sample) for sample in usage["samples"])
-            usage = _build(Usage, {**usage, "samples": samples})
+            inside = usage.get("inside")
+            usage = _build(
+                Usage, {**usage, "samples": samples, "inside": None if inside is None else _build(Inside, inside)}
+            )
         load = None if data["load"] is None else _build(LoadResult, data["load"])
         plan, notes = _build(WindowPlan, data["plan"]), tuple(data["notes"])
         return cls(plan, load, usage, data["died"], data["void"], notes, data.get("took_s", 0.0))

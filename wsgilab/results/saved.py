@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 from wsgilab.analysis import slo
 from wsgilab.errors import UsageError
-from wsgilab.model.records import MANIFEST_SCHEMA, LoadResult, Sample, Usage, Window, WindowPlan
+from wsgilab.model.records import MANIFEST_SCHEMA, Inside, LoadResult, Sample, Usage, Window, WindowPlan
 
 LARGEST = 1e15
 """No time, count or size of a window is larger; a sum of such figures is still a number."""
@@ -20,6 +20,8 @@ FIELD_TYPES: Mapping[str, tuple[type, ...]] = {
     "int": (int, float),
     "float": (int, float),
     "float | None": (int, float, NoneType),
+    "int | None": (int, float, NoneType),
+    "Inside | None": (Inside, NoneType),
     "Mapping[str, int]": (dict,),
     "Mapping[str, float]": (dict,),
 }
@@ -44,7 +46,8 @@ def window(line: bytes) -> Window:
     """One line of windows.jsonl. Raises ValueError, KeyError, TypeError or AttributeError where it is damaged."""
     found = Window.from_json(json.loads(line, parse_constant=_refuse))
     usage = found.usage
-    for part, kind in ((found.plan, WindowPlan), (found.load, LoadResult), (usage, Usage)):
+    inside = usage.inside if usage else None
+    for part, kind in ((found.plan, WindowPlan), (found.load, LoadResult), (usage, Usage), (inside, Inside)):
         if part is not None:
             _check(part, kind)
     for sample in usage.samples if usage else ():
