@@ -33,7 +33,7 @@ from wsgilab.machine.waiting import Stop
 from wsgilab.measure.k6_command import K6
 from wsgilab.measure.usage import read_sample
 from wsgilab.measure.windows import Bench, measure_window
-from wsgilab.model.records import Window, WindowPlan
+from wsgilab.model.window import Window, WindowPlan
 
 ROOT = Path(__file__).resolve().parent.parent
 SERVER = "gunicorn-gthread"

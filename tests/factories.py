@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from wsgilab.analysis.analyse import ServerFacts
-from wsgilab.model.records import LoadResult, Sample, Usage, Window, WindowPlan
+from wsgilab.model.server import ServerFacts
+from wsgilab.model.window import LoadResult, Sample, Usage, Window, WindowPlan
 
 RUNGS = [float(percentile) for percentile in range(101)] + [99.5, 99.9]
 TIMEOUT_S, GRACE_S = 10.0, 2.0

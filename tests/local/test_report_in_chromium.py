@@ -11,9 +11,11 @@ from browser import measured, require_chromium
 from support import ROOT
 from unit.factories import SERVERS, samples, story
 
-from wsgilab.analysis.analyse import ServerFacts, analyse
 from wsgilab.analysis.capacity import Goal
-from wsgilab.model.records import Slo, Window
+from wsgilab.analysis.pipeline import analyse
+from wsgilab.model.server import ServerFacts
+from wsgilab.model.slo import Slo
+from wsgilab.model.window import Window
 from wsgilab.report import html
 
 PHONE, TABLET, DESKTOP = 390, 768, 1280

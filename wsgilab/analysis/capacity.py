@@ -16,8 +16,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from wsgilab.analysis import slo, stats
-from wsgilab.model.records import Interval, Slo, Window
+from wsgilab.analysis import stats
+from wsgilab.analysis.objective import CLEAR_MARGIN
+from wsgilab.model.interval import Interval
+from wsgilab.model.slo import Slo
+from wsgilab.model.window import Window
 
 KEPT, MISSED, VOID = "kept", "missed", "void"
 WINDOW_OVERHEAD_S, LATE_OVERHEAD_S = 2.2, 1.5
@@ -26,7 +29,7 @@ RESTART_S, MOST_LATE_S = 1.0, 3.5
 """The part of the latter that comes after the window, and all of it at the worst."""
 MOST_VOID = 2
 """Void windows in a row at one rate from which on k6, and not luck, is the limit there."""
-FAR = slo.CLEAR_MARGIN
+FAR = CLEAR_MARGIN
 """A window this factor away from the bound decides alone."""
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from wsgilab.analysis import capacity
 from wsgilab.analysis.capacity import Capacity, Goal, Tried
 from wsgilab.model import words
-from wsgilab.model.records import Slo
+from wsgilab.model.slo import Slo
 from wsgilab.model.verdict import BAD, GOOD, INCONCLUSIVE, ServerRow
 
 NEAR = 0.8

@@ -10,10 +10,12 @@ from difflib import SequenceMatcher
 from typing import Any
 
 from wsgilab.analysis import stats
-from wsgilab.analysis.analyse import COMPARED, window_figures
+from wsgilab.analysis.figures import window_figures
+from wsgilab.analysis.pipeline import COMPARED
 from wsgilab.model import words
-from wsgilab.model.records import Interval, Window
+from wsgilab.model.interval import Interval
 from wsgilab.model.verdict import A_LOWER, B_LOWER, NO_DIFFERENCE, Verdict
+from wsgilab.model.window import Window
 
 LOWER, HIGHER = "lower", "higher"
 CAPACITY = "capacity_rps"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from wsgilab.analysis.refused import WORTH_A_WORD
+from wsgilab.analysis.error_answers import WORTH_A_WORD
 from wsgilab.model import words
-from wsgilab.model.records import Interval
+from wsgilab.model.interval import Interval
 from wsgilab.model.verdict import BAD, GOOD, LoadRow, ServerRow
 
 SLOTS_BIND = 0.9

@@ -18,7 +18,8 @@ from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from functools import cache
 
-from wsgilab.model.records import Interval, Window
+from wsgilab.model.interval import Interval
+from wsgilab.model.window import Window
 
 CONFIDENCE = 0.95
 WILSON_Z = 1.959964

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Protocol
 
-from wsgilab.model.records import LoadResult, Sample, Usage, Window
+from wsgilab.model.window import LoadResult, Sample, Usage, Window
 from wsgilab.model.words import counted
 
 K6_CPU_SHARE = 0.9

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
 from wsgilab.analysis import stats
-from wsgilab.model.records import Interval, Window
+from wsgilab.model.interval import Interval
+from wsgilab.model.window import Window
 from wsgilab.model.window_row import FIGURES, Moment, WindowRow
 
 

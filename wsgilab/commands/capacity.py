@@ -7,14 +7,17 @@ import random
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from wsgilab.analysis import capacity, slo
+from wsgilab.analysis import capacity
 from wsgilab.analysis.capacity import Goal
 from wsgilab.commands import prepare
 from wsgilab.commands.progress import SearchProgress, minutes
 from wsgilab.commands.run import Job, carry_out, seed
 from wsgilab.lab.workloads import find_workload
 from wsgilab.measure.windows import Settings
-from wsgilab.model.records import Server, Slo, Window, WindowPlan
+from wsgilab.model import slo
+from wsgilab.model.server import Server
+from wsgilab.model.slo import Slo
+from wsgilab.model.window import Window, WindowPlan
 from wsgilab.model.words import counted
 
 

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from wsgilab.analysis import comparison as changes
-from wsgilab.analysis.analyse import ServerFacts
 from wsgilab.commands import conclude
 from wsgilab.errors import EXIT_DONE, EXIT_NO_VALID_WINDOW, UsageError
-from wsgilab.model.records import Window
+from wsgilab.model.server import ServerFacts
+from wsgilab.model.window import Window
 from wsgilab.report import comparison as table
 from wsgilab.results.folder import RunFolder
 

@@ -10,14 +10,15 @@ from typing import IO, Any
 
 from rich.console import Console
 
-from wsgilab.analysis import slo
-from wsgilab.analysis.analyse import ServerFacts, analyse
 from wsgilab.analysis.capacity import Goal
+from wsgilab.analysis.pipeline import analyse
 from wsgilab.commands.options import DEFAULT_SLO
 from wsgilab.errors import UsageError
 from wsgilab.lab.servers import parse_cpus
-from wsgilab.model.records import Window
+from wsgilab.model import slo
+from wsgilab.model.server import ServerFacts
 from wsgilab.model.verdict import Verdict
+from wsgilab.model.window import Window
 from wsgilab.report import html, markdown, terminal
 from wsgilab.results.folder import RunFolder
 

@@ -17,7 +17,7 @@ from wsgilab.lab.servers import Lab, load_lab
 from wsgilab.machine.cpus import available
 from wsgilab.machine.waiting import Stop
 from wsgilab.measure.manifest import utc_now
-from wsgilab.model.records import Server
+from wsgilab.model.server import Server
 from wsgilab.results.folder import RunFolder, new_folder
 
 

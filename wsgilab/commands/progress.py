@@ -10,7 +10,7 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 
-from wsgilab.model.records import WindowPlan
+from wsgilab.model.window import WindowPlan
 
 OVERHEAD_S = 2.6
 """What a window takes beside warm-up and measured part, on the average of a default run: about 1 s where all is

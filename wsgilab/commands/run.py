@@ -14,7 +14,6 @@ from typing import Any
 
 from rich.console import Console
 
-from wsgilab.analysis import slo
 from wsgilab.commands import conclude, prepare
 from wsgilab.commands.options import PRESETS
 from wsgilab.commands.progress import Announcer, RunProgress, estimate_s, minutes
@@ -32,7 +31,10 @@ from wsgilab.measure.manifest import describe, order_of, utc_now
 from wsgilab.measure.recorder import Recorder, recorder_for
 from wsgilab.measure.telemetry import Telemetry
 from wsgilab.measure.windows import Bench, Settings, measure, plan_windows
-from wsgilab.model.records import Server, Slo, Window, WindowPlan
+from wsgilab.model import slo
+from wsgilab.model.server import Server
+from wsgilab.model.slo import Slo
+from wsgilab.model.window import Window, WindowPlan
 from wsgilab.model.words import counted
 from wsgilab.results.folder import RunFolder
 

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from wsgilab.errors import ServerError, UsageError
 from wsgilab.machine.waiting import Stop, poll_until
-from wsgilab.model.records import Server
+from wsgilab.model.server import Server
 
 START_TIMEOUT_S = 30.0
 MOST_START_TIMEOUT_S = 3600.0

@@ -12,7 +12,7 @@ from wsgilab.engines import Endpoint, HealthCheck
 from wsgilab.errors import MissingError, ServerError
 from wsgilab.lab.servers import Lab
 from wsgilab.machine.waiting import Stop
-from wsgilab.model.records import Server
+from wsgilab.model.server import Server
 
 
 class AttachedEngine:

@@ -16,7 +16,7 @@ from wsgilab.engines.diagnosis import why_not_up
 from wsgilab.errors import MissingError
 from wsgilab.lab.servers import Lab
 from wsgilab.machine.waiting import Stop
-from wsgilab.model.records import Server
+from wsgilab.model.server import Server
 
 ANSWER_TIMEOUT_S = 15.0
 UP_TIMEOUT_S = 120

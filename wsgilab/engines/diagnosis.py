@@ -10,7 +10,7 @@ from wsgilab.engines import did_not_start
 from wsgilab.errors import LabError, MissingError
 from wsgilab.lab.servers import Lab, published_ports
 from wsgilab.machine.ports import require_free
-from wsgilab.model.records import Server
+from wsgilab.model.server import Server
 
 Ask = Callable[..., str]
 """What `docker compose ARGUMENTS…` prints."""

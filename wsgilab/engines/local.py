@@ -23,7 +23,7 @@ from wsgilab.machine.cpus import pinned
 from wsgilab.machine.ports import free_port, require_free
 from wsgilab.machine.tools import Nginx, find_nginx
 from wsgilab.machine.waiting import Stop
-from wsgilab.model.records import Server
+from wsgilab.model.server import Server
 
 STOP_TIMEOUT_S = 5.0
 SERVER_VARIABLES = re.compile(

@@ -12,7 +12,7 @@ from typing import Any
 
 from wsgilab.lab.servers import Lab
 from wsgilab.lab.variants import PROXY, nginx_blocks
-from wsgilab.model.records import Server
+from wsgilab.model.server import Server
 
 EXPORTER = f"{PROXY}-exporter"
 NGINX_CONF = "/etc/wsgilab/nginx.conf"

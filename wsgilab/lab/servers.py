@@ -14,7 +14,7 @@ import yaml
 from dotenv import dotenv_values
 
 from wsgilab.errors import UsageError, did_you_mean
-from wsgilab.model.records import Server
+from wsgilab.model.server import Server
 
 VARIABLE = re.compile(r"\$\{(?P<name>\w+)(?::-(?P<default>[^}]*))?\}")
 """The two forms that compose.yaml uses: `${NAME}` and `${NAME:-default}`."""

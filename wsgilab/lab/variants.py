@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from wsgilab.errors import UsageError
 from wsgilab.lab.servers import Lab, filled_in, read_services, settings_in, slots_of, unknown
 from wsgilab.machine.ports import free_port
-from wsgilab.model.records import Server
+from wsgilab.model.server import Server
 
 NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
 VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wsgilab.lab import ROOT
-from wsgilab.model.records import WindowPlan
+from wsgilab.model.window import WindowPlan
 
 LOAD_JS = ROOT / "k6" / "load.js"
 FEW_VUS = 500

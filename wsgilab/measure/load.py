@@ -18,7 +18,7 @@ from typing import Any
 from wsgilab.errors import LabError, MissingError
 from wsgilab.machine.cpus import pinned
 from wsgilab.measure.k6_command import K6, command, environment
-from wsgilab.model.records import LoadResult, WindowPlan
+from wsgilab.model.window import LoadResult, WindowPlan
 
 OVERTIME_S = 20.0
 """What k6 may need beyond its schedule: VUs to make, samples to flush, a summary to write."""

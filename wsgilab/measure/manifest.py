@@ -16,7 +16,10 @@ from wsgilab.lab.servers import Lab
 from wsgilab.machine.cpus import available
 from wsgilab.measure.usage import identity
 from wsgilab.measure.windows import Settings
-from wsgilab.model.records import MANIFEST_SCHEMA, Server, Slo, WindowPlan
+from wsgilab.model.manifest import MANIFEST_SCHEMA
+from wsgilab.model.server import Server
+from wsgilab.model.slo import Slo
+from wsgilab.model.window import WindowPlan
 
 
 def describe(

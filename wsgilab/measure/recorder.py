@@ -25,7 +25,7 @@ from wsgilab.machine.cpus import available, pinned
 from wsgilab.machine.ports import another
 from wsgilab.machine.tools import find_prometheus
 from wsgilab.machine.waiting import Stop, poll_until
-from wsgilab.model.records import Server
+from wsgilab.model.server import Server
 
 START_TIMEOUT_S = 30.0
 """A Prometheus that was killed reads its log of the last two hours again before it answers."""

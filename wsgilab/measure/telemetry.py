@@ -16,7 +16,8 @@ from typing import Protocol
 
 from wsgilab.machine.cpus import pinned
 from wsgilab.measure.remote_write import STALE, Series, write
-from wsgilab.model.records import Server, Window
+from wsgilab.model.server import Server
+from wsgilab.model.window import Window
 
 EVERY_S = 1.0
 WORTH_SAYING = 3

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from wsgilab.model.records import Sample, Usage
+from wsgilab.model.window import Sample, Usage
 
 SCRAPE_TIMEOUT_S = 3.0
 Metrics = Mapping[str, float]

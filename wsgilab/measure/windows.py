@@ -15,7 +15,8 @@ from wsgilab.machine.waiting import Stop, poll_until
 from wsgilab.measure import load
 from wsgilab.measure.k6_command import K6
 from wsgilab.measure.usage import read_sample, to_usage
-from wsgilab.model.records import LoadResult, Sample, Server, Usage, Window, WindowPlan
+from wsgilab.model.server import Server
+from wsgilab.model.window import LoadResult, Sample, Usage, Window, WindowPlan
 
 SAMPLE_EVERY_S = 1.0
 DRAIN_TIMEOUT_S = 1.5

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from wsgilab.model.records import Interval
+from wsgilab.model.interval import Interval
 from wsgilab.model.window_row import WindowRow
 
 VERDICT_SCHEMA = 1

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from wsgilab.model.records import Interval
+from wsgilab.model.interval import Interval
 
 FIGURES = ("p50_ms", "p99_ms", "goodput_rps", "failed_ratio", "cpu_ms_per_request", "memory_mb")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from wsgilab.model.records import Interval
+from wsgilab.model.interval import Interval
 
 UNKNOWN = "—"
 SECONDS_FROM_MS = 999.5  # what would round to 1000 ms

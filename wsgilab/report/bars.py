@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from wsgilab.model.records import Interval
+from wsgilab.model.interval import Interval
 from wsgilab.report.colours import Look
 from wsgilab.report.svg import LETTER, NARROW, n, picture, shortened
 

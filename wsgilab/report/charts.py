@@ -10,7 +10,7 @@ from itertools import pairwise
 from markupsafe import Markup
 
 from wsgilab.model import words
-from wsgilab.model.records import Interval
+from wsgilab.model.interval import Interval
 from wsgilab.report.colours import Look
 from wsgilab.report.svg import LETTER, NARROW, WIDE, joined, n, picture, shortened
 

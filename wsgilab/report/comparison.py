@@ -11,7 +11,7 @@ from rich.text import Text
 
 from wsgilab.analysis.comparison import Change
 from wsgilab.model import words
-from wsgilab.model.records import Interval
+from wsgilab.model.interval import Interval
 from wsgilab.model.verdict import NO_DIFFERENCE
 
 NAMES = {

@@ -10,8 +10,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from wsgilab.analysis import slo
-from wsgilab.model import words
+from wsgilab.model import slo, words
 from wsgilab.model.verdict import BAD, DOES_NOT_HOLD, GOOD, HOLDS, INCONCLUSIVE, Comparison, ServerRow, Verdict
 from wsgilab.model.window_row import WindowRow
 from wsgilab.report import notes

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from wsgilab.errors import MissingError, UsageError
-from wsgilab.model.records import Window
+from wsgilab.model.window import Window
 from wsgilab.results import saved
 
 MANIFEST, WINDOWS, VERDICT = "manifest.json", "windows.jsonl", "verdict.json"

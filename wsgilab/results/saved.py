@@ -8,9 +8,10 @@ from dataclasses import fields
 from types import NoneType
 from typing import Any, NoReturn
 
-from wsgilab.analysis import slo
 from wsgilab.errors import UsageError
-from wsgilab.model.records import MANIFEST_SCHEMA, Inside, LoadResult, Sample, Usage, Window, WindowPlan
+from wsgilab.model import slo
+from wsgilab.model.manifest import MANIFEST_SCHEMA
+from wsgilab.model.window import Inside, LoadResult, Sample, Usage, Window, WindowPlan
 
 LARGEST = 1e15
 """No time, count or size of a window is larger; a sum of such figures is still a number."""

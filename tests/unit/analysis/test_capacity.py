@@ -16,7 +16,6 @@ from factories import MODELS as FACTORY_MODELS
 from factories import SERVERS, Model, _queue, load_result, plain_window, plan, usage
 from support import ROOT
 
-from wsgilab.analysis import slo
 from wsgilab.analysis.capacity import KEPT, MISSED, VOID, Goal, Probe, Tried, next_probe, spent_s, tried
 from wsgilab.analysis.capacity import conclude as found
 from wsgilab.analysis.capacity_limits import capacity_row
@@ -28,8 +27,10 @@ from wsgilab.commands.run import _inside
 from wsgilab.lab import variants
 from wsgilab.lab.servers import load_lab
 from wsgilab.measure.windows import Settings
-from wsgilab.model.records import Interval, Window, WindowPlan
+from wsgilab.model import slo
+from wsgilab.model.interval import Interval
 from wsgilab.model.verdict import FIGURES, LoadRow, ServerRow
+from wsgilab.model.window import Window, WindowPlan
 from wsgilab.results.folder import RunFolder
 
 P99 = slo.parse("p99<250ms")

@@ -8,10 +8,12 @@ from dataclasses import replace
 import pytest
 from factories import SERVERS, story, window
 
-from wsgilab.analysis.analyse import analyse
 from wsgilab.analysis.claims import judge
-from wsgilab.model.records import Interval, Slo, Window
+from wsgilab.analysis.pipeline import analyse
+from wsgilab.model.interval import Interval
+from wsgilab.model.slo import Slo
 from wsgilab.model.verdict import FIGURES, Claim, Comparison, LoadRow, ServerRow
+from wsgilab.model.window import Window
 
 
 def claims_of(windows: list[Window]) -> dict[str, Claim]:

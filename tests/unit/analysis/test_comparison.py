@@ -16,11 +16,14 @@ from rich.console import Console
 
 from wsgilab.analysis import comparison as changes
 from wsgilab.analysis import stats
-from wsgilab.analysis.analyse import ServerFacts, analyse
+from wsgilab.analysis.pipeline import analyse
 from wsgilab.commands import compare as side_by_side
 from wsgilab.errors import UsageError
-from wsgilab.model.records import Interval, Slo, Window
+from wsgilab.model.interval import Interval
+from wsgilab.model.server import ServerFacts
+from wsgilab.model.slo import Slo
 from wsgilab.model.verdict import Verdict
+from wsgilab.model.window import Window
 from wsgilab.report import comparison as table
 from wsgilab.results.folder import RunFolder
 

@@ -8,11 +8,14 @@ from typing import Any
 
 from factories import MODELS, SERVERS, Model, story, window
 
-from wsgilab.analysis.analyse import ServerFacts, analyse
 from wsgilab.analysis.capacity import Goal
+from wsgilab.analysis.pipeline import analyse
 from wsgilab.analysis.recommendation import answer as build
-from wsgilab.model.records import Interval, Slo, Window
+from wsgilab.model.interval import Interval
+from wsgilab.model.server import ServerFacts
+from wsgilab.model.slo import Slo
 from wsgilab.model.verdict import FIGURES, LoadRow
+from wsgilab.model.window import Window
 
 
 def answer(windows: list[Window], servers: list[ServerFacts] | None = None, **more: Any) -> list[str]:

@@ -11,7 +11,8 @@ import pytest
 from factories import load_result, plain_window, plan, window
 
 from wsgilab.analysis import stats
-from wsgilab.model.records import Interval, Window
+from wsgilab.model.interval import Interval
+from wsgilab.model.window import Window
 
 HUNDRED = [float(ms) for ms in range(1, 101)]
 

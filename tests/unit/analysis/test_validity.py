@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from factories import MODELS, plain_window, plan, samples, story, usage, window
 
-from wsgilab.analysis.analyse import ServerFacts
 from wsgilab.analysis.validity import void_reason
-from wsgilab.model.records import Window
+from wsgilab.model.server import ServerFacts
+from wsgilab.model.window import Window
 
 GUNICORN = MODELS["gunicorn"].facts
 UNBOUNDED = MODELS["dev"].facts

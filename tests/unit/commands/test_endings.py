@@ -10,7 +10,7 @@ from factories import plan, window
 
 from wsgilab.commands.run import _exit_code
 from wsgilab.errors import Interrupted, LabError, MissingError
-from wsgilab.model.records import Window
+from wsgilab.model.window import Window
 
 GOOD, DEAD = window("uwsgi"), Window(plan("gunicorn"), None, None, died="ended by SIGKILL in the window")
 VOID = replace(GOOD, void="k6 was late")

@@ -13,7 +13,7 @@ import pytest
 from wsgilab.errors import LabError, MissingError
 from wsgilab.measure.k6_command import K6, command, environment, vus_needed
 from wsgilab.measure.load import parse_summary, scheduled_s, start
-from wsgilab.model.records import LoadResult, WindowPlan
+from wsgilab.model.window import LoadResult, WindowPlan
 
 PLAN = WindowPlan("gunicorn", "mix", 100.0, 2, 7, warmup_s=2.0, duration_s=6.0, timeout_s=10.0, grace_s=2.0)
 SUMMARY: dict[str, Any] = {

@@ -16,7 +16,7 @@ from wsgilab.machine.ports import another, free_port, holder, is_free, require_f
 from wsgilab.machine.waiting import Stop, poll_until
 from wsgilab.measure.usage import read_sample, scrape, to_sample, to_usage
 from wsgilab.measure.windows import Settings, plan_windows
-from wsgilab.model.records import Sample
+from wsgilab.model.window import Sample
 
 SETTINGS = Settings(("a", "b", "c"), "mix", (100.0, 250.0), rounds=4, duration_s=3.0, seed=7)
 START = Sample(100.0, True, 50.0, 1.0, 0.0, 0.0, 2.0, 80e6, 0.0, 5.0, 0.0, 90.0)

@@ -18,7 +18,8 @@ from wsgilab.lab.servers import load_lab
 from wsgilab.machine.waiting import Stop
 from wsgilab.measure.k6_command import K6
 from wsgilab.measure.windows import Bench, measure, measure_window
-from wsgilab.model.records import LoadResult, Sample, Server, Window, WindowPlan
+from wsgilab.model.server import Server
+from wsgilab.model.window import LoadResult, Sample, Window, WindowPlan
 
 SERVERS = load_lab(ROOT, {}).select(["gunicorn", "uwsgi"])
 QUIET = samples(0.0, 0.0, 1)[0]

@@ -16,11 +16,14 @@ import pytest
 from factories import SERVERS, plan, story, window
 from rich.console import Console
 
-from wsgilab.analysis.analyse import ServerFacts, analyse
 from wsgilab.analysis.capacity import Goal
+from wsgilab.analysis.pipeline import analyse
 from wsgilab.model import words
-from wsgilab.model.records import Interval, Slo, Window
+from wsgilab.model.interval import Interval
+from wsgilab.model.server import ServerFacts
+from wsgilab.model.slo import Slo
 from wsgilab.model.verdict import FIGURES, Verdict
+from wsgilab.model.window import Window
 from wsgilab.model.window_row import FIGURES as WINDOW_FIGURES
 from wsgilab.report import colours, html, markdown, terminal
 from wsgilab.report.bars import Bar, bar_chart

@@ -7,10 +7,11 @@ from typing import Any
 
 from factories import SERVERS, samples, story
 
-from wsgilab.analysis import slo
-from wsgilab.analysis.analyse import analyse
-from wsgilab.model.records import Interval, Window
+from wsgilab.analysis.pipeline import analyse
+from wsgilab.model import slo
+from wsgilab.model.interval import Interval
 from wsgilab.model.verdict import Verdict
+from wsgilab.model.window import Window
 from wsgilab.model.window_row import Moment
 from wsgilab.report import html
 

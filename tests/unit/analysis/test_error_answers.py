@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from factories import SERVERS, load_result, plain_window, window
 
-from wsgilab.analysis.analyse import analyse
-from wsgilab.model.records import Slo, Window
+from wsgilab.analysis.pipeline import analyse
+from wsgilab.model.slo import Slo
+from wsgilab.model.window import Window
 
 LESSON = "A slow response spends its time waiting before the app."
 

@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from wsgilab.model import words
-from wsgilab.model.records import Interval, Window
+from wsgilab.model.interval import Interval
+from wsgilab.model.window import Window
 
 NO_ANSWER = "0"
 WORTH_A_WORD = 0.01

@@ -1,52 +1,17 @@
-"""The service level objective: its grammar, and whether measured figures keep it.
-
-    p99<250ms            p95<100ms and failed<0.5%            p99.9 < 1.5s
-
-A percentile counts every scheduled request, failed ones as slower than the timeout; so `p99<250ms` also says that no
-more than 1 % may fail.
-"""
+"""Whether measured figures keep the service level objective. Pure."""
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Mapping, Sequence
 
-from wsgilab.errors import UsageError
 from wsgilab.model import words
-from wsgilab.model.records import Interval, Slo
+from wsgilab.model.interval import Interval
+from wsgilab.model.slo import FIGURE_OF, Slo, bound_text
 from wsgilab.model.verdict import BAD, GOOD, INCONCLUSIVE
 
-FIGURE_OF = {
-    "p50": "p50_ms",
-    "p90": "p90_ms",
-    "p95": "p95_ms",
-    "p99": "p99_ms",
-    "p99.9": "p99_9_ms",
-    "failed": "failed_ratio",
-}
-"""Where a verdict keeps the figure that a term speaks of."""
-
-EXAMPLE = "--slo 'p99<250ms and failed<1%'"
-SCALES = {"ms": 1.0, "s": 1000.0, "%": 0.01}
 CLEAR_MARGIN = 2.0
 """Where every window is this factor on the same side of the bound, more than windows of one server differ from each
 other, no interval is needed: it may be absent (one window), or wide because a few windows differ by much."""
-
-NUMBER = r"[0-9]*\.?[0-9]+(?:e[+-]?[0-9]+)?"  # with an exponent, because that is how a large bound is printed
-TERM = re.compile(rf"(?P<metric>[a-z][a-z0-9.]*)\s*<\s*(?P<value>{NUMBER})\s*(?P<unit>[a-z%]*)", re.IGNORECASE)
-
-
-def parse(text: str) -> Slo:
-    """The objective that `text` states. Raises UsageError naming the part that cannot be read."""
-    if not text.strip():
-        raise _unreadable("The SLO is empty.", "an objective has at least one term")
-    terms = tuple(_term(part.strip()) for part in re.split(r"\band\b", text, flags=re.IGNORECASE))
-    metrics = [metric for metric, _ in terms]
-    for metric in metrics:
-        if metrics.count(metric) > 1:
-            raise _unreadable(f"The SLO {text!r} bounds {metric} twice.", "each metric can have one bound")
-    return Slo(terms)
 
 
 def judge(
@@ -68,11 +33,6 @@ def judge(
         if sentences:
             return outcome, "; ".join(sentences)
     return GOOD, "; ".join(why for _, why in judged)
-
-
-def bound_text(metric: str, bound: float) -> str:
-    """A bound with its unit: `250 ms`, `1 %`."""
-    return f"{bound * 100:g} %" if metric == "failed" else f"{bound:g} ms"
 
 
 def figure_text(metric: str, figure: Interval | None) -> str:
@@ -108,27 +68,3 @@ def _is_far_over(bound: float, window: Interval) -> bool:
 
 def _is_far_under(bound: float, window: Interval) -> bool:
     return not window.censored and window.value * CLEAR_MARGIN < bound
-
-
-def _term(text: str) -> tuple[str, float]:
-    match = TERM.fullmatch(text)
-    if not match:
-        raise _unreadable(f"Cannot read {text!r} in the SLO.", "a term is METRIC<VALUE with a unit, joined by `and`")
-    metric, unit = match["metric"].lower(), match["unit"].lower()
-    if metric not in FIGURE_OF:
-        known = ", ".join(FIGURE_OF)
-        raise _unreadable(f"Unknown metric {metric!r} in the SLO.", f"it can bound {known}")
-    wanted = ("%",) if metric == "failed" else ("ms", "s")
-    if unit not in wanted:
-        said = f"not {unit!r}" if unit else "and none was given"
-        raise _unreadable(f"Wrong unit in {text!r}.", f"{metric} is bounded in {' or '.join(wanted)}, {said}")
-    bound = float(match["value"]) * SCALES[unit]
-    if bound <= 0 or not math.isfinite(bound) or (metric == "failed" and bound > 1):
-        raise _unreadable(
-            f"The bound in {text!r} cannot be met or missed.", "it is zero, endless, or more than all requests"
-        )
-    return metric, bound
-
-
-def _unreadable(what: str, cause: str) -> UsageError:
-    return UsageError(what, cause, EXAMPLE)

@@ -1,4 +1,4 @@
-"""The nouns that cross module borders. Frozen, with units in the names; JSON is parsed into them once, here."""
+"""One measured window, from its plan to what it cost the server: a line of windows.jsonl."""
 
 from __future__ import annotations
 
@@ -8,34 +8,6 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 WINDOW_SCHEMA = 1
-MANIFEST_SCHEMA = 1
-
-
-@dataclass(frozen=True)
-class Server:
-    """One way to serve the app, as compose.yaml defines it."""
-
-    name: str
-    pattern: str
-    """What the lesson calls it: the row's title in a report."""
-    concurrency: str
-    """How many requests it handles at once, as a person would write it: `4 x 2`, `unbounded`."""
-    slots: int | None
-    """The same as a number; None where nothing bounds it."""
-    via: str | None
-    """The proxy in front of it, or None."""
-    url: str
-    """Where the lab's own network reaches it."""
-    exporter_url: str
-    default: bool
-    """Measured when no --servers is given."""
-    command: tuple[str, ...]
-    environment: Mapping[str, str]
-    port_variable: str
-    """The .env variable that holds its published port; empty for a variant."""
-    port: int
-    variant_of: str | None = None
-    """The server of compose.yaml that this one is, but for some settings."""
 
 
 @dataclass(frozen=True)
@@ -201,36 +173,6 @@ class Window:
         load = None if data["load"] is None else _build(LoadResult, data["load"])
         plan, notes = _build(WindowPlan, data["plan"]), tuple(data["notes"])
         return cls(plan, load, usage, data["died"], data["void"], notes, data.get("took_s", 0.0))
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A figure with its 95 % interval. `low` and `high` are None where there were too few windows for one."""
-
-    value: float
-    low: float | None = None
-    high: float | None = None
-    censored: bool = False
-    """The value is a bound: the true one is larger (it was cut off at the timeout)."""
-
-    def to_json(self) -> dict[str, Any]:
-        """The `I` of verdict.json."""
-        plain: dict[str, Any] = {"value": self.value, "low": self.low, "high": self.high}
-        return {**plain, "censored": True} if self.censored else plain
-
-
-@dataclass(frozen=True)
-class Slo:
-    """A service level objective: every term must hold."""
-
-    terms: tuple[tuple[str, float], ...] = field(default=(("p99", 250.0),))
-    """(metric, bound): `p50`..`p99.9` in ms, `failed` as a ratio."""
-
-    def __str__(self) -> str:
-        return " and ".join(
-            f"{metric}<{bound * 100:g}%" if metric == "failed" else f"{metric}<{bound:g}ms"
-            for metric, bound in self.terms
-        )
 
 
 def _build(cls: type[T], data: Mapping[str, Any]) -> T:

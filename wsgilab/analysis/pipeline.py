@@ -2,83 +2,39 @@
 
 The rule. Under one offered rate a server is good when every term of the SLO holds with its whole interval, bad when one
 fails with its whole interval or the server died; windows that are all clearly on one side decide too; otherwise it is
-inconclusive (`slo.judge`). A server is good when it is good at every rate measured, bad when it is bad at any.
+inconclusive (`objective.judge`). A server is good when it is good at every rate measured, bad when it is bad at any.
 """
 
 from __future__ import annotations
 
-import math
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import combinations
-from typing import Any, TypeVar
 
-from wsgilab.analysis import capacity, claims, refused, slo, stats, window_rows
+from wsgilab.analysis import capacity, claims, error_answers, stats, window_rows
 from wsgilab.analysis.capacity import Goal
 from wsgilab.analysis.capacity_limits import capacity_row
+from wsgilab.analysis.figures import Grouped, Measured, group, load_figures, window_figures
+from wsgilab.analysis.objective import judge
 from wsgilab.analysis.reason import explain
 from wsgilab.analysis.recommendation import answer
 from wsgilab.model import words
-from wsgilab.model.records import Interval, Server, Slo, Window
+from wsgilab.model.server import Server, ServerFacts
+from wsgilab.model.slo import Slo
 from wsgilab.model.verdict import (
     BAD,
-    FIGURES,
     GOOD,
     INCONCLUSIVE,
-    LATENCIES,
     Comparison,
     LoadRow,
     ServerRow,
     Verdict,
     VoidWindow,
 )
-
-T = TypeVar("T")
+from wsgilab.model.window import Window
 
 COMPARED = ("p50_ms", "p95_ms", "p99_ms", "cpu_ms_per_request", "memory_mb")
 """What servers are compared by. Lower is better for each."""
-
-
-@dataclass(frozen=True)
-class ServerFacts:
-    """What analysis must know about a server: as much as manifest.json keeps."""
-
-    name: str
-    pattern: str
-    concurrency: str
-    slots: int | None
-    via: str | None
-    variant_of: str | None = None
-
-    @classmethod
-    def from_server(cls, server: Server) -> ServerFacts:
-        """The facts of a server as compose.yaml defines it."""
-        return cls(server.name, server.pattern, server.concurrency, server.slots, server.via, server.variant_of)
-
-    @classmethod
-    def from_manifest(cls, manifest: Mapping[str, Any]) -> tuple[ServerFacts, ...]:
-        """The servers that a manifest names, in its order; what it does not say about one stays unknown."""
-        return tuple(
-            cls(
-                entry["name"],
-                entry.get("pattern") or entry["name"],
-                entry.get("concurrency") or words.UNKNOWN,
-                entry.get("slots"),
-                entry.get("via"),
-                entry.get("variant_of"),
-            )
-            for entry in manifest.get("servers", ())
-            if isinstance(entry, Mapping) and isinstance(entry.get("name"), str)
-        )
-
-
-@dataclass(frozen=True)
-class _Measured:
-    """One window and the figures it gives."""
-
-    window: Window
-    figures: Mapping[str, Interval | None]
 
 
 def analyse(
@@ -102,8 +58,8 @@ def analyse(
     offered, as far as it is known.
     """
     facts = _all_servers(windows, servers)
-    measured = [_Measured(window, window_figures(window)) for window in windows]
-    grouped = _group(measured)
+    measured = [Measured(window, window_figures(window)) for window in windows]
+    grouped = group(measured)
     rows = tuple(_server_row(each, grouped, windows, objective) for each in facts)
     if goal:
         tried = capacity.by_server(windows, objective)
@@ -121,7 +77,7 @@ def analyse(
         claims=() if goal else claims.judge(rows, comparisons, workload),
         void_windows=tuple(_void_windows(windows)),
         windows=tuple(window_rows.rows([(each.window, each.figures) for each in measured])),
-        problems=(*problems, *short, *refused.sentences(windows)),
+        problems=(*problems, *short, *error_answers.sentences(windows)),
     )
     return replace(found, answer=answer(found))
 
@@ -132,47 +88,6 @@ def _all_servers(windows: Sequence[Window], servers: Sequence[ServerFacts | Serv
     names = dict.fromkeys(window.plan.server for window in windows)
     extra = [name for name in names if name not in {each.name for each in known}]
     return known + [ServerFacts(name, name, words.UNKNOWN, None, None) for name in extra]
-
-
-Grouped = Mapping[tuple[str, float], Sequence[_Measured]]
-
-
-def _group(measured: Sequence[_Measured]) -> Grouped:
-    """The valid windows by server and rate."""
-    grouped: dict[tuple[str, float], list[_Measured]] = defaultdict(list)
-    for each in measured:
-        if each.window.void is None:
-            grouped[each.window.plan.server, each.window.plan.rate_rps].append(each)
-    return grouped
-
-
-def window_figures(window: Window) -> dict[str, Interval | None]:
-    """What one window gives, by the names in FIGURES; a cut-off percentile is censored."""
-    usage = window.usage
-    costs = ("cpu_ms_per_request", "memory_mb", "service_ms")
-    values = {name: getattr(usage, name) if usage else None for name in costs}
-    return {
-        "p50_ms": stats.percentile_ms(window, 50),
-        "p90_ms": stats.percentile_ms(window, 90),
-        "p95_ms": stats.percentile_ms(window, 95),
-        "p99_ms": stats.percentile_ms(window, 99),
-        "p99_9_ms": stats.percentile_ms(window, 99.9),
-        **{name: None if value is None else Interval(value) for name, value in values.items()},
-    }
-
-
-def _load_figures(measured: Sequence[_Measured]) -> dict[str, Interval | None]:
-    # What was slower than the timeout counts as the timeout.
-    slowest_ms = max((each.window.plan.timeout_s * 1000 for each in measured), default=math.inf)
-    figures = {
-        name: stats.typical(
-            _present(each.figures.get(name) for each in measured), slowest_ms if name in LATENCIES else math.inf
-        )
-        for name in FIGURES
-    }
-    figures["goodput_rps"] = stats.mean(_present(stats.goodput_rps(each.window) for each in measured))
-    figures["failed_ratio"] = stats.proportion(_present(stats.failures(each.window) for each in measured))
-    return figures
 
 
 def _server_row(facts: ServerFacts, grouped: Grouped, windows: Sequence[Window], objective: Slo) -> ServerRow:
@@ -195,11 +110,11 @@ def _server_row(facts: ServerFacts, grouped: Grouped, windows: Sequence[Window],
     return replace(row, why=explain(row))
 
 
-def _load_row(rate: float, measured: Sequence[_Measured], own: Sequence[Window], objective: Slo) -> LoadRow:
-    figures = _load_figures(measured)
+def _load_row(rate: float, measured: Sequence[Measured], own: Sequence[Window], objective: Slo) -> LoadRow:
+    figures = load_figures(measured)
     deaths = [each.window.died for each in measured if each.window.died]
     void = sum(1 for window in own if window.plan.rate_rps == rate and window.void is not None)
-    outcome, why = slo.judge(objective, figures, [each.figures for each in measured])
+    outcome, why = judge(objective, figures, [each.figures for each in measured])
     if deaths:
         outcome, why = BAD, f"died in {words.counted(len(deaths), 'window')} of {len(measured)}: {deaths[0]}"
     if not measured:
@@ -216,7 +131,7 @@ def _load_row(rate: float, measured: Sequence[_Measured], own: Sequence[Window],
         throttled_s=sum(usage.throttled_s for usage in usages),
         listen_overflows=sum(usage.listen_overflows for usage in usages),
         oom_kills=sum(usage.oom_kills for usage in usages),
-        refused_ratio=stats.tidy(refused.ratio([each.window for each in measured])),
+        refused_ratio=stats.tidy(error_answers.ratio([each.window for each in measured])),
     )
 
 
@@ -238,7 +153,7 @@ def _compare(facts: Sequence[ServerFacts], grouped: Grouped) -> Iterator[Compari
                 yield Comparison(a, b, rate, metric, ratio, stats.lower(ratio))
 
 
-def _by_round(measured: Sequence[_Measured]) -> dict[int, _Measured]:
+def _by_round(measured: Sequence[Measured]) -> dict[int, Measured]:
     return {each.window.plan.round: each for each in measured}
 
 
@@ -255,7 +170,3 @@ def _missing_windows(windows: Sequence[Window], each_rate: int, rates_rps: Seque
     if len(windows) >= planned:
         return []
     return [f"the run is incomplete: {len(windows)} of {planned} windows were measured"]
-
-
-def _present(values: Iterable[T | None]) -> list[T]:
-    return [value for value in values if value is not None]

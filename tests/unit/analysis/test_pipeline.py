@@ -10,10 +10,14 @@ from typing import Any
 import pytest
 from factories import MODELS, SERVERS, plain_window, plan, story, window
 
-from wsgilab.analysis.analyse import ServerFacts, analyse, window_figures
 from wsgilab.analysis.capacity import Goal
-from wsgilab.model.records import Interval, Server, Slo, Window
+from wsgilab.analysis.figures import window_figures
+from wsgilab.analysis.pipeline import analyse
+from wsgilab.model.interval import Interval
+from wsgilab.model.server import Server, ServerFacts
+from wsgilab.model.slo import Slo
 from wsgilab.model.verdict import FIGURES
+from wsgilab.model.window import Window
 
 Json = dict[str, Any]
 

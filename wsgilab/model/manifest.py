@@ -1,0 +1,3 @@
+"""What a run says about itself: manifest.json."""
+
+MANIFEST_SCHEMA = 1

@@ -1,0 +1,69 @@
+"""A server of the lab: one way to serve the app."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from wsgilab.model import words
+
+
+@dataclass(frozen=True)
+class Server:
+    """One way to serve the app, as compose.yaml defines it."""
+
+    name: str
+    pattern: str
+    """What the lesson calls it: the row's title in a report."""
+    concurrency: str
+    """How many requests it handles at once, as a person would write it: `4 x 2`, `unbounded`."""
+    slots: int | None
+    """The same as a number; None where nothing bounds it."""
+    via: str | None
+    """The proxy in front of it, or None."""
+    url: str
+    """Where the lab's own network reaches it."""
+    exporter_url: str
+    default: bool
+    """Measured when no --servers is given."""
+    command: tuple[str, ...]
+    environment: Mapping[str, str]
+    port_variable: str
+    """The .env variable that holds its published port; empty for a variant."""
+    port: int
+    variant_of: str | None = None
+    """The server of compose.yaml that this one is, but for some settings."""
+
+
+@dataclass(frozen=True)
+class ServerFacts:
+    """What analysis must know about a server: as much as manifest.json keeps."""
+
+    name: str
+    pattern: str
+    concurrency: str
+    slots: int | None
+    via: str | None
+    variant_of: str | None = None
+
+    @classmethod
+    def from_server(cls, server: Server) -> ServerFacts:
+        """The facts of a server as compose.yaml defines it."""
+        return cls(server.name, server.pattern, server.concurrency, server.slots, server.via, server.variant_of)
+
+    @classmethod
+    def from_manifest(cls, manifest: Mapping[str, Any]) -> tuple[ServerFacts, ...]:
+        """The servers that a manifest names, in its order; what it does not say about one stays unknown."""
+        return tuple(
+            cls(
+                entry["name"],
+                entry.get("pattern") or entry["name"],
+                entry.get("concurrency") or words.UNKNOWN,
+                entry.get("slots"),
+                entry.get("via"),
+                entry.get("variant_of"),
+            )
+            for entry in manifest.get("servers", ())
+            if isinstance(entry, Mapping) and isinstance(entry.get("name"), str)
+        )
