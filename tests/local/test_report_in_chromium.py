@@ -16,7 +16,7 @@ from wsgilab.analysis.pipeline import analyse
 from wsgilab.model.server import ServerFacts
 from wsgilab.model.slo import Slo
 from wsgilab.model.window import Window
-from wsgilab.report import html
+from wsgilab.reports import html
 
 PHONE, TABLET, DESKTOP = 390, 768, 1280
 LETTERS_PX = 9.5

@@ -13,7 +13,7 @@ FLOORS = (
     ("__main__",),
     ("commands",),
     ("api",),
-    ("view", "report", "workshop"),
+    ("view", "reports", "workshop"),
     ("measure",),
     ("engines", "results"),
     ("lab",),

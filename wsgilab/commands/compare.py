@@ -13,7 +13,7 @@ from wsgilab.commands import conclude
 from wsgilab.errors import EXIT_DONE, EXIT_NO_VALID_WINDOW, UsageError
 from wsgilab.model.server import ServerFacts
 from wsgilab.model.window import Window
-from wsgilab.report import comparison as table
+from wsgilab.reports import comparison as table
 from wsgilab.results.folder import RunFolder
 
 

@@ -19,7 +19,7 @@ from wsgilab.model import slo
 from wsgilab.model.server import ServerFacts
 from wsgilab.model.verdict import Verdict
 from wsgilab.model.window import Window
-from wsgilab.report import html, markdown, terminal
+from wsgilab.reports import html, markdown, terminal
 from wsgilab.results.folder import RunFolder
 
 WIDTH, MOST_COLUMNS = 100, 10_000

@@ -24,7 +24,7 @@ from wsgilab.model.server import ServerFacts
 from wsgilab.model.slo import Slo
 from wsgilab.model.verdict import Verdict
 from wsgilab.model.window import Window
-from wsgilab.report import comparison as table
+from wsgilab.reports import comparison as table
 from wsgilab.results.folder import RunFolder
 
 SEARCH: dict[str, Any] = {"command": "capacity", "engine": "local", "workload": "mix", "rounds": 0}

@@ -15,7 +15,7 @@ from rich.console import Console
 
 from wsgilab.commands import cli, conclude
 from wsgilab.errors import EXIT_MISSING
-from wsgilab.report import html, markdown, terminal
+from wsgilab.reports import html, markdown, terminal
 from wsgilab.results.folder import RunFolder
 
 MANIFEST: dict[str, Any] = {

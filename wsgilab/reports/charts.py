@@ -11,8 +11,8 @@ from markupsafe import Markup
 
 from wsgilab.model import words
 from wsgilab.model.interval import Interval
-from wsgilab.report.colours import Look
-from wsgilab.report.svg import LETTER, NARROW, WIDE, joined, n, picture, shortened
+from wsgilab.reports.colours import Look
+from wsgilab.reports.svg import LETTER, NARROW, WIDE, joined, n, picture, shortened
 
 LEFT, TOP, BOTTOM = 50.0, 18.0, 36.0
 LEAST_HEIGHT = 230.0

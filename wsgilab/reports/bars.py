@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from wsgilab.model.interval import Interval
-from wsgilab.report.colours import Look
-from wsgilab.report.svg import LETTER, NARROW, n, picture, shortened
+from wsgilab.reports.colours import Look
+from wsgilab.reports.svg import LETTER, NARROW, n, picture, shortened
 
 ROW = 36.0
 END = NARROW - 1

@@ -13,7 +13,7 @@ from wsgilab.model.interval import Interval
 from wsgilab.model.verdict import Verdict
 from wsgilab.model.window import Window
 from wsgilab.model.window_row import Moment
-from wsgilab.report import html
+from wsgilab.reports import html
 
 P99 = slo.parse("p99<250ms")
 

@@ -13,12 +13,12 @@ from markupsafe import Markup
 from wsgilab.model import slo, words
 from wsgilab.model.verdict import BAD, DOES_NOT_HOLD, GOOD, HOLDS, INCONCLUSIVE, Comparison, ServerRow, Verdict
 from wsgilab.model.window_row import WindowRow
-from wsgilab.report import notes
-from wsgilab.report.bars import Bar, bar_chart
-from wsgilab.report.charts import Across, Series, latency_chart
-from wsgilab.report.colours import Look, looks
-from wsgilab.report.svg import NARROW, WIDE, swatch
-from wsgilab.report.timelines import timeline
+from wsgilab.reports import notes
+from wsgilab.reports.bars import Bar, bar_chart
+from wsgilab.reports.charts import Across, Series, latency_chart
+from wsgilab.reports.colours import Look, looks
+from wsgilab.reports.svg import NARROW, WIDE, swatch
+from wsgilab.reports.timelines import timeline
 
 HERE = Path(__file__).parent
 MOST_DISTRIBUTIONS = 4

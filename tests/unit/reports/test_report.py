@@ -25,9 +25,9 @@ from wsgilab.model.slo import Slo
 from wsgilab.model.verdict import FIGURES, Verdict
 from wsgilab.model.window import Window
 from wsgilab.model.window_row import FIGURES as WINDOW_FIGURES
-from wsgilab.report import colours, html, markdown, terminal
-from wsgilab.report.bars import Bar, bar_chart
-from wsgilab.report.charts import Across, Series, latency_chart
+from wsgilab.reports import colours, html, markdown, terminal
+from wsgilab.reports.bars import Bar, bar_chart
+from wsgilab.reports.charts import Across, Series, latency_chart
 
 Json = dict[str, Any]
 MANIFEST: Json = {

@@ -8,8 +8,8 @@ from markupsafe import Markup
 
 from wsgilab.model import words
 from wsgilab.model.window_row import WindowRow
-from wsgilab.report.colours import Look
-from wsgilab.report.svg import joined, n
+from wsgilab.reports.colours import Look
+from wsgilab.reports.svg import joined, n
 
 WIDTH, HEIGHT = 260.0, 92.0
 LEFT, RIGHT, TOP, BOTTOM = 34.0, 12.0, 8.0, 18.0

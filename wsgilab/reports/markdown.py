@@ -7,7 +7,7 @@ from typing import Any
 
 from wsgilab.model import words
 from wsgilab.model.verdict import BAD, DOES_NOT_HOLD, GOOD, HOLDS, LoadRow, ServerRow, Verdict
-from wsgilab.report import notes
+from wsgilab.reports import notes
 
 MARKS = {GOOD: "✅", BAD: "❌", HOLDS: "✅", DOES_NOT_HOLD: "❌"}
 """Beside the word, never instead of it."""

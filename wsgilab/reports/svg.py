@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from wsgilab.report.colours import Look
+from wsgilab.reports.colours import Look
 
 NARROW, WIDE = 340.0, 700.0
 LETTER = 7.0
