@@ -17,6 +17,7 @@ const GRACE_S = Number(__ENV.LAB_GRACE_S);
 const TIMEOUT_S = Number(__ENV.LAB_TIMEOUT_S);
 const VUS = Number(__ENV.LAB_VUS);
 const SERVER = __ENV.LAB_SERVER;
+const RUN = __ENV.LAB_RUN || ''; // the run that started the server, where one did
 
 const PERIOD_S = 1 / RATE_RPS;
 const SCHEDULED = Math.max(1, Math.round(RATE_RPS * DURATION_S));
@@ -160,7 +161,7 @@ export function measure() {
   if (tick === 0) firstRequestAt.add(Date.now());
   const response = ask();
   if (response.status < 200 || response.status > 299) return;
-  if (response.headers['X-Lab-Server'] !== SERVER) {
+  if (response.headers['X-Lab-Server'] !== SERVER || (RUN && response.headers['X-Lab-Run'] !== RUN)) {
     wrongServer.add(1);
     return;
   }

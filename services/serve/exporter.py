@@ -7,7 +7,8 @@ It reads the middleware's tables, the server's processes, the control group, the
 own figures, each time somebody asks for /metrics, and ends when the server does. What cannot be read is absent,
 never 0, and exporter_errors_total{source} counts it. Without /proc (macOS) that leaves the middleware's metrics.
 
-Environment: LAB_EXPORTER_HOST (127.0.0.1), LAB_EXPORTER_PORT (9100), LAB_RUN_DIR.
+Environment: LAB_EXPORTER_HOST (127.0.0.1), LAB_EXPORTER_PORT (9100), LAB_RUN_DIR, LAB_RUN_ID (the run in
+X-Lab-Run: a run can tell its own exporter from another's).
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from tally import Tables
 
 POLL_S = 1.0
 EXIT_USAGE, EXIT_MISSING = 2, 3
+RUN_ID = os.environ.get("LAB_RUN_ID", "")
 
 
 def main() -> int:
@@ -89,6 +91,8 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(200)
         self.send_header("Content-Type", CONTENT_TYPE_PLAIN_0_0_4)
         self.send_header("Content-Length", str(len(body)))
+        if RUN_ID:
+            self.send_header("X-Lab-Run", RUN_ID)
         self.end_headers()
         self.wfile.write(body)
 

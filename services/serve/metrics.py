@@ -88,15 +88,18 @@ def _fork_mark() -> mmap.mmap | _PidMark:
 
 
 class Middleware:
-    """A WSGI app that passes everything on to `app`, adds X-Lab-Server, and records each request in `directory`.
+    """A WSGI app that passes everything on to `app`, says who answered, and records each request in `directory`.
+
+    `X-Lab-Server` names the server, `X-Lab-Run` the run that started it, where one did: whoever asks can tell its own
+    server from one of the same name that somebody else started.
 
     A request ends when the server closes its body; an exception ends it too, counts as 500, and goes on upwards.
     """
 
-    def __init__(self, app: WsgiApp, directory: Path, server: str) -> None:
+    def __init__(self, app: WsgiApp, directory: Path, server: str, run: str = "") -> None:
         self.app = app
         self.directory = directory
-        self.header = ("X-Lab-Server", server)
+        self.headers = (("X-Lab-Server", server), *((("X-Lab-Run", run),) if run else ()))
         # Made by the first request of each process and not here: servers fork after (gunicorn --preload, uWSGI)
         # or before this runs, and uWSGI does not call the hooks of os.register_at_fork.
         self.table: Table | None = None
@@ -108,7 +111,7 @@ class Middleware:
             table = self._open_table()
         # Where the server promises one thread at a time, no lock is taken. Who promises nothing is not trusted.
         threaded = environ.get("wsgi.multithread", True)
-        request = _Request(start_response, self.header, table, threaded)
+        request = _Request(start_response, self.headers, table, threaded)
         if threaded:
             with table.lock:
                 table.slots[IN_FLIGHT] += 1.0
@@ -137,11 +140,13 @@ class Middleware:
 class _Request:
     """One request under way, and the iterable that its server gets in place of the app's own."""
 
-    __slots__ = ("body", "header", "server_start_response", "slot", "started", "table", "threaded")
+    __slots__ = ("body", "headers", "server_start_response", "slot", "started", "table", "threaded")
 
-    def __init__(self, start_response: StartResponse, header: tuple[str, str], table: Table, threaded: bool) -> None:
+    def __init__(
+        self, start_response: StartResponse, headers: tuple[tuple[str, str], ...], table: Table, threaded: bool
+    ) -> None:
         self.server_start_response = start_response
-        self.header = header
+        self.headers = headers
         self.table: Table | None = table
         """None once the request has ended."""
         self.threaded = threaded
@@ -153,7 +158,7 @@ class _Request:
         # A status line without a number is the app's fault and counts as 500.
         self.slot = _CODE_SLOTS.get(status[:3], _EXCEPTION_SLOT)
         # A copy: the list is the app's, which may hand over the same one each time.
-        headers = [*headers, self.header]
+        headers = [*headers, *self.headers]
         if exc_info is None:
             return self.server_start_response(status, headers)
         return self.server_start_response(status, headers, exc_info)

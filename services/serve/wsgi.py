@@ -4,7 +4,8 @@
     flask_app     the same for `flask --app wsgi:flask_app run`, which insists on a Flask object
 
 Environment: LAB_APP (`module:attribute`, default `app:app`), LAB_APP_DIR (put first on the import path),
-LAB_SERVER (the name in X-Lab-Server), LAB_RUN_DIR (its folder `metrics` takes the counts).
+LAB_SERVER (the name in X-Lab-Server), LAB_RUN_ID (the run in X-Lab-Run, where one started the server), LAB_RUN_DIR (its
+folder `metrics` takes the counts).
 
 An app that cannot be served ends as a traceback, then one line that starts with `LAB_APP=`, then an exit code that
 makes the server stop: on any other code of a worker, Gunicorn and uWSGI start the next worker, for ever.
@@ -88,6 +89,7 @@ application = metrics.Middleware(
     _load_out_of_our_way(os.environ.get("LAB_APP") or "app:app", os.environ.get("LAB_APP_DIR") or ""),
     _metrics_dir(),
     os.environ.get("LAB_SERVER", ""),
+    os.environ.get("LAB_RUN_ID", ""),
 )
 
 

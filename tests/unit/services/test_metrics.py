@@ -111,6 +111,12 @@ def test_the_server_is_named_in_a_header_and_the_apps_own_list_is_left_alone(tmp
     assert headers == [("Content-Type", "text/plain")]
 
 
+def test_the_run_that_started_the_server_is_named_too_where_one_did(tmp_path: Path) -> None:
+    wrapped = Server(Middleware(lambda _environ, answer: [answer("200 OK", []), []][1], tmp_path, "uwsgi", "4f2a"))
+    wrapped.get()
+    assert wrapped.headers == [("X-Lab-Server", "uwsgi"), ("X-Lab-Run", "4f2a")]
+
+
 @pytest.mark.parametrize(
     ("status", "code"), [("204 No Content", 204), ("404 Not Found", 404), ("599 Odd", 599), ("OK", 500)]
 )

@@ -57,7 +57,7 @@ def test_the_traceback_of_a_failing_import_stands_above_that_line(tmp_path: Path
 
 def test_without_lab_app_it_is_app_in_module_app(tmp_path: Path) -> None:
     (tmp_path / "app.py").write_text(HELLO.replace("application", "app"))
-    done = load(tmp_path, None, "print(wsgi.application.app.__module__, wsgi.application.header)")
+    done = load(tmp_path, None, "print(wsgi.application.app.__module__, *wsgi.application.headers)")
     assert done.stdout == "app ('X-Lab-Server', 'dev')\n"
 
 
