@@ -8,36 +8,36 @@ from dataclasses import replace
 from wsgilab.analysis import capacity
 from wsgilab.analysis.capacity import Capacity, Goal, Tried
 from wsgilab.model import words
+from wsgilab.model.outcomes import Limit, Rating
 from wsgilab.model.slo import Slo
-from wsgilab.model.verdict import BAD, GOOD, INCONCLUSIVE, ServerRow
+from wsgilab.model.verdict import ServerRow
 
 NEAR = 0.8
 """From this share of a limit on, the limit explains the capacity: queues grow before it is reached."""
-SLOTS, CPU, NEITHER = "slots", "CPU", "neither slots nor CPU"
 
 
 def capacity_row(row: ServerRow, history: Sequence[Tried], goal: Goal, objective: Slo, cores: int) -> ServerRow:
-    """The row with its capacity, the verdict on the search, and why it is what it is. `cores`: CPUs of the servers."""
+    """The row with its capacity, how the search ended, and why it is what it is. `cores`: CPUs of the servers."""
     found = capacity.conclude(goal, history)
     slots_rps, cpu_rps = row.slots_rps, _cpu_allows(row, found, cores)
-    binds = _binds(found, slots_rps, cpu_rps)
+    limited_by = _nearest_limit(found, slots_rps, cpu_rps)
     limits = _limits(row, slots_rps, cpu_rps, cores)
     return replace(
         row,
         capacity_rps=found.interval,
         slots_allow_rps=slots_rps,
         cpu_allows_rps=cpu_rps,
-        binds=binds,
-        verdict=_verdict(found, history, goal),
-        why="; ".join([_said(found, history, goal, objective), *limits, *_binding(binds)]),
+        limited_by=limited_by,
+        rating=_rating(found, history, goal),
+        why="; ".join([_said(found, history, goal, objective), *limits, *_in_words(limited_by)]),
     )
 
 
-def _verdict(found: Capacity, history: Sequence[Tried], goal: Goal) -> str:
+def _rating(found: Capacity, history: Sequence[Tried], goal: Goal) -> Rating:
     if found.kept_rps is None:
         missed = [each.probe.rate_rps for each in history if each.outcome == capacity.MISSED]
-        return BAD if missed and min(missed) <= goal.lowest_rps else INCONCLUSIVE
-    return GOOD if found.finished or found.ceiling else INCONCLUSIVE
+        return Rating.BAD if missed and min(missed) <= goal.lowest_rps else Rating.INCONCLUSIVE
+    return Rating.GOOD if found.finished or found.ceiling else Rating.INCONCLUSIVE
 
 
 def _said(found: Capacity, history: Sequence[Tried], goal: Goal, objective: Slo) -> str:
@@ -66,12 +66,12 @@ def _cpu_allows(row: ServerRow, found: Capacity, cores: int) -> float | None:
     return cores * 1000 / costs[-1] if costs and costs[-1] else None
 
 
-def _binds(found: Capacity, slots_rps: float | None, cpu_rps: float | None) -> str:
-    limits = [(rps, name) for rps, name in ((slots_rps, SLOTS), (cpu_rps, CPU)) if rps is not None]
+def _nearest_limit(found: Capacity, slots_rps: float | None, cpu_rps: float | None) -> Limit | None:
+    limits = [(rps, name) for rps, name in ((slots_rps, Limit.SLOTS), (cpu_rps, Limit.CPU)) if rps is not None]
     if found.kept_rps is None or found.ceiling or not limits:
-        return ""
-    nearest, name = min(limits)
-    return name if found.kept_rps >= NEAR * nearest else NEITHER
+        return None
+    nearest_rps, name = min(limits)
+    return name if found.kept_rps >= NEAR * nearest_rps else Limit.NEITHER
 
 
 def _limits(row: ServerRow, slots_rps: float | None, cpu_rps: float | None, cores: int) -> list[str]:
@@ -88,7 +88,7 @@ def _limits(row: ServerRow, slots_rps: float | None, cpu_rps: float | None, core
     return said
 
 
-def _binding(binds: str) -> list[str]:
-    if not binds:
+def _in_words(limited_by: Limit | None) -> list[str]:
+    if limited_by is None:
         return []
-    return [f"{NEITHER} explain it"] if binds == NEITHER else [f"{binds} {'bind' if binds == SLOTS else 'binds'}"]
+    return ["neither explains it"] if limited_by == Limit.NEITHER else [f"limited by {limited_by}"]

@@ -12,19 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from wsgilab.model import words
-from wsgilab.model.verdict import (
-    A_LOWER,
-    B_LOWER,
-    BAD,
-    DOES_NOT_HOLD,
-    GOOD,
-    HOLDS,
-    INCONCLUSIVE,
-    Claim,
-    Comparison,
-    LoadRow,
-    ServerRow,
-)
+from wsgilab.model.outcomes import Difference, Finding, Rating
+from wsgilab.model.verdict import Claim, Comparison, LoadRow, ServerRow
 
 DEV, DEV_SINGLE, GUNICORN, UWSGI_SINGLE, UWSGI = "dev", "dev-single", "gunicorn", "uwsgi-single", "uwsgi"
 MOSTLY = 0.5
@@ -37,8 +26,15 @@ BETWEEN, UNTOLD = "between the others", "not told apart from the next"
 FAMILIES = ((UWSGI_SINGLE, UWSGI), (GUNICORN, "gunicorn-gthread"), (GUNICORN, "gunicorn-gevent"))
 """The same software with fewer and with more slots."""
 
-Finding = tuple[str, str]
-"""(result, evidence)."""
+SLOW = {
+    Rating.GOOD: Finding.DOES_NOT_HOLD,
+    Rating.BAD: Finding.HOLDS,
+    Rating.INCONCLUSIVE: Finding.INCONCLUSIVE,
+}
+"""What a rating says about a claim that the server is slow."""
+
+Answer = tuple[Finding, str]
+"""What was found, and the evidence."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +56,7 @@ class _Evidence:
         """The server that is lower by a paired comparison; None where no difference is shown."""
         for each in self.comparisons:
             if {each.a, each.b} == {a, b} and (each.rate_rps, each.metric) == (rate_rps, metric):
-                return {A_LOWER: each.a, B_LOWER: each.b}.get(each.result)
+                return {Difference.A_LOWER: each.a, Difference.B_LOWER: each.b}.get(each.result)
         return None
 
 
@@ -84,7 +80,7 @@ def judge(rows: Sequence[ServerRow], comparisons: Sequence[Comparison], workload
     return tuple(Claim(key, text, *finding(evidence)) for (key, text), finding in findings.items())
 
 
-def one_thread(evidence: _Evidence) -> Finding:
+def one_thread(evidence: _Evidence) -> Answer:
     """Does flask run serve more than one thread could?"""
     load = _most_served(_beyond_one(evidence, DEV))
     if load is None:
@@ -92,28 +88,28 @@ def one_thread(evidence: _Evidence) -> Finding:
     limit = _one_slot_rps(evidence.rows[DEV])
     sentence = f"flask run served {_served(load)}; one thread could serve about {limit:.0f} rps"
     result = _parallel(load, limit)
-    if result == INCONCLUSIVE:
-        return INCONCLUSIVE, f"{sentence}, but the CPU was used up, which no thread adds to"
-    if result == DOES_NOT_HOLD:
-        return HOLDS, sentence
+    if result == Finding.INCONCLUSIVE:
+        return Finding.INCONCLUSIVE, f"{sentence}, but the CPU was used up, which no thread adds to"
+    if result == Finding.DOES_NOT_HOLD:
+        return Finding.HOLDS, sentence
     single = _most_served(evidence.loads(DEV_SINGLE))
     only = f" ({DEV_SINGLE}, started with --without-threads: {_served(single)})" if single else ""
-    return DOES_NOT_HOLD, f"{sentence}: it starts a thread per request, since Flask 1.0{only}"
+    return Finding.DOES_NOT_HOLD, f"{sentence}: it starts a thread per request, since Flask 1.0{only}"
 
 
-def built_in_blocks(evidence: _Evidence) -> Finding:
+def built_in_blocks(evidence: _Evidence) -> Answer:
     """Does a request wait for the others?"""
     loads = _beyond_one(evidence, DEV)
     if not loads:
         return _needs(evidence, DEV)
-    load = ([each for each in loads if each.verdict == GOOD] or loads)[-1]
-    single = [each for each in evidence.loads(DEV_SINGLE) if each.verdict == BAD]
+    load = ([each for each in loads if each.rating == Rating.GOOD] or loads)[-1]
+    single = [each for each in evidence.loads(DEV_SINGLE) if each.rating == Rating.BAD]
     only = f"; with one thread ({DEV_SINGLE}) it does: {_latency(single[0])}" if single else ""
-    result = {GOOD: DOES_NOT_HOLD, BAD: HOLDS}.get(load.verdict, INCONCLUSIVE)
+    result = SLOW[load.rating]
     return result, f"flask run as it starts today: {_latency(load)}{only}"
 
 
-def gunicorn_parallel(evidence: _Evidence) -> Finding:
+def gunicorn_parallel(evidence: _Evidence) -> Answer:
     """Do several workers serve more than one could, and by how much?"""
     load = _most_served(_beyond_one(evidence, GUNICORN))
     if load is None:
@@ -126,11 +122,11 @@ def gunicorn_parallel(evidence: _Evidence) -> Finding:
     return _parallel(load, limit), f"{row.concurrency} workers served {_served(load)}: {times:.1f} times the {one}"
 
 
-def gunicorn_moderate(evidence: _Evidence) -> Finding:
+def gunicorn_moderate(evidence: _Evidence) -> Answer:
     """Is it neither the cheapest nor the dearest, in CPU and memory, at the lowest rate of the run?"""
     loads = evidence.loads(GUNICORN)
     if not loads or len(evidence.rows) < 3:
-        return INCONCLUSIVE, "needs gunicorn and two other servers measured in the same run"
+        return Finding.INCONCLUSIVE, "needs gunicorn and two other servers measured in the same run"
     rate = loads[0].rate_rps
     ranks = [_rank(evidence, rate, metric) for metric in ("cpu_ms_per_request", "memory_mb")]
     cpu, memory = loads[0]["cpu_ms_per_request"], loads[0]["memory_mb"]
@@ -139,24 +135,24 @@ def gunicorn_moderate(evidence: _Evidence) -> Finding:
         f"{words.full_amount(memory, 'MB')} ({ranks[1]}) of {len(evidence.rows)} servers"
     )
     if UNTOLD in ranks:
-        return INCONCLUSIVE, sentence
-    return (HOLDS if ranks == [BETWEEN, BETWEEN] else DOES_NOT_HOLD), sentence
+        return Finding.INCONCLUSIVE, sentence
+    return (Finding.HOLDS if ranks == [BETWEEN, BETWEEN] else Finding.DOES_NOT_HOLD), sentence
 
 
-def uwsgi_single_slow(evidence: _Evidence) -> Finding:
+def uwsgi_single_slow(evidence: _Evidence) -> Answer:
     """Does it miss the SLO where the same server with more slots keeps it?"""
     for single, several in evidence.shared(UWSGI_SINGLE, UWSGI):
-        if single.verdict == BAD and several.verdict == GOOD:
+        if single.rating == Rating.BAD and several.rating == Rating.GOOD:
             against = words.full_duration(several["p99_ms"])
-            return HOLDS, f"{_latency(single)}, with several processes and threads {against}"
+            return Finding.HOLDS, f"{_latency(single)}, with several processes and threads {against}"
     loads = _beyond_one(evidence, UWSGI_SINGLE)
     if not loads:
         return _needs(evidence, UWSGI_SINGLE)
-    result = {GOOD: DOES_NOT_HOLD, BAD: HOLDS}.get(loads[-1].verdict, INCONCLUSIVE)
+    result = SLOW[loads[-1].rating]
     return result, _latency(loads[-1])
 
 
-def uwsgi_several_fast(evidence: _Evidence) -> Finding:
+def uwsgi_several_fast(evidence: _Evidence) -> Answer:
     """Does it keep the SLO beyond what one slot could serve, and need more memory than with one slot?"""
     loads = _beyond_one(evidence, UWSGI)
     shared = evidence.shared(UWSGI, UWSGI_SINGLE)
@@ -169,60 +165,65 @@ def uwsgi_several_fast(evidence: _Evidence) -> Finding:
         for name, unit in (("memory_mb", "MB"), ("cpu_ms_per_request", "ms"))
     )
     sentence = f"{_latency(loads[-1])}; memory {memory} with one of each, CPU a request {cpu}"
-    if loads[-1].verdict == BAD or less == UWSGI:
-        return DOES_NOT_HOLD, sentence
-    return (HOLDS if loads[-1].verdict == GOOD and less == UWSGI_SINGLE else INCONCLUSIVE), sentence
+    if loads[-1].rating == Rating.BAD or less == UWSGI:
+        return Finding.DOES_NOT_HOLD, sentence
+    shown = loads[-1].rating == Rating.GOOD and less == UWSGI_SINGLE
+    return (Finding.HOLDS if shown else Finding.INCONCLUSIVE), sentence
 
 
-def waiting(evidence: _Evidence) -> Finding:
+def waiting(evidence: _Evidence) -> Answer:
     """Where the SLO is missed, which share of the median response was spent outside the app?"""
     slow = {name: [load for load in evidence.loads(name) if _is_slow(load)] for name in evidence.rows}
     first = [(name, loads[0], _queue_share(loads[0])) for name, loads in slow.items() if loads]
     shares = [(f"{name} {_share(share)} ({words.rps(load.rate_rps)})", share) for name, load, share in first if share]
     if not shares:
-        return INCONCLUSIVE, "no server was slow at these rates: try a higher --rate"
+        return Finding.INCONCLUSIVE, "no server was slow at these rates: try a higher --rate"
     sentence = f"share of the median response spent before the app: {words.listed([phrase for phrase, _ in shares])}"
     waits = [share >= MOSTLY for _, share in shares]
-    return (HOLDS if all(waits) else DOES_NOT_HOLD if not any(waits) else INCONCLUSIVE), sentence
+    if any(waits) and not all(waits):
+        return Finding.INCONCLUSIVE, sentence
+    return (Finding.HOLDS if all(waits) else Finding.DOES_NOT_HOLD), sentence
 
 
-def wsgi_beats_built_in(evidence: _Evidence) -> Finding:
+def wsgi_beats_built_in(evidence: _Evidence) -> Answer:
     """Rate by rate: which of them keep the SLO, and which is lower at p99? Under another workload it may differ."""
     duels: dict[float, list[tuple[LoadRow, str, LoadRow]]] = defaultdict(list)
     for name in (GUNICORN, UWSGI):
         for dev, load in evidence.shared(DEV, name):
-            if {dev.verdict, load.verdict} <= {GOOD, BAD}:
+            if {dev.rating, load.rating} <= {Rating.GOOD, Rating.BAD}:
                 duels[dev.rate_rps].append((dev, name, load))
     if not duels:
-        return INCONCLUSIVE, f"needs {DEV} and {GUNICORN} or {UWSGI} at the same rate, each clearly good or bad"
+        return Finding.INCONCLUSIVE, f"needs {DEV} and {GUNICORN} or {UWSGI} at the same rate, each clearly good or bad"
     sentence = f"under {evidence.workload} {'; '.join(_duel(evidence, duels[rate]) for rate in sorted(duels))}"
-    outcomes = {(dev.verdict, load.verdict) for met in duels.values() for dev, _, load in met}
-    if (GOOD, BAD) in outcomes:
-        return DOES_NOT_HOLD, sentence
-    return (HOLDS if (BAD, GOOD) in outcomes else INCONCLUSIVE), sentence
+    outcomes = {(dev.rating, load.rating) for met in duels.values() for dev, _, load in met}
+    if (Rating.GOOD, Rating.BAD) in outcomes:
+        return Finding.DOES_NOT_HOLD, sentence
+    return (Finding.HOLDS if (Rating.BAD, Rating.GOOD) in outcomes else Finding.INCONCLUSIVE), sentence
 
 
-def tuning_pays(evidence: _Evidence) -> Finding:
+def tuning_pays(evidence: _Evidence) -> Answer:
     """Does the same server with more slots keep an SLO that it misses with fewer?"""
     gains = []
     variants = [(row.variant_of, row.server) for row in evidence.rows.values() if row.variant_of]
     for fewer, more in (*FAMILIES, *variants):
-        pairs = [pair for pair in evidence.shared(fewer, more) if [load.verdict for load in pair] == [BAD, GOOD]]
-        for few, many in pairs[:1]:
+        shared = evidence.shared(fewer, more)
+        gained = [(few, many) for few, many in shared if (few.rating, many.rating) == (Rating.BAD, Rating.GOOD)]
+        for few, many in gained[:1]:
             gains.append(f"of {words.rps(few.rate_rps)} {fewer} served {_rps(few)} and {more} {_rps(many)}")
     if not gains:
-        return INCONCLUSIVE, "no server of this run was bad with few slots and good with more"
-    return HOLDS, f"{words.listed(gains)}; which setting suits the app best was not searched in this run"
+        return Finding.INCONCLUSIVE, "no server of this run was bad with few slots and good with more"
+    return Finding.HOLDS, f"{words.listed(gains)}; which setting suits the app best was not searched in this run"
 
 
-def _needs(evidence: _Evidence, server: str) -> Finding:
+def _needs(evidence: _Evidence, server: str) -> Answer:
     row = evidence.rows.get(server)
     if row is None or not evidence.loads(server):
-        return INCONCLUSIVE, f"{server} was not measured in this run"
+        return Finding.INCONCLUSIVE, f"{server} was not measured in this run"
     if row.service_ms is None:
-        return INCONCLUSIVE, f"the time {server} spends in the app could not be measured"
+        return Finding.INCONCLUSIVE, f"the time {server} spends in the app could not be measured"
     limit = _one_slot_rps(row)
-    return INCONCLUSIVE, f"{server} was offered no more than one slot can serve (about {limit:.0f} rps): raise --rate"
+    enough = f"no more than one slot can serve (about {limit:.0f} rps)"
+    return Finding.INCONCLUSIVE, f"{server} was offered {enough}: raise --rate"
 
 
 def _one_slot_rps(row: ServerRow) -> float:
@@ -239,15 +240,15 @@ def _most_served(loads: Sequence[LoadRow]) -> LoadRow | None:
     return max(loads, key=lambda load: load["goodput_rps"].value if load["goodput_rps"] else 0.0, default=None)
 
 
-def _parallel(load: LoadRow, limit: float) -> str:
+def _parallel(load: LoadRow, limit: float) -> Finding:
     """Was more served than one slot can? Inconclusive where the CPU, shared by all slots, was used up first."""
     served, cpu = load["goodput_rps"], load["cpu_ms_per_request"]
     if served is None:
-        return INCONCLUSIVE
+        return Finding.INCONCLUSIVE
     if (served.value if served.low is None else served.low) > limit:
-        return HOLDS
+        return Finding.HOLDS
     busy = cpu.value * served.value / 1000 if cpu else 0.0
-    return INCONCLUSIVE if busy >= CPU_USED_UP else DOES_NOT_HOLD
+    return Finding.INCONCLUSIVE if busy >= CPU_USED_UP else Finding.DOES_NOT_HOLD
 
 
 def _rank(evidence: _Evidence, rate_rps: float, metric: str) -> str:
@@ -264,7 +265,7 @@ def _rank(evidence: _Evidence, rate_rps: float, metric: str) -> str:
 
 def _is_slow(load: LoadRow) -> bool:
     """Missed the SLO by time. Where most answers are errors, the median is cut off by them, whatever they took."""
-    return load.verdict == BAD and load.refused_ratio < MOSTLY
+    return load.rating == Rating.BAD and load.refused_ratio < MOSTLY
 
 
 def _queue_share(load: LoadRow) -> float | None:
@@ -278,8 +279,8 @@ def _duel(evidence: _Evidence, met: Sequence[tuple[LoadRow, str, LoadRow]]) -> s
     others = []
     for _, name, load in met:
         less = evidence.less(DEV, name, dev.rate_rps, "p99_ms")
-        others.append(f"{name} {load.verdict} (p99: {f'{less} lower' if less else 'no difference shown'})")
-    return f"at {words.rps(dev.rate_rps)} {DEV} is {dev.verdict}, {words.listed(others)}"
+        others.append(f"{name} {load.rating} (p99: {f'{less} lower' if less else Difference.NOT_SHOWN})")
+    return f"at {words.rps(dev.rate_rps)} {DEV} is {dev.rating}, {words.listed(others)}"
 
 
 def _share(ratio: float) -> str:

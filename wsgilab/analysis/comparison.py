@@ -14,10 +14,10 @@ from wsgilab.analysis.figures import window_figures
 from wsgilab.analysis.pipeline import COMPARED
 from wsgilab.model import words
 from wsgilab.model.interval import Interval
-from wsgilab.model.verdict import A_LOWER, B_LOWER, NO_DIFFERENCE, Verdict
+from wsgilab.model.outcomes import Difference, Shift
+from wsgilab.model.verdict import Verdict
 from wsgilab.model.window import Window
 
-LOWER, HIGHER = "lower", "higher"
 CAPACITY = "capacity_rps"
 METRICS = (*COMPARED, "goodput_rps")
 HOST = ("machine", "cpu_model", "cpus", "cpus_usable", "memory_mb", "os", "kernel")
@@ -41,8 +41,8 @@ class Change:
     after: Interval | None
     ratio: Interval | None
     """after ÷ before."""
-    result: str
-    """`lower`, `higher`, or `no difference shown` where the interval of the ratio holds 1."""
+    result: Shift
+    """Not shown where the interval of the ratio holds 1."""
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON values."""
@@ -69,7 +69,7 @@ def compare_searches(before: Verdict, after: Verdict) -> list[Change]:
     """
     first, second = ({row.server: row.capacity_rps for row in each.servers} for each in (before, after))
     return [
-        Change(server, 0.0, CAPACITY, one, other, (ratio := _bracket_ratio(one, other)), _said(ratio))
+        Change(server, 0.0, CAPACITY, one, other, (ratio := _bracket_ratio(one, other)), _shift(ratio))
         for server, other in second.items()
         if (one := first.get(server)) and other
     ]
@@ -83,8 +83,9 @@ def _bracket_ratio(before: Interval, after: Interval) -> Interval | None:
     return Interval(stats.tidy(after.value / before.value), low and stats.tidy(low), high and stats.tidy(high))
 
 
-def _said(ratio: Interval | None) -> str:
-    return {A_LOWER: LOWER, B_LOWER: HIGHER}.get(stats.lower(ratio), NO_DIFFERENCE)
+def _shift(ratio: Interval | None) -> Shift:
+    lower = stats.lower(ratio)
+    return {Difference.A_LOWER: Shift.LOWER, Difference.B_LOWER: Shift.HIGHER}.get(lower, Shift.NOT_SHOWN)
 
 
 def only_in_one(before: Sequence[Window], after: Sequence[Window]) -> list[str]:
@@ -137,7 +138,7 @@ def _figures(windows: Sequence[Window]) -> Figures:
 
 def _change(cell: tuple[str, float], metric: str, before: Sequence[Interval], after: Sequence[Interval]) -> Change:
     ratio = stats.unpaired_ratio(before, after)
-    return Change(*cell, metric, _summary(metric, before), _summary(metric, after), ratio, _said(ratio))
+    return Change(*cell, metric, _summary(metric, before), _summary(metric, after), ratio, _shift(ratio))
 
 
 def _summary(metric: str, group: Sequence[Interval]) -> Interval | None:

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from wsgilab.model import words
 from wsgilab.model.interval import Interval
+from wsgilab.model.outcomes import Rating
 from wsgilab.model.slo import FIGURE_OF, Slo, bound_text
-from wsgilab.model.verdict import BAD, GOOD, INCONCLUSIVE
 
 CLEAR_MARGIN = 2.0
 """Where every window is this factor on the same side of the bound, more than windows of one server differ from each
@@ -16,8 +16,8 @@ other, no interval is needed: it may be absent (one window), or wide because a f
 
 def judge(
     slo: Slo, figures: Mapping[str, Interval | None], windows: Sequence[Mapping[str, Interval | None]] = ()
-) -> tuple[str, str]:
-    """(good, bad or inconclusive; one sentence why) for the figures of one server under one load.
+) -> tuple[Rating, str]:
+    """The rating, and one sentence why, for the figures of one server under one load.
 
     A term holds when the whole interval is under its bound and fails when the whole interval is not; an interval that
     holds the bound is inconclusive, unless every one of `windows` (each with its own figures) is clearly on one side.
@@ -26,13 +26,13 @@ def judge(
     judged = []
     for metric, bound in slo.terms:
         name = FIGURE_OF[metric]
-        each = [figure for window in windows if (figure := window.get(name)) is not None]
-        judged.append(_judge_term(metric, bound, figures.get(name), each))
-    for outcome in (BAD, INCONCLUSIVE):
-        sentences = [why for verdict, why in judged if verdict == outcome]
+        measured = [figure for window in windows if (figure := window.get(name)) is not None]
+        judged.append(_judge_term(metric, bound, figures.get(name), measured))
+    for rating in (Rating.BAD, Rating.INCONCLUSIVE):
+        sentences = [why for term_rating, why in judged if term_rating == rating]
         if sentences:
-            return outcome, "; ".join(sentences)
-    return GOOD, "; ".join(why for _, why in judged)
+            return rating, "; ".join(sentences)
+    return Rating.GOOD, "; ".join(why for _, why in judged)
 
 
 def figure_text(metric: str, figure: Interval | None) -> str:
@@ -40,18 +40,18 @@ def figure_text(metric: str, figure: Interval | None) -> str:
     return f"{words.full_percent(figure)} failed" if metric == "failed" else f"{metric} {words.full_duration(figure)}"
 
 
-def _judge_term(metric: str, bound: float, figure: Interval | None, windows: Sequence[Interval]) -> tuple[str, str]:
+def _judge_term(metric: str, bound: float, figure: Interval | None, windows: Sequence[Interval]) -> tuple[Rating, str]:
     if figure is None:
-        return INCONCLUSIVE, f"{metric} could not be measured"
+        return Rating.INCONCLUSIVE, f"{metric} could not be measured"
     text, limit = figure_text(metric, figure), bound_text(metric, bound)
-    each = windows or [figure]
-    if _is_over(bound, figure) or all(_is_far_over(bound, window) for window in each):
-        return BAD, f"{text}, over {limit}"
-    if _is_under(bound, figure) or all(_is_far_under(bound, window) for window in each):
-        return GOOD, f"{text}, under {limit}"
+    measured = windows or [figure]
+    if _is_over(bound, figure) or all(_is_far_over(bound, window) for window in measured):
+        return Rating.BAD, f"{text}, over {limit}"
+    if _is_under(bound, figure) or all(_is_far_under(bound, window) for window in measured):
+        return Rating.GOOD, f"{text}, under {limit}"
     if figure.low is None:
-        return INCONCLUSIVE, f"{text}, one window, too near to {limit} to decide"
-    return INCONCLUSIVE, f"{text}, and the interval holds {limit}: more rounds may tell"
+        return Rating.INCONCLUSIVE, f"{text}, one window, too near to {limit} to decide"
+    return Rating.INCONCLUSIVE, f"{text}, and the interval holds {limit}: more rounds may tell"
 
 
 def _is_over(bound: float, figure: Interval) -> bool:

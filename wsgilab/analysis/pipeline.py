@@ -19,18 +19,10 @@ from wsgilab.analysis.objective import judge
 from wsgilab.analysis.reason import explain
 from wsgilab.analysis.recommendation import answer
 from wsgilab.model import words
+from wsgilab.model.outcomes import Rating
 from wsgilab.model.server import Server, ServerFacts
 from wsgilab.model.slo import Slo
-from wsgilab.model.verdict import (
-    BAD,
-    GOOD,
-    INCONCLUSIVE,
-    Comparison,
-    LoadRow,
-    ServerRow,
-    Verdict,
-    VoidWindow,
-)
+from wsgilab.model.verdict import Comparison, LoadRow, ServerRow, Verdict, VoidWindow
 from wsgilab.model.window import Window
 
 COMPARED = ("p50_ms", "p95_ms", "p99_ms", "cpu_ms_per_request", "memory_mb")
@@ -102,7 +94,7 @@ def _server_row(facts: ServerFacts, grouped: Grouped, windows: Sequence[Window],
         slots=facts.slots,
         via=facts.via,
         service_ms=services[0] if services else None,
-        verdict=_overall([load.verdict for load in loads]),
+        rating=_overall([load.rating for load in loads]),
         why="",
         loads=loads,
         variant_of=facts.variant_of,
@@ -114,17 +106,17 @@ def _load_row(rate: float, measured: Sequence[Measured], own: Sequence[Window], 
     figures = load_figures(measured)
     deaths = [each.window.died for each in measured if each.window.died]
     void = sum(1 for window in own if window.plan.rate_rps == rate and window.void is not None)
-    outcome, why = judge(objective, figures, [each.figures for each in measured])
+    rating, why = judge(objective, figures, [each.figures for each in measured])
     if deaths:
-        outcome, why = BAD, f"died in {words.counted(len(deaths), 'window')} of {len(measured)}: {deaths[0]}"
+        rating, why = Rating.BAD, f"died in {words.counted(len(deaths), 'window')} of {len(measured)}: {deaths[0]}"
     if not measured:
-        outcome, why = INCONCLUSIVE, f"no valid window: {words.counted(void, 'window')} void"
+        rating, why = Rating.INCONCLUSIVE, f"no valid window: {words.counted(void, 'window')} void"
     usages = [each.window.usage for each in measured if each.window.usage]
     return LoadRow(
         rate_rps=rate,
         windows=len(measured),
         void=void,
-        verdict=outcome,
+        rating=rating,
         why=why,
         figures=figures,
         deaths=len(deaths),
@@ -135,10 +127,10 @@ def _load_row(rate: float, measured: Sequence[Measured], own: Sequence[Window], 
     )
 
 
-def _overall(verdicts: Sequence[str]) -> str:
-    if BAD in verdicts:
-        return BAD
-    return GOOD if verdicts and set(verdicts) == {GOOD} else INCONCLUSIVE
+def _overall(ratings: Sequence[Rating]) -> Rating:
+    if Rating.BAD in ratings:
+        return Rating.BAD
+    return Rating.GOOD if ratings and set(ratings) == {Rating.GOOD} else Rating.INCONCLUSIVE
 
 
 def _compare(facts: Sequence[ServerFacts], grouped: Grouped) -> Iterator[Comparison]:

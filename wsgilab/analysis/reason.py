@@ -5,7 +5,8 @@ from __future__ import annotations
 from wsgilab.analysis.error_answers import WORTH_A_WORD
 from wsgilab.model import words
 from wsgilab.model.interval import Interval
-from wsgilab.model.verdict import BAD, GOOD, LoadRow, ServerRow
+from wsgilab.model.outcomes import Rating
+from wsgilab.model.verdict import LoadRow, ServerRow
 
 SLOTS_BIND = 0.9
 """From this share of slots ÷ service time on, slots explain a wait: both figures are means, and queues grow before."""
@@ -15,7 +16,7 @@ def explain(row: ServerRow) -> str:
     """One sentence with the numbers that decide: the lowest rate it fails or is in doubt, else the highest."""
     if not row.loads:
         return "not measured"
-    undecided = [load for load in row.loads if load.verdict == row.verdict != GOOD]
+    undecided = [load for load in row.loads if load.rating == row.rating != Rating.GOOD]
     load = undecided[0] if undecided else row.loads[-1]
     if load.deaths or not load.windows:
         return f"at {words.rps(load.rate_rps)}: {load.why}"
@@ -33,7 +34,7 @@ def _room(row: ServerRow, load: LoadRow) -> str:
     if limit is None:
         return f"{words.counted(row.slots, 'slot')}; {offered}"
     slots = f"{words.counted(row.slots, 'slot')} ÷ {words.duration(row.service_ms)} = about {limit:.0f} rps"
-    if load.verdict == BAD and load.rate_rps < SLOTS_BIND * limit:
+    if load.rating == Rating.BAD and load.rate_rps < SLOTS_BIND * limit:
         return f"{slots}, so slots are not what binds; {offered}{_cpu_used(load)}"
     return f"{slots}, {offered}"
 

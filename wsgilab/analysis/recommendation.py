@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from wsgilab.analysis.claims import DEV, DEV_SINGLE
 from wsgilab.model import words
-from wsgilab.model.verdict import A_LOWER, B_LOWER, BAD, GOOD, INCONCLUSIVE, Comparison, ServerRow, Verdict
+from wsgilab.model.outcomes import Difference, Rating
+from wsgilab.model.verdict import Comparison, ServerRow, Verdict
 
 MOST_FIGURES = 3
 """Servers whose figure is written out. With more, a sentence becomes a table, and there is one below."""
@@ -77,7 +78,7 @@ def _reach(row: ServerRow) -> float:
     """The highest rate that the server is good at, as at every lower one; 0 where there is none."""
     reach = 0.0
     for load in row.loads:
-        if load.verdict != GOOD:
+        if load.rating != Rating.GOOD:
             break
         reach = load.rate_rps
     return reach
@@ -99,8 +100,8 @@ def _best(comparisons: Sequence[Comparison], leaders: Sequence[ServerRow], rate_
     names = [row.server for row in leaders]
     for metric, title in BEST:
         at_once = [each for each in comparisons if (each.rate_rps, each.metric) == (rate_rps, metric)]
-        lower = {(each.a, each.b) for each in at_once if each.result == A_LOWER}
-        lower |= {(each.b, each.a) for each in at_once if each.result == B_LOWER}
+        lower = {(each.a, each.b) for each in at_once if each.result == Difference.A_LOWER}
+        lower |= {(each.b, each.a) for each in at_once if each.result == Difference.B_LOWER}
         for name in names:
             others = [other for other in names if other != name]
             if others and all((name, other) in lower for other in others):
@@ -110,8 +111,8 @@ def _best(comparisons: Sequence[Comparison], leaders: Sequence[ServerRow], rate_
 def _failing(servers: Sequence[ServerRow], rate_rps: float) -> Iterator[str]:
     """Who missed the objective at this rate, and where more rounds may tell."""
     bad, open_ = (
-        [row for row in servers if (load := row.at(rate_rps)) and load.windows and load.verdict == outcome]
-        for outcome in (BAD, INCONCLUSIVE)
+        [row for row in servers if (load := row.at(rate_rps)) and load.windows and load.rating == outcome]
+        for outcome in (Rating.BAD, Rating.INCONCLUSIVE)
     )
     parts = [f"{_names(bad)} missed it"] if bad else []
     if open_:
@@ -130,7 +131,7 @@ def _too_few_slots(servers: Sequence[ServerRow], rate_rps: float) -> Iterator[st
     short = [
         f"{row.server} (room for about {row.slots_rps:.0f})"
         for row in servers
-        if row.verdict == BAD and row.slots_rps and row.slots_rps < rate_rps
+        if row.rating == Rating.BAD and row.slots_rps and row.slots_rps < rate_rps
     ]
     if short:
         yield f"Too few slots for {words.rps(rate_rps)}: {words.listed(short)}."

@@ -19,6 +19,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 
 from wsgilab.model.interval import Interval
+from wsgilab.model.outcomes import Difference
 from wsgilab.model.window import Window
 
 CONFIDENCE = 0.95
@@ -165,13 +166,13 @@ def unpaired_ratio(first: Sequence[Interval], second: Sequence[Interval]) -> Int
     return Interval(value, low, high, censored)
 
 
-def lower(ratio: Interval | None) -> str:
+def lower(ratio: Interval | None) -> Difference:
     """Which side of a paired ratio is lower: `a lower`, `b lower` or `no difference shown` (the interval holds 1)."""
     if ratio is not None and ratio.high is not None and ratio.high < 1:
-        return "a lower"
+        return Difference.A_LOWER
     if ratio is not None and ratio.low is not None and ratio.low > 1:
-        return "b lower"
-    return "no difference shown"
+        return Difference.B_LOWER
+    return Difference.NOT_SHOWN
 
 
 def _on_ladder(ladder_ms: Mapping[str, float], percentile: float) -> float:

@@ -7,13 +7,12 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from wsgilab.model.interval import Interval
+from wsgilab.model.outcomes import Difference, Finding, Limit, Rating
 from wsgilab.model.window_row import WindowRow
 
 VERDICT_SCHEMA = 1
-
-GOOD, BAD, INCONCLUSIVE = "good", "bad", "inconclusive"
-HOLDS, DOES_NOT_HOLD = "holds", "does not hold"
-A_LOWER, B_LOWER, NO_DIFFERENCE = "a lower", "b lower", "no difference shown"
+KEYS = {"rating": "verdict", "limited_by": "binds"}
+"""What verdict.json calls a field where it has another name."""
 
 LATENCIES = ("p50_ms", "p90_ms", "p95_ms", "p99_ms", "p99_9_ms")
 FIGURES = (
@@ -27,10 +26,6 @@ FIGURES = (
 """What a load is described by; `service_ms` is the mean time inside the app."""
 
 
-ADDED = ("slots_allow_rps", "cpu_allows_rps", "binds", "variant_of")
-"""Keys of a server that the first verdict.json did not have."""
-
-
 @dataclass(frozen=True)
 class LoadRow:
     """One server under one offered rate."""
@@ -39,7 +34,7 @@ class LoadRow:
     windows: int
     """Valid ones."""
     void: int
-    verdict: str
+    rating: Rating
     why: str
     figures: Mapping[str, Interval | None]
     """By the names in FIGURES."""
@@ -55,8 +50,8 @@ class LoadRow:
         return self.figures[figure]
 
     def to_json(self) -> dict[str, Any]:
-        """A load in verdict.json; its figures stand beside the rest."""
-        plain = {name: value for name, value in asdict(self).items() if name != "figures"}
+        """A load in verdict.json; its figures stand among the rest."""
+        plain = {KEYS.get(name, name): value for name, value in asdict(self).items() if name != "figures"}
         figures = {name: interval and interval.to_json() for name, interval in self.figures.items()}
         return {**plain, **figures}
 
@@ -72,15 +67,15 @@ class ServerRow:
     via: str | None
     service_ms: Interval | None
     """Mean time inside the app at the lowest rate measured."""
-    verdict: str
+    rating: Rating
     why: str
     loads: tuple[LoadRow, ...]
     capacity_rps: Interval | None = None
     """Highest offered rate that keeps the SLO, `low` to `high` the rates around it; censored: at least."""
     slots_allow_rps: float | None = None
     cpu_allows_rps: float | None = None
-    binds: str = ""
-    """What holds the capacity back; empty where none was searched or nothing is known."""
+    limited_by: Limit | None = None
+    """What holds the capacity back; None where none was searched or nothing is known."""
     variant_of: str | None = None
 
     @property
@@ -100,11 +95,14 @@ class ServerRow:
         return {
             **plain,
             "service_ms": self.service_ms and self.service_ms.to_json(),
-            "verdict": self.verdict,
+            "verdict": self.rating,
             "why": self.why,
             "loads": [load.to_json() for load in self.loads],
             "capacity_rps": self.capacity_rps and self.capacity_rps.to_json(),
-            **{name: getattr(self, name) for name in ADDED},
+            "slots_allow_rps": self.slots_allow_rps,
+            "cpu_allows_rps": self.cpu_allows_rps,
+            "binds": self.limited_by or "",
+            "variant_of": self.variant_of,
         }
 
 
@@ -118,7 +116,7 @@ class Comparison:
     metric: str
     ratio: Interval | None
     """Censored: a bound, from below where `high` is None, from above where `low` is."""
-    result: str
+    result: Difference
 
     def to_json(self) -> dict[str, Any]:
         """A comparison in verdict.json."""
@@ -131,7 +129,7 @@ class Claim:
 
     id: str
     text: str
-    result: str
+    result: Finding
     evidence: str
 
 

@@ -12,7 +12,7 @@ from rich.text import Text
 from wsgilab.analysis.comparison import Change
 from wsgilab.model import words
 from wsgilab.model.interval import Interval
-from wsgilab.model.verdict import NO_DIFFERENCE
+from wsgilab.model.outcomes import Shift
 
 NAMES = {
     "p50_ms": "p50",
@@ -56,7 +56,7 @@ def _summary(changes: Sequence[Change]) -> Iterator[Text]:
         yield Text("The runs share no server at any rate.", "bold")
         return
     compared = words.counted(len(changes), "figure")
-    shown = [change for change in changes if change.result != NO_DIFFERENCE]
+    shown = [change for change in changes if change.result != Shift.NOT_SHOWN]
     if not shown and not _has_intervals(changes):
         yield Text(f"No change can be shown, in {compared}: none has an interval, so all may be chance.", "bold")
         return
@@ -90,7 +90,7 @@ def _cells(change: Change, first: bool) -> Iterator[Text]:
     yield _figure(change.metric, change.before)
     yield _figure(change.metric, change.after)
     yield _two_lines(words.ratio(change.ratio), words.amount_range(change.ratio))
-    yield Text(change.result, "dim" if change.result == NO_DIFFERENCE else "bold")
+    yield Text(change.result, "dim" if change.result == Shift.NOT_SHOWN else "bold")
 
 
 def _figure(metric: str, figure: Interval | None) -> Text:

@@ -11,7 +11,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from wsgilab.model import slo, words
-from wsgilab.model.verdict import BAD, DOES_NOT_HOLD, GOOD, HOLDS, INCONCLUSIVE, Comparison, ServerRow, Verdict
+from wsgilab.model.outcomes import Finding, Rating
+from wsgilab.model.verdict import Comparison, ServerRow, Verdict
 from wsgilab.model.window_row import WindowRow
 from wsgilab.reports import notes
 from wsgilab.reports.bars import Bar, bar_chart
@@ -26,8 +27,10 @@ MOST_COMPARISONS = 240
 """Enough for the default run. More would fill the page before anybody reads it; verdict.json has all of them."""
 MOST_WINDOWS, MOST_REMARKS = 240, 4
 PERCENTILES = (("p50", "p50_ms"), ("p90", "p90_ms"), ("p95", "p95_ms"), ("p99", "p99_ms"), ("p99.9", "p99_9_ms"))
-MARKS = {GOOD: "✓", BAD: "✕", INCONCLUSIVE: "?", HOLDS: "✓", DOES_NOT_HOLD: "✕"}
+MARKS = {Rating.GOOD: "✓", Rating.BAD: "✕", Rating.INCONCLUSIVE: "?", Finding.HOLDS: "✓", Finding.DOES_NOT_HOLD: "✕"}
 """Beside the word: no verdict is told by colour alone."""
+
+BEST_FIRST = (Rating.GOOD, Rating.INCONCLUSIVE, Rating.BAD)
 
 
 def render(verdict: Verdict, manifest: Mapping[str, Any]) -> str:
@@ -40,7 +43,7 @@ def render(verdict: Verdict, manifest: Mapping[str, Any]) -> str:
         css=Markup((HERE / "report.css").read_text(encoding="utf-8")),
         swatches={name: swatch(each) for name, each in look.items()},
         marks=MARKS,
-        decided=any(row.verdict == GOOD for row in verdict.servers),
+        decided=any(row.rating == Rating.GOOD for row in verdict.servers),
         headline=_headline(verdict),
         latency=_latency_over_rates(verdict, look),
         distributions=_distributions(verdict, look),
@@ -71,13 +74,13 @@ def _minute(moment: object) -> str:
     return f"{text[:16].replace('T', ' ')} UTC" if text.endswith("+00:00") else text
 
 
-def _headline(verdict: Verdict) -> list[tuple[float, list[tuple[str, list[str]]]]]:
-    """For each rate: (outcome, the servers that had it), the good ones first."""
+def _headline(verdict: Verdict) -> list[tuple[float, list[tuple[Rating, list[str]]]]]:
+    """For each rate: (rating, the servers that had it), the good ones first."""
     found = []
     for rate in verdict.rates_rps:
-        outcomes = {row.server: load.verdict for row in verdict.servers if (load := row.at(rate))}
-        groups = [(each, [name for name in outcomes if outcomes[name] == each]) for each in (GOOD, INCONCLUSIVE, BAD)]
-        found.append((rate, [(each, names) for each, names in groups if names]))
+        ratings = {row.server: load.rating for row in verdict.servers if (load := row.at(rate))}
+        groups = [(rating, [name for name in ratings if ratings[name] == rating]) for rating in BEST_FIRST]
+        found.append((rate, [(rating, names) for rating, names in groups if names]))
     return found
 
 

@@ -6,14 +6,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from wsgilab.model import words
-from wsgilab.model.verdict import BAD, DOES_NOT_HOLD, GOOD, HOLDS, LoadRow, ServerRow, Verdict
+from wsgilab.model.outcomes import Finding, Rating
+from wsgilab.model.verdict import LoadRow, ServerRow, Verdict
 from wsgilab.reports import notes
 
-MARKS = {GOOD: "✅", BAD: "❌", HOLDS: "✅", DOES_NOT_HOLD: "❌"}
+MARKS = {Rating.GOOD: "✅", Rating.BAD: "❌", Finding.HOLDS: "✅", Finding.DOES_NOT_HOLD: "❌"}
 """Beside the word, never instead of it."""
 COLUMNS = ("Server", "At once", "p50", "p95", "p99", "Served", "Failed", "CPU per request", "Memory", "Verdict")
-
-CAPACITY_COLUMNS = ("Server", "At once", "Capacity (rates around it)", "Slots allow", "CPU allows", "Binds", "Verdict")
+CAPACITY = ("Server", "At once", "Capacity (rates around it)", "Slots allow", "CPU allows", "Limited by", "Verdict")
 
 
 def render(verdict: Verdict, manifest: Mapping[str, Any]) -> str:
@@ -27,7 +27,7 @@ def _lines(verdict: Verdict, manifest: Mapping[str, Any]) -> Iterator[str]:
         yield f"**{_plain(verdict.answer[0])}** {_plain(' '.join(verdict.answer[1:]))}".rstrip() + "\n"
     if verdict.is_search:
         yield f"Workload `{verdict.workload}`, engine `{verdict.engine}`: highest rate that keeps `{verdict.slo}`.\n"
-        yield from _table(CAPACITY_COLUMNS, (_capacity_cells(row) for row in verdict.servers))
+        yield from _table(CAPACITY, (_capacity_cells(row) for row in verdict.servers))
     else:
         intervals = " In parentheses: 95 % intervals over windows." if verdict.has_intervals else ""
         yield (
@@ -39,7 +39,7 @@ def _lines(verdict: Verdict, manifest: Mapping[str, Any]) -> Iterator[str]:
         rows = [(row, load) for row in verdict.servers if (load := row.at(rate))]
         yield from _table(COLUMNS, (_cells(row, load) for row, load in rows))
     yield "## Verdict\n"
-    yield from (f"- {_marked(row.verdict)} · **{row.server}**: {_plain(row.why)}." for row in verdict.servers)
+    yield from (f"- {_marked(row.rating)} · **{row.server}**: {_plain(row.why)}." for row in verdict.servers)
     yield ""
     yield from _details(verdict, manifest)
 
@@ -72,8 +72,8 @@ def _capacity_cells(row: ServerRow) -> Sequence[str]:
         words.with_range(words.capacity(row.capacity_rps), words.capacity_range(row.capacity_rps)),
         words.limit(row.slots_allow_rps),
         words.limit(row.cpu_allows_rps),
-        row.binds or words.UNKNOWN,
-        _marked(row.verdict),
+        row.limited_by or words.UNKNOWN,
+        _marked(row.rating),
     )
 
 
@@ -88,7 +88,7 @@ def _cells(row: ServerRow, load: LoadRow) -> Sequence[str]:
         words.full_percent(load["failed_ratio"]),
         words.full_amount(load["cpu_ms_per_request"], "ms"),
         words.full_amount(load["memory_mb"], "MB"),
-        _marked(load.verdict),
+        _marked(load.rating),
     )
 
 
@@ -99,7 +99,7 @@ def _table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str
     yield ""
 
 
-def _marked(outcome: str) -> str:
+def _marked(outcome: Rating | Finding) -> str:
     return f"{MARKS[outcome]} {outcome}" if outcome in MARKS else outcome
 
 

@@ -69,8 +69,8 @@ def _search_method(verdict: Verdict) -> tuple[str, ...]:
         "kept the objective for so long; beside it stand the highest rate below every long window that missed, and "
         "the lowest rate that missed.",
         "At least: k6's own limit, or the largest rate allowed, ended the search, not the server.",
-        "Slots ÷ time in the app and CPUs ÷ CPU time a request are what a server could serve at most; the lower one "
-        "binds, where the capacity comes near it.",
+        "Slots ÷ time in the app and CPUs ÷ CPU time per request are what a server could serve at most; the lower one "
+        "is the limit, where the capacity comes near it.",
     )
 
 

@@ -17,18 +17,19 @@ from rich.table import Table
 from rich.text import Text
 
 from wsgilab.model import words
-from wsgilab.model.verdict import BAD, DOES_NOT_HOLD, GOOD, HOLDS, INCONCLUSIVE, Claim, LoadRow, ServerRow, Verdict
+from wsgilab.model.outcomes import Finding, Rating
+from wsgilab.model.verdict import Claim, LoadRow, ServerRow, Verdict
 
 WIDTH = 100
 FIGURES = ("Server", "p50", "p95", "p99", "Served", "Failed", "CPU/req.", "Memory", "Verdict")
 PERCENTILES = ("p50_ms", "p95_ms", "p99_ms")
-CAPACITY = ("Server", "Capacity", "Slots allow", "CPU allows", "Binds", "Windows", "Verdict")
+CAPACITY = ("Server", "Capacity", "Slots allow", "CPU allows", "Limited by", "Windows", "Verdict")
 STYLES = {
-    GOOD: "bold green",
-    BAD: "bold red",
-    INCONCLUSIVE: "bold yellow",
-    HOLDS: "bold green",
-    DOES_NOT_HOLD: "bold red",
+    Rating.GOOD: "bold green",
+    Rating.BAD: "bold red",
+    Rating.INCONCLUSIVE: "bold yellow",
+    Finding.HOLDS: "bold green",
+    Finding.DOES_NOT_HOLD: "bold red",
 }
 
 
@@ -58,7 +59,7 @@ def _parts(verdict: Verdict, console: Console, width: int) -> Iterator[Any]:
         rows = [_cells(row, load) for row in verdict.servers if (load := row.at(rate))]
         yield _fitting(FIGURES, rows, ("p95", "Memory", "Failed", "CPU/req."), console, width)
     yield Text("\nVerdict", "bold")
-    yield _lines((row.verdict, f"{row.server}: {row.why}.") for row in verdict.servers)
+    yield _lines((row.rating, f"{row.server}: {row.why}.") for row in verdict.servers)
     if verdict.claims:
         yield Text("\nThe lesson's claims", "bold")
         yield _lines((claim.result, _claim(claim)) for claim in verdict.claims)
@@ -100,9 +101,9 @@ def _capacity_cells(row: ServerRow) -> list[Text]:
         _cell(words.capacity(row.capacity_rps), words.capacity_range(row.capacity_rps)),
         Text(words.limit(row.slots_allow_rps)),
         Text(words.limit(row.cpu_allows_rps)),
-        Text(row.binds or words.UNKNOWN),
+        Text(row.limited_by or words.UNKNOWN),
         Text(str(sum(load.windows for load in row.loads))),
-        Text(row.verdict, STYLES[row.verdict]),
+        Text(row.rating, STYLES[row.rating]),
     ]
 
 
@@ -116,7 +117,7 @@ def _cells(row: ServerRow, load: LoadRow) -> list[Text]:
         _cell(words.percent(load["failed_ratio"]), words.percent_range(load["failed_ratio"])),
         _cell(words.amount(load["cpu_ms_per_request"], "ms"), words.amount_range(load["cpu_ms_per_request"])),
         _cell(words.amount(load["memory_mb"], "MB", 0), words.amount_range(load["memory_mb"], 0)),
-        Text.assemble((load.verdict, STYLES[load.verdict]), "\n", (below, "dim")),
+        Text.assemble((load.rating, STYLES[load.rating]), "\n", (below, "dim")),
     ]
 
 
@@ -128,7 +129,7 @@ def _claim(claim: Claim) -> str:
     return f"{claim.text}\n{claim.evidence}."
 
 
-def _lines(pairs: Iterator[tuple[str, str]]) -> Group:
+def _lines(pairs: Iterator[tuple[Rating | Finding, str]]) -> Group:
     grid = Table.grid(padding=(0, 2, 0, 0))
     grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")

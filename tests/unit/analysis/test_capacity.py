@@ -282,7 +282,7 @@ def test_a_search_that_was_cut_short_is_inconclusive_and_says_so(saved: RunFolde
     windows, _ = saved.read()
     manifest, _ = saved.read_manifest()
     rows = {row.server: row for row in conclude.judge(windows[:8], manifest, []).servers}
-    assert rows["gunicorn"].verdict == "inconclusive"
+    assert rows["gunicorn"].rating == "inconclusive"
 
 
 LATE = Tried(Probe(200.0, 2.0), MISSED, True)
@@ -299,7 +299,7 @@ def test_what_is_near_the_capacity_binds(kept_rps: float, cores: int, binds: str
     row = ServerRow("gunicorn", "Gunicorn", "4", 4, None, Interval(service_ms), "", "", tuple(loads))
     fine = [Tried(Probe(kept_rps, 8.0), KEPT, True), Tried(Probe(kept_rps * 1.01, 8.0), MISSED, True)]
     judged = capacity_row(row, [Tried(Probe(100.0, 2.0), KEPT, True), LATE, *fine], GOAL, P99, cores)
-    assert (judged.binds, judged.cpu_allows_rps) == (binds, cpu_allows_rps)
+    assert (judged.limited_by, judged.cpu_allows_rps) == (binds, cpu_allows_rps)
 
 
 def with_cost(rate_rps: float, cpu_ms: float) -> LoadRow:
@@ -310,7 +310,7 @@ def test_a_search_that_k6_ended_is_good_for_what_it_showed() -> None:
     coarse = [Tried(Probe(100.0, 2.0), KEPT, True), *[Tried(Probe(200.0, 2.0), VOID)] * 2]
     row = ServerRow("dev", "dev", "unbounded", None, None, None, "", "", ())
     judged = capacity_row(row, [*coarse, Tried(Probe(100.0, 8.0), KEPT, True)], GOAL, P99, 1)
-    assert judged.verdict == "good"
+    assert judged.rating == "good"
     assert "at least: above it k6 could not be trusted" in judged.why
 
 

@@ -13,7 +13,7 @@ P99 = Slo()
 
 
 @pytest.mark.parametrize(
-    ("figure", "verdict"),
+    ("figure", "rating"),
     [
         (Interval(200, 190, 210), "good"),
         (Interval(300, 260, 340), "bad"),
@@ -30,12 +30,12 @@ P99 = Slo()
         (None, "inconclusive"),
     ],
 )
-def test_the_whole_interval_decides(figure: Interval | None, verdict: str) -> None:
-    assert judge(P99, {"p99_ms": figure})[0] == verdict
+def test_the_whole_interval_decides(figure: Interval | None, rating: str) -> None:
+    assert judge(P99, {"p99_ms": figure})[0] == rating
 
 
 @pytest.mark.parametrize(
-    ("windows", "verdict"),
+    ("windows", "rating"),
     [
         ([1800.0, 1900.0, 9000.0], "bad"),
         ([20.0, 25.0, 120.0], "good"),
@@ -44,36 +44,36 @@ def test_the_whole_interval_decides(figure: Interval | None, verdict: str) -> No
     ],
 )
 def test_windows_that_are_all_clearly_on_one_side_decide_where_the_interval_is_too_wide_to(
-    windows: list[float], verdict: str
+    windows: list[float], rating: str
 ) -> None:
     wide = Interval(300, 10, 9_000)
-    assert judge(P99, {"p99_ms": wide}, [{"p99_ms": Interval(value)} for value in windows])[0] == verdict
+    assert judge(P99, {"p99_ms": wide}, [{"p99_ms": Interval(value)} for value in windows])[0] == rating
 
 
-@pytest.mark.parametrize(("bound_s", "verdict"), [(6, "bad"), (30, "inconclusive")])
+@pytest.mark.parametrize(("bound_s", "rating"), [(6, "bad"), (30, "inconclusive")])
 def test_a_figure_cut_off_at_ten_seconds_is_beyond_a_bound_below_and_says_nothing_of_one_above(
-    bound_s: int, verdict: str
+    bound_s: int, rating: str
 ) -> None:
-    assert judge(slo.parse(f"p99<{bound_s}s"), {"p99_ms": Interval(10_000, censored=True)})[0] == verdict
+    assert judge(slo.parse(f"p99<{bound_s}s"), {"p99_ms": Interval(10_000, censored=True)})[0] == rating
 
 
 def test_a_term_that_fails_decides_whatever_is_in_doubt() -> None:
     objective = slo.parse("p99<250ms and failed<1%")
-    verdict, why = judge(objective, {"p99_ms": Interval(240, 220, 262), "failed_ratio": Interval(0.03, 0.02, 0.04)})
-    assert (verdict, why) == ("bad", "3.0 % (2.0–4.0) failed, over 1 %")
+    rating, why = judge(objective, {"p99_ms": Interval(240, 220, 262), "failed_ratio": Interval(0.03, 0.02, 0.04)})
+    assert (rating, why) == ("bad", "3.0 % (2.0–4.0) failed, over 1 %")
 
 
 def test_one_failed_term_is_enough_and_is_the_one_named() -> None:
     objective = slo.parse("p99<250ms and failed<1%")
-    verdict, why = judge(objective, {"p99_ms": Interval(24, 23, 25), "failed_ratio": Interval(0.03, 0.02, 0.04)})
-    assert verdict == "bad"
+    rating, why = judge(objective, {"p99_ms": Interval(24, 23, 25), "failed_ratio": Interval(0.03, 0.02, 0.04)})
+    assert rating == "bad"
     assert why == "3.0 % (2.0–4.0) failed, over 1 %"
 
 
 def test_a_term_in_doubt_keeps_the_verdict_open() -> None:
     objective = slo.parse("p99<250ms and failed<1%")
-    verdict, why = judge(objective, {"p99_ms": Interval(24, 23, 25), "failed_ratio": Interval(0.009, 0.004, 0.02)})
-    assert verdict == "inconclusive"
+    rating, why = judge(objective, {"p99_ms": Interval(24, 23, 25), "failed_ratio": Interval(0.009, 0.004, 0.02)})
+    assert rating == "inconclusive"
     assert "p99" not in why
 
 

@@ -22,7 +22,7 @@ from wsgilab.model import words
 from wsgilab.model.interval import Interval
 from wsgilab.model.server import ServerFacts
 from wsgilab.model.slo import Slo
-from wsgilab.model.verdict import FIGURES, Verdict
+from wsgilab.model.verdict import FIGURES, KEYS, Verdict
 from wsgilab.model.window import Window
 from wsgilab.model.window_row import FIGURES as WINDOW_FIGURES
 from wsgilab.reports import colours, html, markdown, terminal
@@ -232,7 +232,7 @@ class TestTerminal:
         assert f"No room for {gone}: see report.html." in " ".join(text.split()) or not gone
 
     def test_fits_a_search_with_the_longest_words_too(self) -> None:
-        longest: Json = {"binds": "neither slots nor CPU", "slots_allow_rps": 12345.0, "cpu_allows_rps": 12345.0}
+        longest: Json = {"limited_by": "neither slots nor CPU", "slots_allow_rps": 12345.0, "cpu_allows_rps": 12345.0}
         longest |= {"server": "gunicorn-gthread", "capacity_rps": Interval(12345.0, 12300.0, 12400.0, censored=True)}
         searched = verdict_of(story(rounds=1), command="capacity", goal=Goal())
         text = on_terminal(replace(searched, servers=tuple(replace(row, **longest) for row in searched.servers)))
@@ -432,6 +432,7 @@ def test_verdict_json_holds_all_that_a_report_may_show(verdict: Verdict) -> None
         (verdict.windows[0], kept["windows"][0]),
     ]
     for record, written in pairs:
-        assert {each.name for each in fields(record)} - {"figures"} <= written.keys()
+        names = {KEYS.get(field.name, field.name) for field in fields(record)}
+        assert names - {"figures"} <= written.keys()
     assert {*FIGURES} <= load.keys()
     assert {*WINDOW_FIGURES} == kept["windows"][0]["figures"].keys()
