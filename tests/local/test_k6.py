@@ -199,7 +199,22 @@ def test_a_redirect_is_not_followed() -> None:
         result = measure(server.url)
 
     assert (result.failed, result.statuses) == (40, {"302": 40})
+    assert (result.redirect_to, result.host) == ("/elsewhere", server.url.removeprefix("http://"))
     assert server.seen == {"GET /": 40}
+
+
+def test_an_answer_that_speaks_of_the_host_says_so() -> None:
+    def not_served(request: Handler) -> None:
+        request.send_response(400)
+        body = b"<h1>Invalid Host header</h1>"
+        request.send_header("Content-Length", str(len(body)))
+        request.end_headers()
+        request.wfile.write(body)
+
+    with target(not_served) as server:
+        result = measure(server.url)
+
+    assert (result.statuses, result.blames_host) == ({"400": 40}, True)
 
 
 def test_failures_between_good_answers_leave_the_good_ones_their_times() -> None:
@@ -246,7 +261,7 @@ def test_requests_without_an_answer_before_the_timeout_are_failures() -> None:
 def test_a_server_too_slow_for_the_virtual_users_drops_requests_and_is_no_lag_of_k6(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(wsgilab.k6_command, "vus_needed", lambda *_: 4)
+    monkeypatch.setattr(wsgilab.measure.k6_command, "vus_needed", lambda *_: 4)
     with target(after_half_a_second) as server:
         result = measure(server.url, duration_s=2.0)
 

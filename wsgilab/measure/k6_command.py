@@ -39,7 +39,8 @@ def vus_needed(rate_rps: float, duration_s: float, timeout_s: float) -> int:
 
 
 def command(k6: K6, plan: WindowPlan, server_url: str, folder: Path) -> list[str]:
-    """Give the k6 command line of one window. `folder` holds k6.json and receives summary.json."""
+    """Give the k6 command line of one window. `folder` holds k6.json and receives
+    summary.json and console.log."""
     settings = {
         "LAB_TARGET": server_url.rstrip("/"),
         "LAB_SERVER": plan.server,
@@ -57,6 +58,7 @@ def command(k6: K6, plan: WindowPlan, server_url: str, folder: Path) -> list[str
     line += ["--address", ""]  # no REST API: k6 1.x opens port 6565 otherwise
     line += ["--config", str(folder / "k6.json")]  # not the user's own, which may set VUs or outputs
     line += ["--include-system-env-vars=false"]
+    line += ["--console-output", str(folder / "console.log")]
     for name, value in settings.items():
         line += ["-e", f"{name}={value}"]
     if k6.prometheus_url is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import tempfile
@@ -25,6 +26,7 @@ OVERTIME_S = 20.0
 STOP_S = 3.0
 """How long k6 has to end after SIGTERM."""
 POLL_S = 0.02
+LONGEST_ADDRESS = 200
 
 
 def start(k6: K6, plan: WindowPlan, server_url: str) -> LoadRun:
@@ -109,7 +111,7 @@ class LoadRun:
         if problem:
             raise _failure(problem, self._log_tail())
         seen = parse_summary(self._summary(), wall_s=self._wall_s, k6_cpu_s=self._cpu_s)
-        return replace(seen, k6_wait_s=self._wait_s)
+        return replace(seen, k6_wait_s=self._wait_s, **refusal(self._console(), seen.statuses))
 
     def __enter__(self) -> LoadRun:
         return self
@@ -150,6 +152,11 @@ class LoadRun:
             raise _failure("its summary is not an object", self._log_tail())
         return summary
 
+    def _console(self) -> str:
+        with suppress(FileNotFoundError):  # k6 makes it with its first line
+            return (self._path / "console.log").read_text(encoding="utf-8", errors="replace")
+        return ""
+
     def _log_tail(self, lines: int = 3) -> str:
         with (self._path / "k6.log").open("rb") as log:
             log.seek(max(0, log.seek(0, os.SEEK_END) - 4096))
@@ -165,6 +172,29 @@ def parse_summary(summary: Mapping[str, Any], wall_s: float, k6_cpu_s: float) ->
         return _parse(summary, wall_s, k6_cpu_s)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise _failure(f"its summary is damaged ({error!r})", "") from error
+
+
+def refusal(console: str, statuses: Mapping[str, int]) -> dict[str, Any]:
+    """What k6/load.js wrote of the answers it looked at closely: that of the commonest status other than 2xx.
+
+    The fields of LoadResult that say so; empty where no answer of that status was among them.
+    """
+    others = {status: count for status, count in statuses.items() if status != "0" and status[:1] != "2"}
+    commonest = max(others, key=lambda status: others[status], default=None)
+    for line in console.splitlines():
+        # logrus writes the message in quotes as Go does, which for what JSON.stringify gives is JSON's way too.
+        found = re.search(r' msg=("(?:[^"\\]|\\.)*")', line)
+        with suppress(ValueError, KeyError, TypeError, AttributeError):  # cut off, or somebody else's line
+            answer = json.loads(json.loads(found.group(1))) if found else {}
+            if answer["status"] == commonest:
+                texts = {name: _printable(str(answer[name])) for name in ("redirect_to", "host")}
+                return {**texts, "blames_host": answer["blames_host"] is True}
+    return {}
+
+
+def _printable(text: str) -> str:
+    """An address as it may be shown: it came from the app."""
+    return "".join(letter for letter in text if letter.isprintable())[:LONGEST_ADDRESS]
 
 
 def scheduled_s(pid: int) -> tuple[float, float]:

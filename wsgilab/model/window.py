@@ -64,6 +64,12 @@ class LoadResult:
     vus_max: int
     k6_wait_s: float = 0.0
     """How long k6's threads, ready to run, waited for a CPU, in sum; 0 where the system does not tell."""
+    redirect_to: str = ""
+    """Where the answers led, if the commonest one other than 2xx was a redirect."""
+    host: str = ""
+    """The Host that k6 asked for, where something else than 2xx was answered."""
+    blames_host: bool = False
+    """Whether the body of the commonest answer other than 2xx speaks of the host."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +117,13 @@ class Inside:
     """Most connections that clients had open to the server at a reading (to its proxy, where there is one)."""
     outside_cpu_s: float | None = None
     """CPU time of the server's processes that no request's thread used while inside the app."""
+    refusals: Mapping[str, int] = field(default_factory=dict)
+    """What the server's log says that it turned away before the app, by the setting that did so:
+    `limit_request_line`, `limit_request_field_size`, `limit_request_fields`, `buffer-size`."""
+    cpus_busy: float | None = None
+    """How many of the CPUs that the server may use were in use by anything, on average in the measured part."""
+    memory_limit_mb: float | None = None
+    """What the server's control group may use; None where nothing limits it."""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import pytest
 
 from wsgilab.errors import LabError, MissingError
 from wsgilab.measure.k6_command import K6, command, environment, vus_needed
-from wsgilab.measure.load import parse_summary, scheduled_s, start
+from wsgilab.measure.load import parse_summary, refusal, scheduled_s, start
 from wsgilab.model.window import LoadResult, WindowPlan
 
 PLAN = WindowPlan("gunicorn", "mix", 100.0, 2, 7, warmup_s=2.0, duration_s=6.0, timeout_s=10.0, grace_s=2.0)
@@ -110,6 +110,30 @@ def test_a_damaged_summary_is_an_error_and_not_a_zero(damage: dict[str, object])
 def test_a_summary_that_lacks_a_field_is_an_error(field: str) -> None:
     with pytest.raises(LabError, match=field):
         parse_summary({name: value for name, value in SUMMARY.items() if name != field}, 1.0, 1.0)
+
+
+CONSOLE = (
+    r'time="2026-11-25T23:39:14Z" level=info msg="{\"status\":\"503\",\"redirect_to\":\"\",\"host\":\"h:1\",'
+    r'\"blames_host\":true}"' + "\n"
+    r'time="2026-11-25T23:39:15Z" level=info msg="{\"status\":\"302\",'
+    r"\"redirect_to\":\"/login?next=\\\"x\\u001b[31m\\\"\","
+    r'\"host\":\"127.0.0.1:8003\",\"blames_host\":false}" source=console' + "\n"
+)
+
+
+def test_the_commonest_answer_that_is_not_2xx_is_described() -> None:
+    told = {"redirect_to": '/login?next="x[31m"', "host": "127.0.0.1:8003", "blames_host": False}
+    assert refusal(CONSOLE, {"200": 90, "302": 6, "503": 4}) == told
+    assert refusal(CONSOLE, {"302": 1, "503": 4})["blames_host"] is True
+
+
+@pytest.mark.parametrize("console", ["", CONSOLE[:200], 'msg="3"\n', ' msg="[1]"\n msg="\\x"\n', "GoError: no\n"])
+def test_a_console_that_says_nothing_of_it_is_no_error(console: str) -> None:
+    assert refusal(console, {"302": 6}) == {}
+
+
+def test_good_answers_and_none_at_all_are_not_described() -> None:
+    assert refusal(CONSOLE, {"200": 90, "0": 4}) == {}
 
 
 def test_variables_that_replace_k6s_scenarios_do_not_reach_it() -> None:
