@@ -12,7 +12,7 @@ from typing import NoReturn
 
 from wsgilab.commands import capacity as search
 from wsgilab.commands import compare as side_by_side
-from wsgilab.commands import conclude, doctor
+from wsgilab.commands import conclude, doctor, trace
 from wsgilab.commands import run as the_run
 from wsgilab.commands import view as the_view
 from wsgilab.commands.options import build_parser, parse
@@ -25,6 +25,8 @@ from wsgilab.results.folder import ELSEWHERE, RunFolder
 def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Run the command and exit with its code."""
     arguments = parse(build_parser(), sys.argv[1:] if argv is None else argv)
+    if arguments.debug:
+        trace.show()
     try:
         code = COMMANDS[arguments.command](arguments)
         sys.stdout.flush()

@@ -54,7 +54,9 @@ def build_parser() -> Parser:
     )
     parser.add_argument("--version", action="version", version=f"wsgilab {__version__}")
     common = Parser(add_help=False)
-    common.add_argument("--debug", action="store_true", help="show tracebacks")
+    common.add_argument(
+        "--debug", action="store_true", help="show tracebacks, and each program that is run and each HTTP call"
+    )
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND", dest="command")
     parser.commands = commands.choices
     for name, add_options, about in (

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import http.client
 import os
-import urllib.parse
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -12,9 +10,11 @@ from types import TracebackType
 from typing import Protocol
 
 from wsgilab.errors import ServerError, UsageError
+from wsgilab.machine import http
 from wsgilab.machine.waiting import Stop, poll_until
 from wsgilab.model.server import Server
 
+HEALTH_TIMEOUT_S = 2.0
 START_TIMEOUT_S = 30.0
 MOST_START_TIMEOUT_S = 3600.0
 
@@ -76,19 +76,6 @@ class Engine(Protocol):
         """What explains numbers and only the engine knows: versions, limits."""
 
 
-def health(url: str, path: str, timeout_s: float = 2.0) -> tuple[int, str]:
-    """(HTTP status, X-Lab-Server) of a GET. Raises OSError or http.client.HTTPException where nothing answers."""
-    target = urllib.parse.urlsplit(url)
-    connection = http.client.HTTPConnection(target.hostname or "", target.port, timeout=timeout_s)
-    try:
-        connection.request("GET", path)
-        answer = connection.getresponse()
-        answer.read()
-        return answer.status, answer.headers.get("X-Lab-Server", "")
-    finally:
-        connection.close()
-
-
 def did_not_start(server: str, reason: str, log: str, next_command: str) -> ServerError:
     """The error for a server that wrote `log` instead of answering: with its last lines, as far as there are any."""
     lines = last_lines(log)
@@ -120,12 +107,13 @@ class HealthCheck:
         """Healthy means: this very server answers, with a status below 500."""
         path = self.server.environment.get("LAB_HEALTH_PATH", "/health")
         try:
-            status, name = health(self.url, path)
-        except (OSError, http.client.HTTPException) as error:
+            answer = http.ask(self.url + path, timeout_s=HEALTH_TIMEOUT_S)
+        except http.NoAnswer as error:
             self.last = f"{self.url}{path}: {error}"
             return False
-        self.last = f"{self.url}{path}: HTTP {status}, answered by '{name or 'something that is not the lab'}'"
-        self.healthy = status < 500 and name == self.server.name
+        name = answer.headers.get("X-Lab-Server", "")
+        self.last = f"{self.url}{path}: HTTP {answer.status}, answered by '{name or 'something that is not the lab'}'"
+        self.healthy = answer.status < 500 and name == self.server.name
         return self.healthy
 
     def wait(self, stop: Stop, unless: Callable[[], bool] = lambda: False) -> bool:

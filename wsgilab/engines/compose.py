@@ -6,8 +6,6 @@ import json
 import math
 import os
 import shutil
-import signal
-import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -15,11 +13,14 @@ from wsgilab.engines import override, start_timeout_s
 from wsgilab.engines.diagnosis import why_not_up
 from wsgilab.errors import MissingError
 from wsgilab.lab.servers import Lab
+from wsgilab.machine import processes
+from wsgilab.machine.processes import Outcome
 from wsgilab.machine.waiting import Stop
 from wsgilab.model.server import Server
 
 ANSWER_TIMEOUT_S = 15.0
 UP_TIMEOUT_S = 120
+DOWN_TIMEOUT_S = 90.0
 RECORDING = ["nginx", "nginx-exporter", "prometheus"]
 """Services that a run needs beside its servers. Grafana only shows; `docker compose up` starts it."""
 IMAGES = ["image", "runner", "nginx", "prometheus"]
@@ -31,10 +32,10 @@ def why_not() -> str | None:
     if not shutil.which("docker"):
         return "there is no docker command"
     engine = _ask(["docker", "version", "--format", "{{.Server.Version}}"])
-    if engine.returncode != 0:
-        return f"no Docker engine answers ({_last_line(engine.stderr)})"
+    if not engine.ok:
+        return f"no Docker engine answers ({engine.last_line})"
     compose = _ask(["docker", "compose", "version", "--short"])
-    if compose.returncode != 0:
+    if not compose.ok:
         return "the docker command has no Compose plugin"
     return None
 
@@ -53,9 +54,9 @@ def require() -> None:
 def prepare_images(lab: Lab, stop: Stop) -> str | None:
     """Pull or build what is missing. Why that is impossible, in one sentence; None where the images are there."""
     described = _ask([*compose(), "config", "--format", "json"], lab.root, compose_environment())
-    if described.returncode != 0:
-        return f"`docker compose config` failed ({_last_line(described.stderr)})"
-    wanted = json.loads(described.stdout)["services"]
+    if not described.ok:
+        return f"`docker compose config` failed ({described.last_line})"
+    wanted = json.loads(described.out)["services"]
     missing = [name for name in IMAGES if not _has_image(wanted[name]["image"])]
     for verb, names in (
         ("pull", [name for name in missing if "build" not in wanted[name]]),
@@ -90,27 +91,26 @@ def _measure_inside(
     environment: Mapping[str, str],
     stop: Stop,
 ) -> int:
-    running = set(_ask([*compose(), "ps", "--services", "--status", "running"], lab.root, environment).stdout.split())
+    running = set(_ask([*compose(), "ps", "--services", "--status", "running"], lab.root, environment).out.split())
     try:
         patience_s = max(UP_TIMEOUT_S, math.ceil(start_timeout_s()))
         up = [*compose(services), "up", "--detach", "--wait", "--wait-timeout", str(patience_s), *services]
-        code = _forward(up, lab.root, environment, stop)
+        code = processes.forward(up, lab.root, environment, stop)
         stop.check()
         if code != 0:
             command = compose(services)
-            raise why_not_up(
-                lab, services, servers, lambda *words: _ask([*command, *words], lab.root, environment).stdout
-            )
+            raise why_not_up(lab, services, servers, lambda *words: _ask([*command, *words], lab.root, environment).out)
         name = f"wsgilab-run-{os.getpid()}"
         runner = [*compose(), "run", "--rm", "--no-deps", "--name", name, "runner", *arguments]
         # A signal for the docker client alone would end the client and leave the container measuring.
-        return _forward(runner, lab.root, environment, stop, ["docker", "kill", "--signal", "INT", name])
+        return processes.forward(runner, lab.root, environment, stop, ["docker", "kill", "--signal", "INT", name])
     finally:
         started_here = [name for name in services if name not in running]
         if started_here:
-            _ask([*compose(services), "rm", "--stop", "--force", *started_here], lab.root, environment, timeout_s=90)
+            rm = [*compose(services), "rm", "--stop", "--force", *started_here]
+            processes.ask(rm, lab.root, environment, DOWN_TIMEOUT_S)
         if not running:
-            _ask([*compose(), "down"], lab.root, environment, timeout_s=90)
+            processes.ask([*compose(), "down"], lab.root, environment, DOWN_TIMEOUT_S)
 
 
 def compose(services: Sequence[str] = ()) -> list[str]:
@@ -126,55 +126,14 @@ def compose_environment() -> dict[str, str]:
 
 def _get(lab: Lab, verb: str, names: Sequence[str], stop: Stop) -> str | None:
     print(f"docker compose {verb} {' '.join(sorted(names))} …", flush=True)
-    code = _forward([*compose(), verb, *sorted(names)], lab.root, compose_environment(), stop)
+    code = processes.forward([*compose(), verb, *sorted(names)], lab.root, compose_environment(), stop)
     stop.check()
     return f"`docker compose {verb}` failed, its images cannot be had" if code else None
 
 
 def _has_image(image: str) -> bool:
-    return _ask(["docker", "image", "inspect", image]).returncode == 0
+    return _ask(["docker", "image", "inspect", image]).ok
 
 
-def _forward(
-    command: Sequence[str],
-    folder: Path,
-    environment: Mapping[str, str],
-    stop: Stop,
-    interrupt: Sequence[str] | None = None,
-) -> int:
-    """Run a command with this terminal, and give its exit code.
-
-    When a signal arrives for us, `interrupt` is run (or the command gets the signal itself), and the command ends in
-    its own way.
-    """
-    # No terminal for standard input and a session of its own: Ctrl-C comes to us alone, and is handed on once.
-    process = subprocess.Popen(
-        command, cwd=folder, env=dict(environment), stdin=subprocess.DEVNULL, start_new_session=True
-    )
-    asked = False
-    while True:
-        try:
-            return process.wait(timeout=0.1)
-        except subprocess.TimeoutExpired:
-            if stop.requested and not asked:
-                asked = True
-                if interrupt is None or _ask(interrupt, folder, environment).returncode != 0:
-                    os.killpg(process.pid, signal.SIGINT)
-
-
-def _ask(
-    command: Sequence[str],
-    folder: Path | None = None,
-    environment: Mapping[str, str] | None = None,
-    timeout_s: float = ANSWER_TIMEOUT_S,
-) -> subprocess.CompletedProcess[str]:
-    try:
-        return subprocess.run(
-            command, cwd=folder, env=environment, capture_output=True, text=True, timeout=timeout_s, check=False
-        )
-    except subprocess.TimeoutExpired:
-        return subprocess.CompletedProcess(command, 124, "", f"no answer within {timeout_s:g} s")
-
-
-def _last_line(text: str) -> str:
-    return (text.strip().splitlines() or ["no reason given"])[-1]
+def _ask(command: Sequence[str], folder: Path | None = None, environment: Mapping[str, str] | None = None) -> Outcome:
+    return processes.ask(command, folder, environment, ANSWER_TIMEOUT_S)

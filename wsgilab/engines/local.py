@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import shutil
-import signal
-import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -19,13 +15,12 @@ from types import TracebackType
 from wsgilab.engines import Endpoint, HealthCheck, did_not_start
 from wsgilab.lab.servers import Lab
 from wsgilab.lab.variants import inside_port, nginx_blocks
-from wsgilab.machine.cpus import pinned
+from wsgilab.machine import processes
 from wsgilab.machine.ports import free_port, require_free
 from wsgilab.machine.tools import Nginx, find_nginx
 from wsgilab.machine.waiting import Stop
 from wsgilab.model.server import Server
 
-STOP_TIMEOUT_S = 5.0
 SERVER_VARIABLES = re.compile(
     r"^(GUNICORN_|UWSGI_|FLASK_|GRANIAN_|PYTHON|LAB_|WEB_CONCURRENCY$|PROMETHEUS_MULTIPROC_DIR$)"
 )
@@ -36,7 +31,7 @@ SERVER_VARIABLES = re.compile(
 class Started:
     """A process group that the engine started, and where its output goes."""
 
-    process: subprocess.Popen[bytes]
+    process: processes.Process
     log: Path
 
 
@@ -88,10 +83,7 @@ class LocalEngine:
 
     def death(self, server: Server) -> str | None:
         """How the server's first process ended, or None while it runs."""
-        code = self._started[server.name].process.poll()
-        if code is None:
-            return None
-        return f"ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+        return processes.how_it_ended(self._started[server.name].process)
 
     def restart(self, server: Server) -> None:
         """A fresh process in place of the old one. Raises ServerError."""
@@ -103,7 +95,7 @@ class LocalEngine:
         """nginx's version, and the limits: none but the CPUs."""
         versions = {}
         if self._nginx:
-            said = subprocess.run([self._nginx.binary, "-v"], capture_output=True, text=True, check=False).stderr
+            said = processes.ask([self._nginx.binary, "-v"]).err
             versions["nginx"] = said.strip().rpartition("/")[2]
         return {"versions": versions, "limits": {"memory": "none", "cpus": sorted(self._server_cpus())}}
 
@@ -179,49 +171,13 @@ class LocalEngine:
         log = self._folder / f"{name}.log"
         inherited = {key: value for key, value in os.environ.items() if not SERVER_VARIABLES.match(key)}
         path = f"{Path(sys.executable).parent}:{os.environ.get('PATH', os.defpath)}"
-        with log.open("ab") as output, pinned(self._server_cpus()):
-            process = subprocess.Popen(
-                command,
-                cwd=folder,
-                env=inherited | {"PATH": path} | dict(environment),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                # Ctrl-C in the terminal is for the runner, which then ends every server in order.
-                start_new_session=True,
-            )
+        process = processes.start(
+            command, log, folder, inherited | {"PATH": path} | dict(environment), self._server_cpus()
+        )
         self._started[name] = Started(process, log)
 
     def _end(self, names: Sequence[str]) -> None:
-        """End process groups: politely, then for good. Returns when nothing of them is left."""
-        left = [self._started.pop(name).process for name in names]
-        for number in (signal.SIGTERM, signal.SIGKILL):
-            for process in left:
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(process.pid, number)
-            deadline = time.monotonic() + STOP_TIMEOUT_S
-            while left and time.monotonic() < deadline:
-                left = [process for process in left if process.poll() is None or _group_lives(process.pid)]
-                time.sleep(0.02)
+        processes.end([self._started.pop(name).process for name in names])
 
     def _server_cpus(self) -> frozenset[int]:
         return self.lab.cpus("SERVER_CPUS")
-
-
-def _group_lives(group: int) -> bool:
-    """Whether a process of the group still runs. A dead one that init has not collected yet does not count."""
-    try:
-        os.killpg(group, 0)
-    except (ProcessLookupError, PermissionError):  # macOS says "permission" of a group of zombies
-        return False
-    states = dict(_states(group))
-    return not states or any(state != "Z" for state in states.values())
-
-
-def _states(group: int) -> Iterator[tuple[str, str]]:
-    """(process id, state letter) of a group's processes, from /proc/PID/stat (proc(5)); nothing without /proc."""
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):  # it may end while we look
-            state, _, its_group, *_ = path.read_text().rpartition(")")[2].split()
-            if int(its_group) == group:
-                yield path.parent.name, state

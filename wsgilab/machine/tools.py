@@ -6,13 +6,13 @@ import os
 import platform
 import re
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from wsgilab.errors import MissingError
+from wsgilab.machine import processes
 
 DOWNLOAD_TIMEOUT_S = 180
 PROMETHEUS_AT_LEAST = 3
@@ -137,11 +137,8 @@ def _major_version(prometheus: str) -> int:
 
 def _says(program: str, question: str) -> str:
     """What a program answers when it is asked for its version; nothing where it is none."""
-    try:
-        said = subprocess.run([program, question], capture_output=True, text=True, timeout=30, check=False)
-    except (OSError, UnicodeDecodeError, subprocess.TimeoutExpired):
-        return ""
-    return said.stdout + said.stderr
+    said = processes.ask([program, question])
+    return "" if said.code in (processes.NOT_STARTED, processes.TIMED_OUT) else said.out + said.err
 
 
 def _no_prometheus(cause: str) -> MissingError:
@@ -171,13 +168,11 @@ def download_packages(packages: Sequence[str], target: Path, missing: Explain, s
         options = _private_lists(suite, downloads / "apt", missing) if suite else []
         _run_apt([*options, "download", *packages], downloads)
         for package in sorted(downloads.glob("*.deb")):
-            subprocess.run(["dpkg-deb", "-x", str(package), str(unpacked)], check=True, capture_output=True)
+            processes.ask(["dpkg-deb", "-x", package, unpacked], timeout_s=DOWNLOAD_TIMEOUT_S).required()
         shutil.rmtree(target, ignore_errors=True)
         unpacked.rename(target)
-    except (OSError, subprocess.SubprocessError) as error:
-        said = getattr(error, "stderr", b"") or b""
-        last = said.decode(errors="replace").strip().splitlines()[-1:] or [str(error)]
-        raise missing(f"apt-get could not fetch it: {last[0]}") from error
+    except (OSError, processes.CommandFailed) as error:
+        raise missing(f"apt-get could not fetch it: {error}") from error
     finally:
         shutil.rmtree(downloads, ignore_errors=True)
 
@@ -211,7 +206,7 @@ def _private_lists(suite: str, folder: Path, missing: Explain) -> list[str]:
     options = [word for name, value in settings.items() for word in ("-o", f"{name}={value}")]
     # By itself, apt takes a mirror that it cannot reach for a mere warning.
     update = ["apt-get", *options, "-o", "APT::Update::Error-Mode=any", "update"]
-    subprocess.run(update, capture_output=True, timeout=DOWNLOAD_TIMEOUT_S, check=True)
+    processes.ask(update, timeout_s=DOWNLOAD_TIMEOUT_S).required()
     return options
 
 
@@ -222,17 +217,15 @@ def _debian_mirror() -> str | None:
     except OSError:
         return None
     line = ["apt-get", "indextargets", "--format", "$(REPO_URI) $(RELEASE) $(COMPONENT)", "Created-By: Packages"]
-    said = subprocess.run(line, capture_output=True, text=True, timeout=30, check=False).stdout
-    rows = (row.split() for row in said.splitlines())
+    rows = (row.split() for row in processes.ask(line).out.splitlines())
     return next((row[0] for row in rows if row[1:] == [release, "main"]), None)
 
 
 def _run_apt(arguments: Sequence[str], folder: Path) -> None:
     # apt downloads as user _apt, who may not enter a private folder; as root it says so and goes on as root.
     command = ["apt-get", "-o", "APT::Sandbox::User=root", *arguments]
-    first = subprocess.run(command, cwd=folder, capture_output=True, timeout=DOWNLOAD_TIMEOUT_S, check=False)
-    if first.returncode == 0:
+    if processes.ask(command, folder, timeout_s=DOWNLOAD_TIMEOUT_S).ok:
         return
     if os.geteuid() == 0:  # a fresh machine has no package lists yet
-        subprocess.run(["apt-get", "update"], capture_output=True, timeout=DOWNLOAD_TIMEOUT_S, check=True)
-    subprocess.run(command, cwd=folder, capture_output=True, timeout=DOWNLOAD_TIMEOUT_S, check=True)
+        processes.ask(["apt-get", "update"], timeout_s=DOWNLOAD_TIMEOUT_S).required()
+    processes.ask(command, folder, timeout_s=DOWNLOAD_TIMEOUT_S).required()

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import signal
-import subprocess
 import tempfile
 import time
 from collections.abc import Mapping
@@ -17,7 +16,8 @@ from types import TracebackType
 from typing import Any
 
 from wsgilab.errors import LabError, MissingError
-from wsgilab.machine.cpus import pinned
+from wsgilab.machine import processes
+from wsgilab.machine.processes import Process
 from wsgilab.measure.k6_command import K6, command, environment
 from wsgilab.model.window import LoadResult, WindowPlan
 
@@ -49,7 +49,7 @@ class LoadRun:
     def __init__(
         self,
         plan: WindowPlan,
-        process: subprocess.Popen[bytes],
+        process: Process,
         folder: tempfile.TemporaryDirectory[str],
     ) -> None:
         self._plan = plan
@@ -140,8 +140,7 @@ class LoadRun:
     def _signal(self, number: signal.Signals) -> None:
         if self._process.returncode is None:
             # It may have ended this instant: it is not reaped, so its id cannot be another's yet.
-            with suppress(ProcessLookupError):
-                os.killpg(self._process.pid, number)
+            processes.signal_group(self._process, number)
 
     def _summary(self) -> dict[str, Any]:
         try:
@@ -239,22 +238,14 @@ def _parse(summary: Mapping[str, Any], wall_s: float, k6_cpu_s: float) -> LoadRe
     )
 
 
-def _spawn(k6: K6, plan: WindowPlan, server_url: str, folder: Path) -> subprocess.Popen[bytes]:
+def _spawn(k6: K6, plan: WindowPlan, server_url: str, folder: Path) -> Process:
     (folder / "k6.json").write_text("{}", encoding="utf-8")
-    # Pinned from the start: Go counts its CPUs once.
-    with (folder / "k6.log").open("wb") as log, pinned(k6.cpus):
-        try:
-            return subprocess.Popen(
-                command(k6, plan, server_url, folder),
-                env=environment(os.environ, k6.prometheus_url),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=log,
-                start_new_session=True,  # Ctrl-C in the terminal is for the runner, which then stops k6
-            )
-        except OSError as error:
-            what = f"k6 could not be started: {error}"
-            raise MissingError(what, f"there is no usable k6 at {k6.path}", "./lab doctor") from error
+    line, variables = command(k6, plan, server_url, folder), environment(os.environ, k6.prometheus_url)
+    try:
+        return processes.start(line, folder / "k6.log", environment=variables, cpus=k6.cpus)
+    except OSError as error:
+        what = f"k6 could not be started: {error}"
+        raise MissingError(what, f"there is no usable k6 at {k6.path}", "./lab doctor") from error
 
 
 def _how_it_failed(status: int) -> str | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import subprocess
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 from wsgilab import __version__
 from wsgilab.engines import Engine
 from wsgilab.lab.servers import Lab
+from wsgilab.machine import processes
 from wsgilab.machine.cpus import available
 from wsgilab.measure.usage import identity
 from wsgilab.measure.windows import Settings
@@ -86,7 +86,7 @@ def host() -> dict[str, object]:
 
 def version_of_k6(path: str) -> str:
     """The first line that `k6 version` prints."""
-    said = subprocess.run([path, "version"], capture_output=True, text=True, check=False).stdout
+    said = processes.ask([path, "version"]).out
     return (said.splitlines() or ["unknown"])[0].strip()
 
 

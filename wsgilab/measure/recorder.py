@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import http.client
 import json
 import os
-import subprocess
 import sys
-import urllib.error
-import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -21,7 +17,8 @@ import yaml
 from wsgilab.engines import Endpoint
 from wsgilab.errors import MissingError
 from wsgilab.lab.servers import Lab, parse_port
-from wsgilab.machine.cpus import available, pinned
+from wsgilab.machine import http, processes
+from wsgilab.machine.cpus import available
 from wsgilab.machine.ports import another
 from wsgilab.machine.tools import find_prometheus
 from wsgilab.machine.waiting import Stop, poll_until
@@ -57,7 +54,7 @@ class Recorder:
         self._lab = lab
         self._folder = (results / ".prometheus").resolve()
         self._config = self._folder / "prometheus.yaml"
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: processes.Process | None = None
         self._binary: Path | None = None
         self._last_word: str | None = None
 
@@ -131,14 +128,8 @@ class Recorder:
 
     def stop(self) -> None:
         """End what was started here; its data stays."""
-        if self._process is None:
-            return
-        self._process.terminate()
-        try:
-            self._process.wait(timeout=STOP_TIMEOUT_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        if self._process:
+            processes.end([self._process], STOP_TIMEOUT_S)
         self._process = None
 
     def is_ours(self) -> bool:
@@ -155,13 +146,11 @@ class Recorder:
             )
 
     def _spawn(self, binary: Path) -> None:
-        command = [str(binary), *flags(self._lab, self._config, self._folder / "data", self.port)]
+        options = flags(self._lab, self._config, self._folder / "data", self.port)
         cpus = self._lab.cpus("LOAD_CPUS") & available()
-        with (self._folder / "prometheus.log").open("wb") as log, pinned(cpus):
-            # A session of its own: Ctrl-C in the terminal is for the runner, which then ends it in order.
-            self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
-            )
+        output = self._folder / "prometheus.log"
+        output.unlink(missing_ok=True)
+        self._process = processes.start([str(binary), *options], output, cpus=cpus)
 
     def _write_config(self) -> None:
         try:
@@ -189,11 +178,12 @@ class Recorder:
 
     def _ask(self, path: str) -> dict[str, Any] | None:
         try:
-            with urllib.request.urlopen(self.url + path, timeout=ASK_TIMEOUT_S) as answer:
-                body = answer.read()
-        except (urllib.error.URLError, OSError, http.client.HTTPException):
+            answer = http.ask(self.url + path, timeout_s=ASK_TIMEOUT_S)
+        except http.NoAnswer:
             return None
-        return dict(json.loads(body)) if body.startswith(b"{") else {}
+        if not answer.ok:
+            return None
+        return dict(json.loads(answer.body)) if answer.body.startswith(b"{") else {}
 
     def _last_line(self) -> str:
         lines = (self._folder / "prometheus.log").read_text(errors="replace").strip().splitlines()

@@ -7,9 +7,10 @@ Snappy. Both are written out here, a few lines each, instead of two libraries fo
 from __future__ import annotations
 
 import struct
-import urllib.request
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+
+from wsgilab.machine import http
 
 HEADERS = {
     "Content-Type": "application/x-protobuf",
@@ -20,6 +21,7 @@ STALE = struct.unpack("<d", struct.pack("<Q", 0x7FF0000000000002))[0]
 """The value that ends a series: a NaN which Prometheus knows by its bits."""
 LONGEST_LITERAL = 65_536
 WRITE_TIMEOUT_S = 2.0
+MOST_OF_A_REASON = 300
 
 
 @dataclass(frozen=True)
@@ -32,14 +34,12 @@ class Series:
 
 
 def write(prometheus_url: str, series: Sequence[Series], at_s: float) -> None:
-    """Push these values as of `at_s` (epoch seconds).
-
-    Raises urllib.error.URLError, OSError or http.client.HTTPException where they are not taken.
-    """
+    """Push these values as of `at_s` (epoch seconds). Raises NoAnswer where they are not taken, with the reason."""
     url = f"{prometheus_url.rstrip('/')}/api/v1/write"
-    request = urllib.request.Request(url, data=snappy(encode(series, round(at_s * 1000))), headers=HEADERS)
-    with urllib.request.urlopen(request, timeout=WRITE_TIMEOUT_S):
-        pass
+    message = snappy(encode(series, round(at_s * 1000)))
+    answer = http.ask(url, data=message, headers=HEADERS, timeout_s=WRITE_TIMEOUT_S)
+    if not answer.ok:
+        raise http.NoAnswer(f"HTTP {answer.status}, {answer.text[:MOST_OF_A_REASON].strip()}")
 
 
 def encode(series: Sequence[Series], at_ms: int) -> bytes:

@@ -6,15 +6,14 @@ its own would be one more thing that can be taken, reached by others, or reporte
 
 from __future__ import annotations
 
-import http.client
 import threading
 import time
-import urllib.error
 from collections.abc import Sequence, Set
 from types import TracebackType
 from typing import Protocol
 
 from wsgilab.machine.cpus import pinned
+from wsgilab.machine.http import NoAnswer
 from wsgilab.measure.remote_write import STALE, Series, write
 from wsgilab.model.server import Server
 from wsgilab.model.window import Window
@@ -117,9 +116,6 @@ def _push(url: str, series: Sequence[Series]) -> str | None:
     """Why Prometheus did not take it; None where it did."""
     try:
         write(url, series, time.time())
-    except urllib.error.HTTPError as error:
-        with error:
-            return f"HTTP {error.code}, {error.read(300).decode(errors='replace').strip()}"
-    except (urllib.error.URLError, OSError, http.client.HTTPException) as error:
+    except NoAnswer as error:
         return str(error)
     return None

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import http.client
 import statistics
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from wsgilab.machine import http
 from wsgilab.model.window import Sample, Usage
 
 SCRAPE_TIMEOUT_S = 3.0
@@ -42,10 +40,10 @@ def identity(exporter_url: str) -> Mapping[str, str]:
 def fetch(url: str) -> str | None:
     """The text at `url`, or None where nothing answers in time."""
     try:
-        with urllib.request.urlopen(url, timeout=SCRAPE_TIMEOUT_S) as answer:
-            return str(answer.read().decode())
-    except (urllib.error.URLError, OSError, http.client.HTTPException):
+        answer = http.ask(url, timeout_s=SCRAPE_TIMEOUT_S)
+    except http.NoAnswer:
         return None
+    return answer.text if answer.ok else None
 
 
 def read_sample(exporter_url: str, proxy_exporter_url: str | None) -> Sample | None:

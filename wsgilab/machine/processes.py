@@ -1,0 +1,190 @@
+"""The one helper that runs other programs: asks one, hands the terminal to one, starts one that stays, ends it.
+
+Each command is written to the log of this module; `--debug` shows it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import shlex
+import signal
+import subprocess
+import time
+from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass
+from pathlib import Path
+
+from wsgilab.machine.cpus import pinned
+from wsgilab.machine.waiting import Stop
+
+Process = subprocess.Popen[bytes]
+"""A program that was started and stays, with a process group of its own."""
+TIMEOUT_S = 30.0
+STOP_TIMEOUT_S = 5.0
+TIMED_OUT, NOT_STARTED = 124, 127
+"""Exit codes of commands that have none of their own, as the shell's `timeout` and the shell itself give them."""
+log = logging.getLogger(__name__)
+
+
+class CommandFailed(Exception):
+    """A command that had to work did not; its text says why."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a command ended, and what it printed."""
+
+    code: int
+    out: str = ""
+    err: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """Whether it ended with 0."""
+        return self.code == 0
+
+    def required(self) -> Outcome:
+        """This outcome. Raises CommandFailed, with the last line it printed, unless it is a good one."""
+        if not self.ok:
+            raise CommandFailed(self.last_line)
+        return self
+
+    @property
+    def last_line(self) -> str:
+        """The last line it printed on standard error (or output): most programs say there what went wrong."""
+        lines = (self.err.strip() or self.out.strip()).splitlines()
+        return lines[-1] if lines else f"it ended with exit code {self.code} and said nothing"
+
+
+def ask(
+    command: Sequence[str | Path],
+    folder: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    timeout_s: float = TIMEOUT_S,
+) -> Outcome:
+    """Run a command to its end and give what it printed. One that cannot be started or takes too long gives one too."""
+    line, started = written(command), time.monotonic()
+    try:
+        done = subprocess.run(
+            command,
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=timeout_s,
+            check=False,
+        )
+        outcome = Outcome(done.returncode, done.stdout, done.stderr)
+    except subprocess.TimeoutExpired:
+        outcome = Outcome(TIMED_OUT, err=f"no answer within {timeout_s:g} s")
+    except (OSError, ValueError) as error:
+        outcome = Outcome(NOT_STARTED, err=str(error))
+    log.debug("%s: exit code %d after %.1f s", line, outcome.code, time.monotonic() - started)
+    return outcome
+
+
+def forward(
+    command: Sequence[str],
+    folder: Path,
+    environment: Mapping[str, str],
+    stop: Stop,
+    interrupt: Sequence[str] | None = None,
+) -> int:
+    """Run a command with this terminal, and give its exit code.
+
+    When a signal arrives for us, `interrupt` is run (or the command gets SIGINT itself), and the command ends in its
+    own way.
+    """
+    log.debug("%s", written(command))
+    # No terminal for standard input and a session of its own: Ctrl-C comes to us alone, and is handed on once.
+    process = subprocess.Popen(
+        command, cwd=folder, env=dict(environment), stdin=subprocess.DEVNULL, start_new_session=True
+    )
+    asked = False
+    while True:
+        try:
+            return process.wait(timeout=0.1)
+        except subprocess.TimeoutExpired:
+            if stop.requested and not asked:
+                asked = True
+                if interrupt is None or not ask(interrupt, folder, environment).ok:
+                    signal_group(process, signal.SIGINT)
+
+
+def start(
+    command: Sequence[str | Path],
+    output: Path,
+    folder: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    cpus: Set[int] | None = None,
+) -> Process:
+    """Start a program that stays, on `cpus`; what it prints goes to the end of the file `output`. Raises OSError.
+
+    It has a session of its own: Ctrl-C in the terminal is for the runner, which then ends it in order.
+    """
+    with output.open("ab") as file, pinned(cpus):  # pinned from its first moment: Go, say, counts its CPUs once
+        process = subprocess.Popen(
+            command,
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    log.debug("started process %d: %s", process.pid, written(command))
+    return process
+
+
+def end(processes: Sequence[Process], patience_s: float = STOP_TIMEOUT_S) -> None:
+    """End process groups: politely, then for good. Returns when nothing of them is left."""
+    left = list(processes)
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        for process in left:
+            signal_group(process, number)
+        deadline = time.monotonic() + patience_s
+        while left and time.monotonic() < deadline:
+            left = [process for process in left if process.poll() is None or _group_lives(process.pid)]
+            time.sleep(0.02)
+
+
+def signal_group(process: Process, number: signal.Signals) -> None:
+    """Send a signal to a process and all that it started and that has stayed in its group."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, number)
+
+
+def how_it_ended(process: Process) -> str | None:
+    """How a process ended, in words; None while it runs."""
+    code = process.poll()
+    if code is None:
+        return None
+    return f"ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+
+
+def written(command: Sequence[str | Path]) -> str:
+    """A command as it would be typed."""
+    return shlex.join(map(str, command))
+
+
+def _group_lives(group: int) -> bool:
+    """Whether a process of the group still runs. A dead one that init has not collected yet does not count."""
+    try:
+        os.killpg(group, 0)
+    except (ProcessLookupError, PermissionError):  # macOS says "permission" of a group of zombies
+        return False
+    states = dict(_states(group))
+    return not states or any(state != "Z" for state in states.values())
+
+
+def _states(group: int) -> Iterator[tuple[str, str]]:
+    """(process id, state letter) of a group's processes, from /proc/PID/stat (proc(5)); nothing without /proc."""
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):  # it may end while we look
+            state, _, its_group, *_ = path.read_text().rpartition(")")[2].split()
+            if int(its_group) == group:
+                yield path.parent.name, state
