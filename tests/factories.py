@@ -8,13 +8,16 @@ plain_window(...)                  one window with given latencies, for tests ab
 from __future__ import annotations
 
 import heapq
+import json
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from wsgilab.model.manifest import Manifest
 from wsgilab.model.server import ServerFacts
 from wsgilab.model.window import LoadResult, Sample, Usage, Window, WindowPlan
+from wsgilab.results import saved
 
 RUNGS = [float(percentile) for percentile in range(101)] + [99.5, 99.9]
 TIMEOUT_S, GRACE_S = 10.0, 2.0
@@ -45,6 +48,13 @@ MODELS = {
     )
 }
 SERVERS = [model.facts for model in MODELS.values()]
+
+
+def manifest(**said: Any) -> Manifest:
+    """A manifest of a run that ended, of which this is known, as a saved run gives it back."""
+    found, faults = saved.manifest(json.loads(json.dumps({"finished_at": "2026-03-01T12:03:05+00:00", **said})))
+    assert not faults
+    return found
 
 
 def plan(server: str = "gunicorn", **changes: Any) -> WindowPlan:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from browser import measured, require_chromium
 from support import ROOT
-from unit.factories import SERVERS, samples, story
+from unit.factories import SERVERS, manifest, samples, story
 
 from wsgilab.analysis.capacity import Goal
 from wsgilab.analysis.pipeline import analyse
@@ -40,8 +40,8 @@ def watched(window: Window) -> Window:
 
 def page(windows: list[Window], servers: list[ServerFacts] = SERVERS, **more: Any) -> str:
     options: dict[str, Any] = {"command": "run", "engine": "local", "workload": "mix", "rounds": 3, **more}
-    manifest = {"host": {"cpu_model": "a processor " * 9}, "servers": [{"name": LONG, "command": ["x" * 200]}]}
-    return html.render(analyse(list(map(watched, windows)), servers, Slo(), **options), manifest)
+    said = manifest(host={"cpu_model": "a processor " * 9}, servers=[{"name": LONG, "command": ["x" * 200]}])
+    return html.render(analyse(list(map(watched, windows)), servers, Slo(), **options), said)
 
 
 def usual() -> str:

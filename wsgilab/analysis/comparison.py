@@ -14,6 +14,7 @@ from wsgilab.analysis.figures import window_figures
 from wsgilab.analysis.pipeline import COMPARED
 from wsgilab.model import words
 from wsgilab.model.interval import Interval
+from wsgilab.model.manifest import Manifest, ServerEntry
 from wsgilab.model.outcomes import Difference, Shift
 from wsgilab.model.verdict import Verdict
 from wsgilab.model.window import Window
@@ -100,25 +101,25 @@ def only_in_one(before: Sequence[Window], after: Sequence[Window]) -> list[str]:
     return said
 
 
-def obstacles(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+def obstacles(before: Manifest, after: Manifest) -> list[str]:
     """Why two runs cannot be compared, by their manifests: `CPUs of the servers 0 and 0-1`; empty where they can."""
-    if not before or not after:
+    if before.says_nothing or after.says_nothing:
         return [UNKNOWN_ORIGIN]
     pairs: list[tuple[str, object, object]] = [
         (key.removesuffix("_s").replace("_", " "), _seconds(before, key), _seconds(after, key)) for key in SAME
     ]
     groups = {
         "host": HOST,
-        **{group: [*_keys(before, group), *_keys(after, group)] for group in ("limits", "cpu_sets")},
+        **{group: [*getattr(before, group), *getattr(after, group)] for group in ("limits", "cpu_sets")},
     }
     for group, keys in groups.items():
         for key in dict.fromkeys(keys):
             name = f"{group.replace('_', ' ')}: {key.replace('_', ' ')}"
-            pairs.append((name, _within(before, group, key), _within(after, group, key)))
-    return [f"{name} {first} and {second}" for name, first, second in pairs if first != second]
+            pairs.append((name, *(getattr(run, group).get(key) for run in (before, after))))
+    return [f"{name} {_spoken(first)} and {_spoken(second)}" for name, first, second in pairs if first != second]
 
 
-def settings(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+def settings(before: Manifest, after: Manifest) -> list[str]:
     """What was set or installed differently, which may explain a change."""
     return [*_versions(before, after), *_servers(before, after)]
 
@@ -145,31 +146,31 @@ def _summary(metric: str, group: Sequence[Interval]) -> Interval | None:
     return stats.mean([each.value for each in group]) if metric == "goodput_rps" else stats.typical(group)
 
 
-def _versions(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
+def _versions(before: Manifest, after: Manifest) -> Iterator[str]:
     for group in ("versions", "images"):
-        for key in sorted({*_keys(before, group), *_keys(after, group)}):
-            first, second = _within(before, group, key), _within(after, group, key)
-            if first != second:
-                yield f"{key}: {first} → {second}"
+        old, new = getattr(before, group), getattr(after, group)
+        for key in sorted({*old, *new}):
+            if old.get(key) != new.get(key):
+                yield f"{key}: {_spoken(old.get(key))} → {_spoken(new.get(key))}"
 
 
-def _servers(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
-    first, second = ({each["name"]: each for each in run.get("servers", ())} for run in (before, after))
+def _servers(before: Manifest, after: Manifest) -> Iterator[str]:
+    first, second = ({entry.name: entry for entry in run.servers} for run in (before, after))
     for name in second:
         if name not in first:
             continue
         old, new = first[name], second[name]
         yield from (f"{name}: {each}" for each in _command_changes(_command(old), _command(new)))
-        for key in sorted({*_keys(old, "environment"), *_keys(new, "environment")}):
-            values = [_within(each, "environment", key) for each in (old, new)]
-            if values[0] != values[1]:
-                yield f"{name}: {key} {values[0]} → {values[1]}"
+        ours, theirs = old.environment or {}, new.environment or {}
+        for key in sorted({*ours, *theirs}):
+            if ours.get(key) != theirs.get(key):
+                yield f"{name}: {key} {ours.get(key)} → {theirs.get(key)}"
 
 
-def _command(server: Mapping[str, Any]) -> list[str]:
+def _command(server: ServerEntry) -> list[str]:
     """The words of its command, without what differs from run to run."""
-    command = server.get("command") or ""
-    text = command if isinstance(command, str) else " ".join(map(str, command))
+    command = server.command or ""
+    text = command if isinstance(command, str) else " ".join(command)
     return OF_ONE_RUN.sub("wsgilab-RUN", text).split()
 
 
@@ -186,15 +187,11 @@ def _command_changes(old: Sequence[str], new: Sequence[str]) -> Iterator[str]:
             yield f"{option}{first}, gone" if first else f"{option}{second}, new"
 
 
-def _seconds(run: Mapping[str, Any], key: str) -> object:
+def _seconds(run: Manifest, key: str) -> object:
     """The value; a time with its unit."""
-    value = run.get(key)
+    value = getattr(run, key)
     return f"{value:g} s" if key.endswith("_s") and isinstance(value, int | float) else value
 
 
-def _keys(run: Mapping[str, Any], group: str) -> list[str]:
-    return list(run.get(group) or ())
-
-
-def _within(run: Mapping[str, Any], group: str, key: str) -> object:
-    return (run.get(group) or {}).get(key)
+def _spoken(value: object) -> str:
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from wsgilab.analysis import comparison as changes
 from wsgilab.commands import conclude
 from wsgilab.errors import EXIT_DONE, EXIT_NO_VALID_WINDOW, UsageError
+from wsgilab.model.manifest import Manifest
 from wsgilab.model.server import ServerFacts
 from wsgilab.model.window import Window
 from wsgilab.reports import comparison as table
@@ -23,7 +23,7 @@ def compare(first: Path, second: Path, anyway: bool, as_json: bool) -> int:
     obstacles = changes.obstacles(old, new)
     if obstacles and not anyway:
         raise _incomparable(obstacles, first, second)
-    searches = old.get("command") == new.get("command") == "capacity"
+    searches = old.command == new.command == "capacity"
     if searches:
         found = changes.compare_searches(conclude.judge(before, old, []), conclude.judge(after, new, []))
     else:
@@ -40,7 +40,7 @@ def compare(first: Path, second: Path, anyway: bool, as_json: bool) -> int:
     return EXIT_DONE if found else EXIT_NO_VALID_WINDOW
 
 
-def _read(path: Path) -> tuple[Sequence[Window], Mapping[str, Any]]:
+def _read(path: Path) -> tuple[Sequence[Window], Manifest]:
     """(windows, manifest) of a run, as far as they can be used; what cannot is named on standard error."""
     folder = RunFolder.open(path)
     (windows, problems), (manifest, more) = folder.read(), folder.read_manifest()
@@ -49,7 +49,7 @@ def _read(path: Path) -> tuple[Sequence[Window], Mapping[str, Any]]:
     return windows, manifest
 
 
-def _in_order(found: Sequence[changes.Change], manifest: Mapping[str, Any]) -> list[changes.Change]:
+def _in_order(found: Sequence[changes.Change], manifest: Manifest) -> list[changes.Change]:
     """Servers in the order of the manifest, which is that of every report; windows are in a shuffled one."""
     order = {facts.name: number for number, facts in enumerate(ServerFacts.from_manifest(manifest))}
     return sorted(found, key=lambda change: (change.rate_rps, order.get(change.server, len(order))))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from rich.console import Console
 
@@ -16,6 +16,7 @@ from wsgilab.commands.options import DEFAULT_SLO
 from wsgilab.errors import UsageError
 from wsgilab.lab.servers import parse_cpus
 from wsgilab.model import slo
+from wsgilab.model.manifest import Manifest
 from wsgilab.model.server import ServerFacts
 from wsgilab.model.verdict import Verdict
 from wsgilab.model.window import Window
@@ -25,7 +26,7 @@ from wsgilab.results.folder import RunFolder
 WIDTH, MOST_COLUMNS = 100, 10_000
 
 
-def save(folder: RunFolder, windows: Sequence[Window], manifest: Mapping[str, Any], problems: Sequence[str]) -> Verdict:
+def save(folder: RunFolder, windows: Sequence[Window], manifest: Manifest, problems: Sequence[str]) -> Verdict:
     """Write verdict.json, report.md and report.html from windows and manifest alone, and give the verdict."""
     verdict = judge(windows, manifest, problems)
     folder.write_verdict(verdict.to_json())
@@ -34,28 +35,27 @@ def save(folder: RunFolder, windows: Sequence[Window], manifest: Mapping[str, An
     return verdict
 
 
-def judge(windows: Sequence[Window], manifest: Mapping[str, Any], problems: Sequence[str]) -> Verdict:
+def judge(windows: Sequence[Window], manifest: Manifest, problems: Sequence[str]) -> Verdict:
     """The verdict on a run, from what it left behind."""
     return analyse(
         windows,
         ServerFacts.from_manifest(manifest),
-        slo.parse(str(manifest.get("slo") or DEFAULT_SLO)),
-        command=str(manifest.get("command") or "run"),
-        engine=str(manifest.get("engine") or "unknown"),
-        workload=str(manifest.get("workload") or "unknown"),
-        rounds=int(manifest.get("rounds") or 0),
+        slo.parse(manifest.slo or DEFAULT_SLO),
+        command=manifest.command or "run",
+        engine=manifest.engine or "unknown",
+        workload=manifest.workload or "unknown",
+        rounds=manifest.rounds or 0,
         problems=problems,
-        goal=Goal.from_json(manifest.get("search")) if manifest.get("command") == "capacity" else None,
+        goal=Goal.from_json(manifest.search) if manifest.command == "capacity" else None,
         cores=_server_cores(manifest),
-        rates_rps=manifest.get("rates_rps") or (),
+        rates_rps=manifest.rates_rps,
     )
 
 
-def _server_cores(manifest: Mapping[str, Any]) -> int:
+def _server_cores(manifest: Manifest) -> int:
     """How many CPUs the servers shared; one where the manifest does not say."""
-    sets = manifest.get("cpu_sets")
     try:
-        return len(parse_cpus("SERVER_CPUS", str(sets["servers"]))) if isinstance(sets, Mapping) else 1
+        return len(parse_cpus("SERVER_CPUS", manifest.cpu_sets["servers"]))
     except (KeyError, UsageError):
         return 1
 

@@ -8,7 +8,7 @@ import random
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,7 @@ from wsgilab.measure.recorder import Recorder, recorder_for
 from wsgilab.measure.telemetry import Telemetry
 from wsgilab.measure.windows import Bench, Settings, measure, plan_windows
 from wsgilab.model import slo
+from wsgilab.model.manifest import Manifest
 from wsgilab.model.server import Server
 from wsgilab.model.slo import Slo
 from wsgilab.model.window import Window, WindowPlan
@@ -89,7 +90,7 @@ def _measure_and_report(
     console = conclude.console(sys.stderr)
     windows: list[Window] = []
     trouble: LabError | Interrupted | None = None
-    manifest: Mapping[str, Any] = {}
+    manifest = Manifest()
 
     prometheus_url = recorder.url if recorder else os.environ.get("LAB_PROMETHEUS_URL")
     load_cpus = lab.cpus("LOAD_CPUS") & available()
@@ -108,7 +109,7 @@ def _measure_and_report(
             described = describe(
                 job.command, lab, engine, why, job.settings, job.objective, k6.path, schedule=job.schedule
             )
-            manifest = {**described, "prometheus": prometheus_url}
+            manifest = replace(described, prometheus=prometheus_url)
             folder.write_manifest(manifest)
             with _recorded(recorder, telemetry, engine, stop), job.progress(console) as progress:
                 measure(job.plans(windows), Bench(engine, k6, stop, telemetry.follow), save, progress.announce)
@@ -117,7 +118,7 @@ def _measure_and_report(
             folder.discard()
             raise
         trouble = error
-    manifest = {**manifest, "finished_at": utc_now().isoformat(timespec="seconds")}
+    manifest = replace(manifest, finished_at=utc_now().isoformat(timespec="seconds"))
     trouble = _report(folder, windows, manifest) or trouble
     return _exit_code(windows, trouble)
 
@@ -141,7 +142,7 @@ def _recorded(recorder: Recorder | None, telemetry: Telemetry, engine: Engine, s
         )
 
 
-def _report(folder: RunFolder, windows: Sequence[Window], manifest: Mapping[str, Any]) -> LabError | None:
+def _report(folder: RunFolder, windows: Sequence[Window], manifest: Manifest) -> LabError | None:
     """Show the verdict, and save it if there is room: what went wrong with that, or None."""
     try:
         folder.write_manifest(manifest)

@@ -16,7 +16,7 @@ from wsgilab.machine import processes
 from wsgilab.machine.cpus import available
 from wsgilab.measure.usage import identity
 from wsgilab.measure.windows import Settings
-from wsgilab.model.manifest import MANIFEST_SCHEMA
+from wsgilab.model.manifest import Facts, Manifest, ServerEntry
 from wsgilab.model.server import Server
 from wsgilab.model.slo import Slo
 from wsgilab.model.window import WindowPlan
@@ -31,7 +31,7 @@ def describe(
     objective: Slo,
     k6: str,
     schedule: Mapping[str, Any],
-) -> dict[str, Any]:
+) -> Manifest:
     """The manifest of a run that starts now. `engine.start` has been called: versions are those that run.
 
     `schedule`: what decides which windows are measured, as `order_of` gives it.
@@ -39,39 +39,37 @@ def describe(
     facts = engine.facts()
     running = {server.name: dict(identity(engine.endpoint(server).exporter_url)) for server in engine.servers}
     commands = {name: said.pop("command", None) for name, said in running.items()}
-    return {
-        "schema": MANIFEST_SCHEMA,
-        "wsgilab": __version__,
-        "command": command,
-        "started_at": utc_now().isoformat(timespec="seconds"),
-        "finished_at": None,
-        "engine": engine.name,
-        "engine_why": engine_why,
-        "workload": settings.workload,
-        "rates_rps": list(settings.rates_rps),
-        "rounds": settings.rounds,
-        "duration_s": settings.duration_s,
-        "warmup_s": settings.warmup_s,
-        "timeout_s": settings.timeout_s,
-        "grace_s": settings.grace_s,
-        "slo": str(objective),
-        "seed": settings.seed,
-        "host": host(),
-        "versions": {**_common(running), **_mapping(facts.get("versions")), "k6": version_of_k6(k6)},
-        "images": _mapping(facts.get("images")),
-        "limits": _mapping(facts.get("limits")),
-        "cpu_sets": {"servers": lab.variables.get("SERVER_CPUS", ""), "load": lab.variables.get("LOAD_CPUS", "")},
-        "servers": [_server(server, commands[server.name]) for server in engine.servers],
+    return Manifest(
+        wsgilab=__version__,
+        command=command,
+        started_at=utc_now().isoformat(timespec="seconds"),
+        engine=engine.name,
+        engine_why=engine_why,
+        workload=settings.workload,
+        rates_rps=tuple(settings.rates_rps),
+        rounds=settings.rounds,
+        duration_s=settings.duration_s,
+        warmup_s=settings.warmup_s,
+        timeout_s=settings.timeout_s,
+        grace_s=settings.grace_s,
+        slo=str(objective),
+        seed=settings.seed,
+        host=host(),
+        versions={**_common(running), **_facts(facts.get("versions")), "k6": version_of_k6(k6)},
+        images=_facts(facts.get("images")),
+        limits=_facts(facts.get("limits")),
+        cpu_sets={"servers": lab.variables.get("SERVER_CPUS", ""), "load": lab.variables.get("LOAD_CPUS", "")},
+        servers=tuple(_server(server, commands[server.name]) for server in engine.servers),
         **schedule,
-    }
+    )
 
 
 def order_of(plans: Sequence[WindowPlan]) -> dict[str, Any]:
     """The schedule of a run whose windows are known before it starts."""
-    return {"order": [[plan.round, plan.server, plan.rate_rps] for plan in plans]}
+    return {"order": tuple((plan.round, plan.server, plan.rate_rps) for plan in plans)}
 
 
-def host() -> dict[str, object]:
+def host() -> Facts:
     """This machine, as far as it matters to a number. Memory in MB."""
     return {
         "cpus": os.cpu_count(),
@@ -95,18 +93,18 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def _server(server: Server, command: str | None) -> dict[str, Any]:
+def _server(server: Server, command: str | None) -> ServerEntry:
     """A server as it ran. `command`: what its exporter says is running; None where it does not."""
-    return {
-        "name": server.name,
-        "pattern": server.pattern,
-        "concurrency": server.concurrency,
-        "slots": server.slots,
-        "via": server.via,
-        "variant_of": server.variant_of,
-        "command": command or " ".join(server.command),
-        "environment": dict(server.environment),
-    }
+    return ServerEntry(
+        name=server.name,
+        pattern=server.pattern,
+        concurrency=server.concurrency,
+        slots=server.slots,
+        via=server.via,
+        variant_of=server.variant_of,
+        command=command or " ".join(server.command),
+        environment=dict(server.environment),
+    )
 
 
 def _common(versions: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
@@ -114,8 +112,10 @@ def _common(versions: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
     return {name: version for said in reversed(list(versions.values())) for name, version in said.items()}
 
 
-def _mapping(value: object) -> dict[str, object]:
-    return dict(value) if isinstance(value, Mapping) else {}
+def _facts(value: object) -> Facts:
+    if not isinstance(value, Mapping):
+        return {}
+    return {name: tuple(item) if isinstance(item, list) else item for name, item in value.items()}
 
 
 def _first(path: str, key: str, separator: str = ":") -> str | None:

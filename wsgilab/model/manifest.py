@@ -1,3 +1,74 @@
-"""What a run says about itself: manifest.json."""
+"""manifest.json as a record: what ran where, with which settings, in which order. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 MANIFEST_SCHEMA = 1
+
+Fact = str | bool | int | float | None
+Facts = Mapping[str, Fact | tuple[Fact, ...]]
+"""Names and values, nothing nested deeper than a list."""
+
+
+@dataclass(frozen=True)
+class ServerEntry:
+    """A server as it ran."""
+
+    name: str
+    pattern: str | None = None
+    concurrency: str | None = None
+    slots: int | None = None
+    via: str | None = None
+    variant_of: str | None = None
+    command: str | tuple[str, ...] | None = None
+    environment: Mapping[str, Fact] | None = None
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """Everything that could explain a number. None or empty: not known, or nothing to say."""
+
+    schema: int = MANIFEST_SCHEMA
+    wsgilab: str | None = None
+    """Version of the lab."""
+    command: str | None = None
+    """`run` or `capacity`."""
+    started_at: str | None = None
+    finished_at: str | None = None
+    """None while the run is under way, and for ever where it was killed."""
+    engine: str | None = None
+    engine_why: str | None = None
+    workload: str | None = None
+    rates_rps: tuple[float, ...] = ()
+    rounds: int | None = None
+    duration_s: float | None = None
+    warmup_s: float | None = None
+    timeout_s: float | None = None
+    grace_s: float | None = None
+    slo: str | None = None
+    seed: int | None = None
+    host: Facts = field(default_factory=dict)
+    versions: Facts = field(default_factory=dict)
+    images: Facts = field(default_factory=dict)
+    limits: Facts = field(default_factory=dict)
+    cpu_sets: Mapping[str, str] = field(default_factory=dict)
+    servers: tuple[ServerEntry, ...] = ()
+    order: tuple[tuple[int, str, float], ...] | None = None
+    """(round, server, rate) of each window that was to be measured; of a run whose windows were known before."""
+    search: Mapping[str, float] | None = None
+    """How a capacity was searched for."""
+    prometheus: str | None = None
+    """The address that recorded the run."""
+
+    @property
+    def says_nothing(self) -> bool:
+        """Whether all of it is unknown."""
+        return self == Manifest()
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain JSON values. What is not known is left out, but for what `null` says: no end, no Prometheus."""
+        said_by_null = ("finished_at", "prometheus")
+        return {key: value for key, value in asdict(self).items() if value is not None or key in said_by_null}

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from wsgilab.model import words
+from wsgilab.model.manifest import Manifest
 
 
 @dataclass(frozen=True)
@@ -53,17 +53,16 @@ class ServerFacts:
         return cls(server.name, server.pattern, server.concurrency, server.slots, server.via, server.variant_of)
 
     @classmethod
-    def from_manifest(cls, manifest: Mapping[str, Any]) -> tuple[ServerFacts, ...]:
+    def from_manifest(cls, manifest: Manifest) -> tuple[ServerFacts, ...]:
         """The servers that a manifest names, in its order; what it does not say about one stays unknown."""
         return tuple(
             cls(
-                entry["name"],
-                entry.get("pattern") or entry["name"],
-                entry.get("concurrency") or words.UNKNOWN,
-                entry.get("slots"),
-                entry.get("via"),
-                entry.get("variant_of"),
+                entry.name,
+                entry.pattern or entry.name,
+                entry.concurrency or words.UNKNOWN,
+                entry.slots,
+                entry.via,
+                entry.variant_of,
             )
-            for entry in manifest.get("servers", ())
-            if isinstance(entry, Mapping) and isinstance(entry.get("name"), str)
+            for entry in manifest.servers
         )

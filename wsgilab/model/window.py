@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 
-T = TypeVar("T")
 WINDOW_SCHEMA = 1
 
 
@@ -167,27 +166,3 @@ class Window:
     def to_json(self) -> dict[str, Any]:
         """The window as plain JSON values."""
         return asdict(self)
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Window:
-        """Parse one line of windows.jsonl; unknown keys are ignored.
-
-        Raises ValueError for a schema this version does not know, KeyError or TypeError for a damaged record.
-        """
-        if data["schema"] != WINDOW_SCHEMA:
-            raise ValueError(f"schema {data['schema']}, this version reads {WINDOW_SCHEMA}")
-        usage = data["usage"]
-        if usage is not None:
-            samples = tuple(_build(Sample, sample) for sample in usage["samples"])
-            inside = usage.get("inside")
-            usage = _build(
-                Usage, {**usage, "samples": samples, "inside": None if inside is None else _build(Inside, inside)}
-            )
-        load = None if data["load"] is None else _build(LoadResult, data["load"])
-        plan, notes = _build(WindowPlan, data["plan"]), tuple(data["notes"])
-        return cls(plan, load, usage, data["died"], data["void"], notes, data.get("took_s", 0.0))
-
-
-def _build(cls: type[T], data: Mapping[str, Any]) -> T:
-    known = {name: data[name] for name in data if name in cls.__dataclass_fields__}  # type: ignore[attr-defined]
-    return cls(**known)

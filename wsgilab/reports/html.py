@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from wsgilab.model import slo, words
+from wsgilab.model.manifest import Manifest
 from wsgilab.model.outcomes import Finding, Rating
 from wsgilab.model.verdict import Comparison, ServerRow, Verdict
 from wsgilab.model.window_row import WindowRow
@@ -33,13 +33,13 @@ MARKS = {Rating.GOOD: "✓", Rating.BAD: "✕", Rating.INCONCLUSIVE: "?", Findin
 BEST_FIRST = (Rating.GOOD, Rating.INCONCLUSIVE, Rating.BAD)
 
 
-def render(verdict: Verdict, manifest: Mapping[str, Any]) -> str:
+def render(verdict: Verdict, manifest: Manifest) -> str:
     """report.html, from the verdict and manifest.json; the same bytes for the same input."""
     look = looks([row.server for row in verdict.servers])
     page = _environment().get_template("report.html.j2")
     return page.render(
         verdict=verdict,
-        started=_minute(manifest.get("started_at")),
+        started=_minute(manifest.started_at),
         css=Markup((HERE / "report.css").read_text(encoding="utf-8")),
         swatches={name: swatch(each) for name, each in look.items()},
         marks=MARKS,

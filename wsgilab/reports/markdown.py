@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
 
 from wsgilab.model import words
+from wsgilab.model.manifest import Manifest
 from wsgilab.model.outcomes import Finding, Rating
 from wsgilab.model.verdict import LoadRow, ServerRow, Verdict
 from wsgilab.reports import notes
@@ -16,12 +16,12 @@ COLUMNS = ("Server", "At once", "p50", "p95", "p99", "Served", "Failed", "CPU pe
 CAPACITY = ("Server", "At once", "Capacity (rates around it)", "Slots allow", "CPU allows", "Limited by", "Verdict")
 
 
-def render(verdict: Verdict, manifest: Mapping[str, Any]) -> str:
+def render(verdict: Verdict, manifest: Manifest) -> str:
     """report.md, from the verdict and manifest.json."""
     return "\n".join(_lines(verdict, manifest)) + "\n"
 
 
-def _lines(verdict: Verdict, manifest: Mapping[str, Any]) -> Iterator[str]:
+def _lines(verdict: Verdict, manifest: Manifest) -> Iterator[str]:
     yield "# WSGI Lab: how the same Flask app was served\n"
     if verdict.answer:
         yield f"**{_plain(verdict.answer[0])}** {_plain(' '.join(verdict.answer[1:]))}".rstrip() + "\n"
@@ -44,7 +44,7 @@ def _lines(verdict: Verdict, manifest: Mapping[str, Any]) -> Iterator[str]:
     yield from _details(verdict, manifest)
 
 
-def _details(verdict: Verdict, manifest: Mapping[str, Any]) -> Iterator[str]:
+def _details(verdict: Verdict, manifest: Manifest) -> Iterator[str]:
     if verdict.claims:
         yield "## The lesson's claims\n"
         held = ((claim.text, _marked(claim.result), f"{claim.evidence}.") for claim in verdict.claims)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from wsgilab.model.manifest import Manifest
 from wsgilab.model.verdict import Verdict
 
 KEYS = {
@@ -74,20 +75,19 @@ def _search_method(verdict: Verdict) -> tuple[str, ...]:
     )
 
 
-def facts(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
+def facts(manifest: Manifest) -> list[tuple[str, str]]:
     """(label, value) of what the manifest knows, in a fixed order."""
     known = {
         key: value
-        for key, value in manifest.items()
-        if value not in (None, "", {}, []) and (key, value) != ("rounds", 0)
+        for key in KEYS
+        if (value := getattr(manifest, key)) not in (None, "", {}, ()) and (key, value) != ("rounds", 0)
     }
     return [(label, _text(known[key])) for key, label in KEYS.items() if key in known]
 
 
-def commands(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
+def commands(manifest: Manifest) -> list[tuple[str, str]]:
     """(server, the command that started it)."""
-    servers = manifest.get("servers", ())
-    return [(entry["name"], _text(entry["command"], " ")) for entry in servers if entry.get("command")]
+    return [(entry.name, _text(entry.command, " ")) for entry in manifest.servers if entry.command]
 
 
 def _named(key: str, item: Any) -> str:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from wsgilab.errors import MissingError, UsageError
+from wsgilab.model.manifest import Manifest
 from wsgilab.model.window import Window
 from wsgilab.results import saved
 
@@ -90,7 +91,7 @@ class RunFolder:
             for number, line in enumerate(file, 1):
                 try:
                     windows.append(saved.window(line))
-                except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+                except (ValueError, RecursionError) as error:
                     problems.append(_problem(number, line, error))
         return windows, problems
 
@@ -103,20 +104,20 @@ class RunFolder:
         with suppress(OSError):
             self.path.rmdir()
 
-    def write_manifest(self, manifest: Mapping[str, Any]) -> None:
+    def write_manifest(self, manifest: Manifest) -> None:
         """Write manifest.json, whole or not at all."""
-        self.write_json(MANIFEST, manifest)
+        self.write_json(MANIFEST, manifest.to_json())
 
-    def read_manifest(self) -> tuple[dict[str, Any], list[str]]:
+    def read_manifest(self) -> tuple[Manifest, list[str]]:
         """(as much of the manifest as can be used, a sentence for each part that cannot)."""
         try:
             manifest = json.loads((self.path / MANIFEST).read_bytes())
         except FileNotFoundError:
-            return {}, [f"{MANIFEST} is missing: what was measured is known, how is not"]
+            return Manifest(), [f"{MANIFEST} is missing: what was measured is known, how is not"]
         except (ValueError, RecursionError):
-            return {}, [f"{MANIFEST} is damaged: what was measured is known, how is not"]
+            return Manifest(), [f"{MANIFEST} is damaged: what was measured is known, how is not"]
         if not isinstance(manifest, dict):
-            return {}, [f"{MANIFEST} is damaged: not an object"]
+            return Manifest(), [f"{MANIFEST} is damaged: not an object"]
         usable, faults = saved.manifest(manifest)
         return usable, [f"{MANIFEST}: {fault}" for fault in faults]
 
@@ -191,6 +192,6 @@ def _problem(number: int, line: bytes, error: Exception) -> str:
     where = f"{WINDOWS} line {number}"
     if not line.endswith(b"\n"):
         return f"{where} is cut off in the middle: that window is lost, the others are not"
-    if isinstance(error, ValueError) and str(error).startswith("schema "):
+    if isinstance(error, saved.OtherVersion):
         return f"{where} was written by another version of the lab ({error}): skipped"
     return f"{where} is damaged: skipped"

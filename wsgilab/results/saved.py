@@ -2,84 +2,103 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
-from dataclasses import fields
-from types import NoneType
-from typing import Any, NoReturn
+from dataclasses import fields, is_dataclass
+from typing import Any, get_type_hints
+
+import msgspec
 
 from wsgilab.errors import UsageError
 from wsgilab.model import slo
-from wsgilab.model.manifest import MANIFEST_SCHEMA
-from wsgilab.model.window import Inside, LoadResult, Sample, Usage, Window, WindowPlan
+from wsgilab.model.manifest import MANIFEST_SCHEMA, Manifest, ServerEntry
+from wsgilab.model.window import WINDOW_SCHEMA, LoadResult, Window
 
 LARGEST = 1e15
-"""No time, count or size of a window is larger; a sum of such figures is still a number."""
-FIELD_TYPES: Mapping[str, tuple[type, ...]] = {
-    "str": (str,),
-    "bool": (bool,),
-    "int": (int, float),
-    "float": (int, float),
-    "float | None": (int, float, NoneType),
-    "int | None": (int, float, NoneType),
-    "Inside | None": (Inside, NoneType),
-    "Mapping[str, int]": (dict,),
-    "Mapping[str, float]": (dict,),
-}
-"""What JSON may hold for a field with this annotation."""
-NEVER_NEGATIVE = {"timeout_s", "grace_s", "scheduled", "sent", "ok", "ok_in_time"}
-MANIFEST_TYPES: Mapping[str, tuple[type, ...]] = {
-    **dict.fromkeys(("command", "engine", "engine_why", "workload", "slo", "started_at", "finished_at"), (str,)),
-    **dict.fromkeys(("rounds", "duration_s", "warmup_s", "timeout_s", "grace_s"), (int, float)),
-    **dict.fromkeys(("host", "versions", "images", "limits", "cpu_sets", "search"), (dict,)),
-    **dict.fromkeys(("servers", "rates_rps"), (list,)),
-}
-SERVER_TYPES: Mapping[str, tuple[type, ...]] = {
-    "name": (str,),
-    "slots": (int, NoneType),
-    "command": (str, list, NoneType),
-    "environment": (dict, NoneType),
-    **dict.fromkeys(("pattern", "concurrency", "via", "variant_of"), (str, NoneType)),
-}
+"""No time, count or size is larger; a sum of such figures is still a number."""
+NEVER_NEGATIVE = ("scheduled", "sent", "ok", "ok_in_time")
+UNFINISHED = "the run did not end: it was killed, or is still under way"
+
+
+class OtherVersion(ValueError):
+    """A record with a schema that this version does not know."""
+
+
+class _Versioned(msgspec.Struct):
+    schema: int
+
+
+_version = msgspec.json.Decoder(_Versioned)
+_window = msgspec.json.Decoder(Window)
+_manifest_types = get_type_hints(Manifest)
 
 
 def window(line: bytes) -> Window:
-    """One line of windows.jsonl. Raises ValueError, KeyError, TypeError or AttributeError where it is damaged."""
-    found = Window.from_json(json.loads(line, parse_constant=_refuse))
-    usage = found.usage
-    inside = usage.inside if usage else None
-    for part, kind in ((found.plan, WindowPlan), (found.load, LoadResult), (usage, Usage), (inside, Inside)):
-        if part is not None:
-            _check(part, kind)
-    for sample in usage.samples if usage else ():
-        _check(sample, Sample)
-    for text in (found.died, found.void, *found.notes):
-        if not isinstance(text, str | None):
-            raise TypeError(text)
-    if not (_fits(found.took_s, (int, float)) and found.took_s >= 0):
-        raise TypeError("took_s")
-    if not (found.plan.rate_rps > 0 and found.plan.duration_s > 0):
+    """One line of windows.jsonl; keys that this version does not know are ignored.
+
+    Raises OtherVersion, or ValueError or RecursionError where it is damaged.
+    """
+    schema = _version.decode(line).schema
+    if schema != WINDOW_SCHEMA:
+        raise OtherVersion(f"schema {schema}, this version reads {WINDOW_SCHEMA}")
+    found = _window.decode(line)
+    if not all(_is_usable(number) for number in _numbers(found)):
+        raise ValueError("a number that no window has")
+    plan = found.plan
+    if not (plan.rate_rps > 0 and plan.duration_s > 0 and found.took_s >= 0):
         raise ValueError("a window without a rate or a length")
+    if plan.timeout_s < 0 or plan.grace_s < 0 or not _holds_together(found.load):
+        raise ValueError("a time or a count below 0, or a ladder beyond its ends")
     return found
 
 
-def manifest(data: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+def manifest(data: Mapping[str, Any]) -> tuple[Manifest, list[str]]:
     """(what can be used of manifest.json, a sentence for each part that cannot)."""
-    if data.get("schema", MANIFEST_SCHEMA) != MANIFEST_SCHEMA:
-        return {}, [f"written by another version of the lab (schema {data['schema']}): not used"]
-    usable = {key: value for key, value in data.items() if _fits(value, MANIFEST_TYPES.get(key))}
-    faults = [f"{key} is damaged, and not used" for key in data if key not in usable]
-    for key, values in (("search", usable.get("search", {}).values()), ("rates_rps", usable.get("rates_rps", ()))):
-        if not all(_fits(value, (int, float)) for value in values):
-            faults.append(f"{key} is damaged, and not used")
-            del usable[key]
+    schema = data.get("schema", MANIFEST_SCHEMA)
+    if schema != MANIFEST_SCHEMA:
+        version = f" (schema {schema})" if isinstance(schema, int) else ""
+        return Manifest(), [f"written by another version of the lab{version}: not used"]
+    usable: dict[str, Any] = {}
+    faults: list[str] = []
+    for key in (each.name for each in fields(Manifest) if each.name in data):
+        if key == "servers":
+            usable[key], more = _servers(data[key])
+            faults += more
+        elif key == "finished_at" and data[key] is None:
+            faults.append(UNFINISHED)
+        elif key == "prometheus" and data[key] is None:
+            continue
+        else:
+            try:
+                usable[key] = _converted(data[key], _manifest_types[key], any_number=key == "seed")
+            except (ValueError, RecursionError):
+                faults.append(f"{key} is damaged, and not used")
     if "slo" in usable and (fault := _unreadable(usable["slo"])):
         faults.append(fault)
         del usable["slo"]
-    servers = usable.get("servers", [])
-    usable |= {"servers": [entry for entry in servers if _is_server(entry)]} if "servers" in usable else {}
-    faults += [f"server {number} is damaged, and not used" for number in _damaged(servers)]
-    return usable, faults
+    return Manifest(**usable), faults
+
+
+def _servers(data: object) -> tuple[tuple[ServerEntry, ...], list[str]]:
+    if not isinstance(data, list):
+        return (), ["servers is damaged, and not used"]
+    usable: list[ServerEntry] = []
+    faults: list[str] = []
+    for number, entry in enumerate(data, 1):
+        try:
+            usable.append(_converted(entry, ServerEntry))
+        except (ValueError, RecursionError):
+            faults.append(f"server {number} is damaged, and not used")
+    return tuple(usable), faults
+
+
+def _converted(value: object, kind: Any, *, any_number: bool = False) -> Any:
+    """A value of JSON as this type. Raises ValueError where it is none, or holds a number that is beyond all sense."""
+    if value is None:
+        raise ValueError("nothing")
+    found = msgspec.convert(value, kind)
+    if not any_number and not all(_is_usable(number) for number in _numbers(found)):
+        raise ValueError("a number that nothing has")
+    return found
 
 
 def _unreadable(text: str) -> str | None:
@@ -90,42 +109,27 @@ def _unreadable(text: str) -> str | None:
     return None
 
 
-def _is_server(entry: object) -> bool:
-    return (
-        isinstance(entry, dict)
-        and "name" in entry
-        and all(_fits(value, SERVER_TYPES.get(key)) for key, value in entry.items())
-    )
-
-
-def _damaged(servers: list[Any]) -> Iterator[int]:
-    return (number for number, entry in enumerate(servers, 1) if not _is_server(entry))
-
-
-def _check(part: Any, kind: type[Any]) -> None:
-    """Raises TypeError or ValueError where a field is not what its annotation says."""
-    for each in fields(kind):
-        value, expected = getattr(part, each.name), FIELD_TYPES.get(str(each.type))
-        if not _fits(value, expected):
-            raise TypeError(each.name)
-        if each.name in NEVER_NEGATIVE and value < 0:
-            raise ValueError(each.name)
-        if expected == (dict,) and not all(_fits(item, (int, float)) for item in value.values()):
-            raise TypeError(each.name)
-        if each.name == "ladder_ms" and not all(0 <= float(rung) <= 100 for rung in value):
-            raise ValueError(each.name)
-
-
-def _fits(value: object, expected: tuple[type, ...] | None) -> bool:
-    """Whether a value from JSON is of these types, and a number among them one that can be computed with."""
-    if expected is None:
+def _holds_together(load: LoadResult | None) -> bool:
+    if load is None:
         return True
-    if isinstance(value, bool):
-        return bool in expected
-    if isinstance(value, int | float) and not abs(value) <= LARGEST:  # NaN is not either
-        return False
-    return isinstance(value, expected)
+    counts = all(getattr(load, name) >= 0 for name in NEVER_NEGATIVE)
+    return counts and all(0 <= float(rung) <= 100 for rung in load.ladder_ms)
 
 
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(constant)
+def _is_usable(number: float) -> bool:
+    return abs(number) <= LARGEST  # neither is NaN
+
+
+def _numbers(value: object) -> Iterator[float]:
+    """Every number in a record."""
+    if isinstance(value, int | float):
+        yield value
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from _numbers(item)
+    elif isinstance(value, tuple):
+        for item in value:
+            yield from _numbers(item)
+    elif is_dataclass(value):
+        for each in fields(value):
+            yield from _numbers(getattr(value, each.name))

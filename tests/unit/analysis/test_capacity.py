@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import random
 from collections import Counter
@@ -13,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from factories import MODELS as FACTORY_MODELS
-from factories import SERVERS, Model, _queue, load_result, plain_window, plan, usage
+from factories import SERVERS, Model, _queue, load_result, manifest, plain_window, plan, usage
 from support import ROOT
 
 from wsgilab.analysis.capacity import KEPT, MISSED, VOID, Goal, Probe, Tried, next_probe, spent_s, tried
@@ -254,15 +253,15 @@ def saved(tmp_path: Path) -> RunFolder:
         for each in SERVERS
         if each.name in settings.servers
     ]
-    manifest = {"command": "capacity", "engine": "local", "workload": "mix", "slo": str(P99), "servers": servers}
-    folder.write_manifest({**manifest, "search": GOAL.to_json(), "cpu_sets": {"servers": "0", "load": "1"}})
+    said = {"command": "capacity", "engine": "local", "workload": "mix", "slo": str(P99), "servers": servers}
+    folder.write_manifest(manifest(**said, search=GOAL.to_json(), cpu_sets={"servers": "0", "load": "1"}))
     return folder
 
 
 def test_saved_windows_give_capacity_its_limits_and_what_binds(saved: RunFolder) -> None:
     windows, _ = saved.read()
-    manifest, _ = saved.read_manifest()
-    verdict = conclude.save(saved, windows, manifest, []).to_json()
+    described, _ = saved.read_manifest()
+    verdict = conclude.save(saved, windows, described, []).to_json()
     rows = {row["server"]: row for row in verdict["servers"]}
     for name, slots in (("dev-single", 1), ("gunicorn", 4)):
         row, limit = rows[name], slots / FACTORY_MODELS[name].service_ms * 1000
@@ -274,14 +273,14 @@ def test_saved_windows_give_capacity_its_limits_and_what_binds(saved: RunFolder)
     assert verdict["claims"] == verdict["comparisons"] == verdict["problems"] == []
     for report in ("report.md", "report.html"):
         assert f"{rows['gunicorn']['capacity_rps']['value']:g} rps" in (saved.path / report).read_text()
-    again = conclude.judge(windows, json.loads((saved.path / "manifest.json").read_text()), [])
+    again = conclude.judge(windows, saved.read_manifest()[0], [])
     assert again.to_json() == verdict
 
 
 def test_a_search_that_was_cut_short_is_inconclusive_and_says_so(saved: RunFolder) -> None:
     windows, _ = saved.read()
-    manifest, _ = saved.read_manifest()
-    rows = {row.server: row for row in conclude.judge(windows[:8], manifest, []).servers}
+    described, _ = saved.read_manifest()
+    rows = {row.server: row for row in conclude.judge(windows[:8], described, []).servers}
     assert rows["gunicorn"].rating == "inconclusive"
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from factories import story, window
+from factories import manifest, story, window
 from rich.console import Console
 
 from wsgilab.analysis import comparison as changes
@@ -20,6 +20,7 @@ from wsgilab.analysis.pipeline import analyse
 from wsgilab.commands import compare as side_by_side
 from wsgilab.errors import UsageError
 from wsgilab.model.interval import Interval
+from wsgilab.model.manifest import Manifest
 from wsgilab.model.server import ServerFacts
 from wsgilab.model.slo import Slo
 from wsgilab.model.verdict import Verdict
@@ -115,16 +116,16 @@ def test_void_windows_are_not_counted_and_cells_of_one_run_are_named() -> None:
     ],
 )
 def test_what_makes_runs_incomparable_is_named(changed: dict[str, Any], said: str) -> None:
-    assert any(said in each for each in changes.obstacles(MANIFEST, {**MANIFEST, **changed}))
-    assert changes.obstacles(MANIFEST, dict(MANIFEST)) == []
-    assert changes.obstacles(MANIFEST, {}) != []
+    assert any(said in each for each in changes.obstacles(manifest(**MANIFEST), manifest(**{**MANIFEST, **changed})))
+    assert changes.obstacles(manifest(**MANIFEST), manifest(**MANIFEST)) == []
+    assert changes.obstacles(manifest(**MANIFEST), Manifest()) != []
 
 
 def test_what_was_set_differently_is_listed() -> None:
     other = json.loads(json.dumps(MANIFEST))
     other["versions"]["gunicorn"] = "25.0"
     other["servers"][0] |= {"command": "gunicorn -w 8", "environment": {"LAB_APP": "shop:app"}}
-    assert changes.settings(MANIFEST, other) == [
+    assert changes.settings(manifest(**MANIFEST), manifest(**other)) == [
         "gunicorn: 24.0 → 25.0",
         "gunicorn: -w 4 → -w 8",
         "gunicorn: LAB_APP app:app → shop:app",
@@ -141,7 +142,7 @@ def test_what_was_set_differently_is_listed() -> None:
     ],
 )
 def test_of_two_commands_the_words_that_differ_are_said(first: Any, second: Any, said: list[str]) -> None:
-    runs = ({"servers": [{"name": "granian", "command": command}]} for command in (first, second))
+    runs = [manifest(servers=[{"name": "granian", "command": command}]) for command in (first, second)]
     assert changes.settings(*runs) == said
 
 
@@ -170,7 +171,7 @@ def test_of_one_window_each_nothing_can_be_shown_and_no_interval_is_spoken_of() 
 def test_the_command_refuses_and_then_compares_anyway(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for name, seed, cpu in (("a", 1, "one"), ("b", 2, "two")):
         folder = RunFolder.create(tmp_path / name)
-        folder.write_manifest({**MANIFEST, "host": {"cpu_model": cpu}})
+        folder.write_manifest(manifest(**{**MANIFEST, "host": {"cpu_model": cpu}}))
         for each in run(seed):
             folder.append(each)
     with pytest.raises(UsageError, match="cpu model one and two") as caught:
@@ -188,7 +189,7 @@ def test_the_command_refuses_and_then_compares_anyway(tmp_path: Path, capsys: py
 def test_what_cannot_be_used_of_either_run_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for name in ("a", "b"):
         folder = RunFolder.create(tmp_path / name)
-        folder.write_manifest({**MANIFEST, "rounds": "three"})
+        (folder.path / "manifest.json").write_text(json.dumps({**MANIFEST, "rounds": "three"}))
         for each in run(1):
             folder.append(each)
     with (tmp_path / "b" / "windows.jsonl").open("a") as file:

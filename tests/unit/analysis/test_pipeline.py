@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from factories import MODELS, SERVERS, plain_window, plan, story, window
+from factories import MODELS, SERVERS, manifest, plain_window, plan, story, window
 
 from wsgilab.analysis.capacity import Goal
 from wsgilab.analysis.figures import window_figures
@@ -202,13 +202,11 @@ class TestFacts:
     def test_come_from_a_server_or_from_a_manifest_alike(self) -> None:
         server = Server("uwsgi", "uWSGI", "4 x 2", 8, "nginx", "http://x", "http://y", True, (), {}, "UWSGI_PORT", 8005)
         entry = {"name": "uwsgi", "pattern": "uWSGI", "concurrency": "4 x 2", "slots": 8, "via": "nginx", "more": 1}
-        assert (ServerFacts.from_server(server),) == ServerFacts.from_manifest({"servers": [entry]})
+        assert (ServerFacts.from_server(server),) == ServerFacts.from_manifest(manifest(servers=[entry]))
 
     def test_of_a_poor_manifest_stay_unknown(self) -> None:
-        assert ServerFacts.from_manifest({"servers": [{"name": "x"}, {}, 3]}) == (
-            ServerFacts("x", "x", "—", None, None),
-        )
-        assert ServerFacts.from_manifest({}) == ()
+        assert ServerFacts.from_manifest(manifest(servers=[{"name": "x"}])) == (ServerFacts("x", "x", "—", None, None),)
+        assert ServerFacts.from_manifest(manifest()) == ()
 
 
 @pytest.mark.parametrize("server", ["uwsgi", "gunicorn"])

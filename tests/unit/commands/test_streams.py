@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from factories import story
+from factories import manifest, story
 from support import ROOT
 
 from wsgilab.commands import conclude
@@ -21,7 +21,7 @@ from wsgilab.results.folder import RunFolder
 def run(tmp_path: Path) -> Path:
     """The folder of a run that can be reported."""
     folder = RunFolder.create(tmp_path / "run")
-    folder.write_manifest({"command": "run", "slo": "p99<250ms"})
+    folder.write_manifest(manifest(command="run", slo="p99<250ms"))
     for window in story(2):
         folder.append(window)
     return folder.path

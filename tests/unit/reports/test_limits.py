@@ -9,7 +9,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from factories import SERVERS, samples, story
+from factories import SERVERS, manifest, samples, story
 from support import ROOT
 
 from wsgilab.results.folder import RunFolder
@@ -26,7 +26,7 @@ def test_a_report_of_two_thousand_windows_fits_in_memory_and_in_a_mail(tmp_path:
         {"name": each.name, "pattern": each.pattern, "concurrency": each.concurrency, "slots": each.slots}
         for each in SERVERS
     ]
-    folder.write_manifest({"command": "run", "rounds": WINDOWS // 10, "slo": "p99<250ms", "servers": servers})
+    folder.write_manifest(manifest(command="run", rounds=WINDOWS // 10, slo="p99<250ms", servers=servers))
     template = [replace(each, usage=each.usage and replace(each.usage, samples=samples(2.0, 2.2))) for each in story(1)]
     with (folder.path / "windows.jsonl").open("w") as file:  # append would wait for the disk each time
         for number in range(WINDOWS):

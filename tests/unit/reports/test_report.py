@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import re
 import runpy
 from dataclasses import fields, replace
@@ -14,12 +13,14 @@ from typing import Any
 
 import pytest
 from factories import SERVERS, plan, story, window
+from factories import manifest as described
 from rich.console import Console
 
 from wsgilab.analysis.capacity import Goal
 from wsgilab.analysis.pipeline import analyse
 from wsgilab.model import words
 from wsgilab.model.interval import Interval
+from wsgilab.model.manifest import Manifest
 from wsgilab.model.server import ServerFacts
 from wsgilab.model.slo import Slo
 from wsgilab.model.verdict import FIGURES, KEYS, Verdict
@@ -30,7 +31,7 @@ from wsgilab.reports.bars import Bar, bar_chart
 from wsgilab.reports.charts import Across, Series, latency_chart
 
 Json = dict[str, Any]
-MANIFEST: Json = {
+SAID: Json = {
     "schema": 1,
     "started_at": "2026-03-01T12:00:05+00:00",
     "engine_why": "no Docker engine answers",
@@ -38,6 +39,7 @@ MANIFEST: Json = {
     "versions": {"flask": "3.1.2", "k6": "k6 v1.1.0"},
     "servers": [{"name": "gunicorn", "command": ["gunicorn", "-w", "4", "wsgi:application"]}],
 }
+MANIFEST = described(**SAID)
 VOID = "VOID"
 ELEMENTS_WITHOUT_END = {"meta", "br", "link", "img", "hr", "input"}
 
@@ -68,7 +70,7 @@ def on_terminal(verdict: Verdict, width: int = 100, colour: bool = False) -> str
     return console.file.getvalue()
 
 
-def all_renderings(verdict: Verdict, manifest: Json) -> list[str]:
+def all_renderings(verdict: Verdict, manifest: Manifest) -> list[str]:
     return [on_terminal(verdict), markdown.render(verdict, manifest), html.render(verdict, manifest)]
 
 
@@ -136,7 +138,7 @@ class TestAll:
 
     def test_are_the_same_bytes_for_the_same_input(self, verdict: Verdict) -> None:
         again = verdict_of(spoiled_run(), problems=verdict.problems)
-        assert all_renderings(again, json.loads(json.dumps(MANIFEST))) == all_renderings(verdict, MANIFEST)
+        assert all_renderings(again, described(**SAID)) == all_renderings(verdict, MANIFEST)
 
     @pytest.mark.parametrize(
         "windows",
@@ -150,7 +152,7 @@ class TestAll:
         ids=["nothing", "one window", "all void", "dead at once", "no usage"],
     )
     def test_work_for_poor_runs_too(self, windows: list[Window]) -> None:
-        for text in all_renderings(verdict_of(windows), {}):
+        for text in all_renderings(verdict_of(windows), Manifest()):
             assert "uwsgi" in text
 
     @pytest.mark.parametrize(("rounds", "shown"), [(1, False), (3, True)])
@@ -197,7 +199,7 @@ class TestFirst:
         assert page.index("windows.jsonl line 7 is damaged") < page.index("The lesson's table")
 
     def test_without_a_valid_window_the_page_says_that_there_is_no_answer(self) -> None:
-        page = html.render(verdict_of([replace(each, void=VOID) for each in story(rounds=1)]), {})
+        page = html.render(verdict_of([replace(each, void=VOID) for each in story(rounds=1)]), Manifest())
         assert "No window was valid: there is no answer." in page
 
 
@@ -258,7 +260,7 @@ class TestMarkdown:
 
     def test_text_from_elsewhere_breaks_neither_table_nor_page(self) -> None:
         windows = [replace(window("uwsgi"), void="odd | <b>reason</b>\nsecond line")]
-        text = markdown.render(verdict_of(windows), {"engine_why": "a | b <script>"})
+        text = markdown.render(verdict_of(windows), Manifest(engine_why="a | b <script>"))
         assert "- uwsgi, 100 rps, round 1: odd | &lt;b&gt;reason&lt;/b&gt; second line" in text
         assert "a \\| b &lt;script&gt;" in text
 
@@ -339,7 +341,7 @@ class TestHtml:
         evil = "<script>alert(1)</script>"
         windows = [replace(window("uwsgi"), void=evil), replace(window("uwsgi"), plan=plan(evil))]
         text = html.render(
-            verdict_of(windows, workload=evil, problems=[evil]), {"engine_why": evil, "host": {"os": evil}}
+            verdict_of(windows, workload=evil, problems=[evil]), Manifest(engine_why=evil, host={"os": evil})
         )
         assert evil not in text
         Page(text)

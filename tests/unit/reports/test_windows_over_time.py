@@ -10,6 +10,7 @@ from factories import SERVERS, samples, story
 from wsgilab.analysis.pipeline import analyse
 from wsgilab.model import slo
 from wsgilab.model.interval import Interval
+from wsgilab.model.manifest import Manifest
 from wsgilab.model.verdict import Verdict
 from wsgilab.model.window import Window
 from wsgilab.model.window_row import Moment
@@ -36,7 +37,7 @@ def test_a_window_is_kept_with_its_moments_and_its_remarks() -> None:
     assert first.moments[1] == Moment(at_s=2.0, answered_rps=50.0, in_flight=3.0)
     assert first.to_json()["moments"][1] == [2.0, 50.0, 3.0]
     assert first.void == "k6 gave no result"
-    page = html.render(verdict, {})
+    page = html.render(verdict, Manifest())
     assert page.count('class="timeline"') == 10
     assert "round 1: 7 connections found the listen queue full" in page
     assert "void: k6 gave no result" in page
@@ -67,6 +68,6 @@ def test_counters_that_began_anew_give_no_negative_rate() -> None:
 def test_a_long_run_shows_only_windows_with_something_to_say() -> None:
     windows = [replace(each, plan=replace(each.plan, order=number)) for number, each in enumerate(story(30))]
     windows[7] = replace(windows[7], notes=("throttled for 0.50 s by a CPU quota",))
-    page = html.render(judged(windows, rounds=30), {})
+    page = html.render(judged(windows, rounds=30), Manifest())
     assert "1 of 300 windows: those with remarks" in page
     assert len(page) < 400 * 1024

@@ -13,6 +13,7 @@ import pytest
 from factories import story, window
 
 from wsgilab.errors import MissingError, UsageError
+from wsgilab.model.manifest import Manifest
 from wsgilab.results.folder import RunFolder, new_folder
 
 NOON = datetime(2026, 3, 1, 12, 0, 5, tzinfo=UTC)
@@ -120,7 +121,7 @@ class TestDamage:
         if content is not None:
             (folder.path / "manifest.json").write_bytes(content)
         manifest, problems = folder.read_manifest()
-        assert manifest == {}
+        assert manifest.says_nothing
         assert said in problems[0]
 
 
@@ -141,7 +142,7 @@ class TestFolders:
         assert RunFolder.create(tmp_path).read() == ([], [])
 
     def test_are_taken_away_again_where_nothing_was_measured(self, folder: RunFolder) -> None:
-        folder.write_manifest({})
+        folder.write_manifest(Manifest())
         folder.discard()
         assert not folder.path.exists()
 
@@ -240,9 +241,8 @@ def test_files_are_replaced_whole_or_not_at_all(folder: RunFolder, monkeypatch: 
 
 
 def test_json_files_are_for_people_too(folder: RunFolder) -> None:
-    folder.write_manifest({"engine_why": "no Docker – local"})
-    assert (folder.path / "manifest.json").read_text(encoding="utf-8") == '{\n  "engine_why": "no Docker – local"\n}\n'
-    assert folder.read_manifest() == ({"engine_why": "no Docker – local"}, [])
+    folder.write_verdict({"answer": "no Docker – local"})
+    assert (folder.path / "verdict.json").read_text(encoding="utf-8") == '{\n  "answer": "no Docker – local"\n}\n'
 
 
 def test_a_folder_that_cannot_be_made_is_told_by_the_one_that_is_there(tmp_path: Path) -> None:

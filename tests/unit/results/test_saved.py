@@ -112,6 +112,9 @@ def test_a_manifest_with_any_odd_value_leaves_the_windows_to_be_judged(tmp_path:
         ({"servers": [{"name": 3}]}, "server 1 is damaged, and not used"),
         ({"search": {"start_rps": None}}, "search is damaged, and not used"),
         ({"rates_rps": [100.0, "fast"]}, "rates_rps is damaged, and not used"),
+        ({"finished_at": None}, "the run did not end: it was killed, or is still under way"),
+        ({"finished_at": 7}, "finished_at is damaged, and not used"),
+        ({"limits": {"cpus": [[0]]}}, "limits is damaged, and not used"),
         ({"schema": 2}, "written by another version of the lab (schema 2): not used"),
     ],
 )
