@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,10 @@ from typing import Any
 import pytest
 from dotenv import dotenv_values
 from support import ROOT, Running
+
+CLIENT_CONFIG = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
+"""Of the Docker client, as it is on this machine: the one to build with. Containers of a Stack are given DEAD_PROXY."""
+DEAD_PROXY = "http://127.0.0.1:9"
 
 
 class Stack:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-from compose_stack import Stack, require_engine
+from compose_stack import CLIENT_CONFIG, DEAD_PROXY, Stack, require_engine
 from support import wait_for
 
 PROJECT = os.environ.get("LAB_TEST_PROJECT", "wsgilab-test")
@@ -41,11 +44,25 @@ def stack(own_ports: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -
         "LAB_UID": user,
         "LAB_GID": user,
     }
-    it = Stack(environment, results)
-    it.compose("--profile", "more", "down", "--volumes", "--remove-orphans")
-    it.compose("--profile", "more", "build", "--quiet")
+    builder = Stack(environment, results)
+    builder.compose("--profile", "more", "down", "--volumes", "--remove-orphans")
+    builder.compose("--profile", "more", "build", "--quiet")
+    # As in a company on its worst day: every container is given a proxy, and nobody answers there.
+    proxied = _client_config(tmp_path_factory.mktemp("docker"), DEAD_PROXY)
+    it = Stack({**environment, "DOCKER_CONFIG": str(proxied)}, results)
     yield it
     it.compose("--profile", "more", "down", "--volumes", "--remove-orphans", "--timeout", "5")
+
+
+def _client_config(folder: Path, proxy: str) -> Path:
+    """The Docker client's own configuration, with a proxy for containers."""
+    if CLIENT_CONFIG.is_dir():
+        shutil.copytree(CLIENT_CONFIG, folder, symlinks=True, dirs_exist_ok=True)
+    file = folder / "config.json"
+    said = json.loads(file.read_text()) if file.exists() else {}
+    proxies = {"default": {"httpProxy": proxy, "httpsProxy": proxy}}
+    file.write_text(json.dumps({**said, "proxies": proxies}))
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from compose_stack import Stack
+from compose_stack import CLIENT_CONFIG, DEAD_PROXY, Stack
 from support import ROOT, windows_of
 
 FIVE = ["dev-single", "dev", "gunicorn", "uwsgi-single", "uwsgi"]
@@ -56,6 +56,20 @@ def test_the_lesson_is_reproduced(stack: Stack, main_job: str) -> None:
     for rate in (100, 250):
         for fast in ("dev", "uwsgi"):
             assert loads[fast, rate]["p50_ms"]["value"] * 4 < loads["dev-single", rate]["p50_ms"]["value"]
+
+
+def test_containers_are_given_a_proxy_and_those_that_must_not_ask_it_have_none(stack: Stack, main_job: str) -> None:
+    """Nobody answers at that proxy: that the stack got up and measured says that nobody had to ask it."""
+    for service in ("gunicorn", "nginx", "nginx-exporter", "prometheus"):
+        proxies = stack.inside(service, "sh", "-c", "echo $http_proxy $HTTP_PROXY $https_proxy $HTTPS_PROXY").split()
+        assert set(proxies) == ({DEAD_PROXY} if service == "gunicorn" else set()), service
+
+
+def test_no_page_of_another_origin_may_read_prometheus(stack: Stack, main_job: str) -> None:
+    url = f"http://127.0.0.1:{stack.port('PROMETHEUS_PORT')}/api/v1/status/flags"
+    for origin in ("http://evil.example", "null"):
+        with urllib.request.urlopen(urllib.request.Request(url, headers={"Origin": origin})) as answer:
+            assert answer.headers["Access-Control-Allow-Origin"] is None
 
 
 def test_prometheus_holds_samples_of_every_server_from_both_sides(stack: Stack, main_job: str) -> None:
@@ -162,7 +176,8 @@ def test_variants_run_in_containers_of_their_own_beside_the_stack(stack: Stack, 
 
 def test_a_server_alone_as_the_very_first_command_builds_what_it_needs(stack: Stack, main_job: str) -> None:
     """As on a machine that has never built the lab; the project is another, the image of this one comes back."""
-    own = {"COMPOSE_PROJECT_NAME": f"{stack.environment['COMPOSE_PROJECT_NAME']}-first", "WAITRESS_PORT": "0"}
+    project = f"{stack.environment['COMPOSE_PROJECT_NAME']}-first"
+    own = {"COMPOSE_PROJECT_NAME": project, "WAITRESS_PORT": "0", "DOCKER_CONFIG": str(CLIENT_CONFIG)}
     image = "wsgilab-server:local"
     subprocess.run(["docker", "tag", image, f"{image}-kept"], env=stack.environment, check=True)
     try:
@@ -185,7 +200,7 @@ def test_a_clone_by_git_for_windows_builds_an_image_whose_script_starts(stack: S
     subprocess.run(
         [*build, "--file", "services/Dockerfile", "."],
         cwd=tmp_path / "lab",
-        env=stack.environment,
+        env={**stack.environment, "DOCKER_CONFIG": str(CLIENT_CONFIG)},
         check=True,
         capture_output=True,
     )

@@ -55,7 +55,7 @@ def compose_file(lab: Lab, servers: Sequence[Server], nginx_conf: Path) -> dict[
 def _proxy(lab: Lab, nginx_conf: Path) -> dict[str, Any]:
     nginx = _without(lab.services["nginx"], "ports", "build")
     mounts = [mount for mount in nginx["volumes"] if f":{NGINX_CONF}:" not in mount]
-    return {**nginx, "volumes": [f"{nginx_conf}:{NGINX_CONF}:ro", *mounts]}
+    return {**nginx, "volumes": [f"{nginx_conf}:{NGINX_CONF}:ro,z", *mounts]}
 
 
 def _proxy_exporter(lab: Lab) -> dict[str, Any]:

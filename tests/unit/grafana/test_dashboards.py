@@ -185,8 +185,16 @@ def test_the_provider_reads_the_folder_that_compose_mounts() -> None:
     provisioned = yaml.safe_load((GRAFANA / "provisioning/dashboards/lab.yaml").read_text(encoding="utf-8"))
     (provider,) = provisioned["providers"]
     assert provider["allowUiUpdates"] is False
+    assert provider["folder"] == "WSGI Lab"
     grafana = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))["services"]["grafana"]
     folder = provider["options"]["path"]
-    assert f"./grafana/dashboards:{folder}:ro" in grafana["volumes"]
+    assert f"./grafana/dashboards:{folder}:ro,z" in grafana["volumes"]
     home = grafana["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
     assert home == f"{folder}/side-by-side.json"
+
+
+def test_only_the_folders_that_hold_something_are_mounted_over_the_images() -> None:
+    """Grafana logs an error for each of its own provisioning folders that is missing."""
+    grafana = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))["services"]["grafana"]
+    mounted = {mount.split(":")[0] for mount in grafana["volumes"] if "provisioning" in mount}
+    assert mounted == {f"./{path.parent.relative_to(ROOT)}" for path in (GRAFANA / "provisioning").glob("*/*.yaml")}

@@ -100,7 +100,8 @@ def test_compose_learns_of_variants_by_a_file_laid_over(tmp_path: Path) -> None:
     with override.laid_over(lab, servers, {"PATH": "x"}) as environment:
         first, last = environment["COMPOSE_FILE"].split(":")
         services = json.loads(Path(last).read_text())["services"]
-        mounted = services["nginx-variants"]["volumes"][0].split(":")[0]
+        mounted, _, options = services["nginx-variants"]["volumes"][0].split(":")
+        assert options == "ro,z"
         assert "upstream a " in Path(mounted).read_text()
     assert first == str(ROOT / "compose.yaml")
     assert sorted(services) == ["a", "b", "nginx-variants", "nginx-variants-exporter"]

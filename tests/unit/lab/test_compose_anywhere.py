@@ -1,0 +1,37 @@
+"""What compose.yaml must say so that the lab works on machines of other kinds: proxies, SELinux, Podman."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import yaml
+from support import ROOT
+
+from wsgilab.lab.servers import load_lab
+
+SERVICES: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
+MOUNTS = [(name, mount) for name, service in SERVICES.items() for mount in service.get("volumes", [])]
+BIND_MOUNTS = [(name, mount) for name, mount in MOUNTS if mount.startswith((".", "$"))]
+AT_HOME = set(SERVICES) - set(load_lab(ROOT, {}).servers) - {"image"}
+"""Services that speak to nobody outside the lab. Servers may, for their app; `image` has no network at all."""
+
+
+@pytest.mark.parametrize(("name", "mount"), BIND_MOUNTS)
+def test_selinux_lets_containers_read_what_is_mounted(name: str, mount: str) -> None:
+    options = mount.rpartition(":")[2].split(",")
+    assert "z" in options, "shared by several containers; a private label (Z) would lock the others out"
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_podman_knows_the_options_of_every_tmpfs(name: str) -> None:
+    for mount in SERVICES[name].get("tmpfs", []):
+        options = {option.partition("=")[0] for option in mount.partition(":")[2].split(",")}
+        assert options <= {"mode", "size"}, mount
+
+
+@pytest.mark.parametrize("name", sorted(AT_HOME))
+def test_no_proxy_is_asked_for_what_is_inside_the_lab(name: str) -> None:
+    environment = SERVICES[name]["environment"]
+    for kind in ("http", "https", "all"):
+        assert environment[f"{kind}_proxy"] == environment[f"{kind}_proxy".upper()] == ""
