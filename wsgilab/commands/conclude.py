@@ -13,9 +13,11 @@ from rich.console import Console
 from wsgilab.analysis.capacity import Goal
 from wsgilab.analysis.pipeline import analyse
 from wsgilab.commands.options import DEFAULT_SLO
+from wsgilab.commands.streams import ShownConsole
 from wsgilab.errors import UsageError
 from wsgilab.lab.servers import parse_cpus
 from wsgilab.model import slo
+from wsgilab.model.controls import all_visible
 from wsgilab.model.manifest import Manifest
 from wsgilab.model.server import ServerFacts
 from wsgilab.model.verdict import Verdict
@@ -36,8 +38,8 @@ def save(folder: RunFolder, windows: Sequence[Window], manifest: Manifest, probl
 
 
 def judge(windows: Sequence[Window], manifest: Manifest, problems: Sequence[str]) -> Verdict:
-    """The verdict on a run, from what it left behind."""
-    return analyse(
+    """The verdict on a run, from what it left behind. No text in it holds a character that is obeyed, not shown."""
+    found = analyse(
         windows,
         ServerFacts.from_manifest(manifest),
         slo.parse(manifest.slo or DEFAULT_SLO),
@@ -50,6 +52,7 @@ def judge(windows: Sequence[Window], manifest: Manifest, problems: Sequence[str]
         cores=_server_cores(manifest),
         rates_rps=manifest.rates_rps,
     )
+    return all_visible(found)
 
 
 def _server_cores(manifest: Manifest) -> int:
@@ -84,7 +87,7 @@ def _as_seen_from_the_host(path: Path) -> Path:
 
 def console(stream: IO[str]) -> Console:
     """Colours only on a terminal; as wide as COLUMNS or the terminal says, 100 columns where neither does."""
-    return Console(file=stream, width=_width(stream))
+    return ShownConsole(stream, _width(stream))
 
 
 def _width(stream: IO[str]) -> int | None:

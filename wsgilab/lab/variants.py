@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from wsgilab.errors import UsageError
 from wsgilab.lab.servers import Lab, filled_in, read_services, settings_in, slots_of, unknown
 from wsgilab.machine.ports import free_port
+from wsgilab.model.controls import visible
 from wsgilab.model.server import Server
 
 NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
@@ -44,6 +45,11 @@ class Variant:
 
 def parse(text: str) -> Variant:
     """A variant from its argument. Raises UsageError naming the part that cannot be read."""
+    if visible(text) != text:
+        raise _unreadable(
+            f"--variant '{visible(text)}' has bytes or characters that no setting can have.",
+            "bytes that are no UTF-8, or a control character",
+        )
     first, *rest = text.split(",")
     name, equals, base = (part.strip() for part in first.partition("="))
     if not equals or not base:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 from wsgilab.errors import UsageError, did_you_mean
 from wsgilab.lab import ROOT
+from wsgilab.model.controls import visible
 
 WORKLOADS_JS = ROOT / "k6" / "workloads.js"
 
@@ -45,6 +47,12 @@ def find_workload(name: str, path: Path = WORKLOADS_JS) -> Workload:
 
     Raises UsageError for an unknown name, with the nearest known one.
     """
+    if not name.isprintable():
+        raise UsageError(
+            f"The workload '{visible(name)}' has bytes or characters that no address has.",
+            "they must be percent-encoded",
+            f"./lab run --workload '{quote(name, '/?&=%', errors='surrogateescape')}'",
+        )
     if name.startswith("/"):
         return Workload(name=name, about="a path of your own", method="GET", path=name)
     known = load_workloads(path)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from wsgilab.errors import MissingError, UsageError
+from wsgilab.model.controls import OBEYED, all_visible
 from wsgilab.model.manifest import Manifest
 from wsgilab.model.window import Window
 from wsgilab.results import saved
@@ -75,7 +77,7 @@ class RunFolder:
 
     def append(self, window: Window) -> None:
         """Write one more line of windows.jsonl; it is on disk when this returns."""
-        line = json.dumps(window.to_json(), separators=(",", ":")).encode() + b"\n"
+        line = json.dumps(all_visible(window).to_json(), separators=(",", ":")).encode() + b"\n"
         with _writing(self.path), open(self.path / WINDOWS, "a+b") as file:
             if _cut_off(file):
                 line = b"\n" + line  # the disk was full in mid-line: keep the damage to that line
@@ -127,15 +129,16 @@ class RunFolder:
 
     def write_json(self, name: str, data: Mapping[str, Any]) -> None:
         """Write a JSON file that a person can read, whole or not at all."""
-        self.write_text(name, json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+        text = json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        self.write_text(name, OBEYED.sub(lambda found: f"\\u{ord(found[0]):04x}", text))
 
     def write_text(self, name: str, text: str) -> None:
         """Write a file (`report.md`, `report.html`), whole or not at all."""
-        unfinished = self.path / f".{name}.{os.getpid()}"
+        unfinished = self.path / f".{name}.{secrets.token_hex(8)}"
         with _writing(self.path):
             try:
-                with open(unfinished, "wb") as file:
-                    file.write(text.encode())
+                with open(unfinished, "xb") as file:  # exclusively: a link that somebody planted there is not followed
+                    file.write(text.encode(errors="backslashreplace"))
                     file.flush()
                     os.fsync(file.fileno())
                 unfinished.replace(self.path / name)

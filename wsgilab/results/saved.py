@@ -10,6 +10,7 @@ import msgspec
 
 from wsgilab.errors import UsageError
 from wsgilab.model import slo
+from wsgilab.model.controls import all_visible
 from wsgilab.model.manifest import MANIFEST_SCHEMA, Manifest, ServerEntry
 from wsgilab.model.window import WINDOW_SCHEMA, LoadResult, Window
 
@@ -75,7 +76,7 @@ def manifest(data: Mapping[str, Any]) -> tuple[Manifest, list[str]]:
     if "slo" in usable and (fault := _unreadable(usable["slo"])):
         faults.append(fault)
         del usable["slo"]
-    return Manifest(**usable), faults
+    return all_visible(Manifest(**usable)), faults
 
 
 def _servers(data: object) -> tuple[tuple[ServerEntry, ...], list[str]]:

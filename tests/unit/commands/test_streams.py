@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from factories import manifest, story
+from rich.text import Text
 from support import ROOT
 
-from wsgilab.commands import conclude
+from wsgilab.commands import conclude, streams
 from wsgilab.results.folder import RunFolder
 
 
@@ -27,10 +30,48 @@ def run(tmp_path: Path) -> Path:
     return folder.path
 
 
-def report(folder: Path, **options: Any) -> subprocess.CompletedProcess[str]:
+def report(folder: Path, arguments: Sequence[str] = (), **options: Any) -> subprocess.CompletedProcess[str]:
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    command = [sys.executable, "-m", "wsgilab", "report", str(folder)]
+    command = [sys.executable, "-m", "wsgilab", "report", str(folder), *arguments]
     return subprocess.run(command, cwd=ROOT, text=True, check=False, **{**pipes, **options})
+
+
+EVIL = "mix\x1b]0;owned\x1b\\\x1b[31m\x9b2J\u202e\r\x07"
+
+
+def test_no_way_to_a_terminal_passes_on_what_it_would_obey(run: Path) -> None:
+    """In names, in what happened, in keys of the manifest; colours that are ours stay."""
+    spoilt = json.loads((run / "windows.jsonl").read_text().splitlines()[0])
+    spoilt["plan"]["server"] = spoilt["died"] = EVIL
+    spoilt["notes"] = [EVIL]
+    with (run / "windows.jsonl").open("a") as file:
+        file.write(json.dumps(spoilt) + "\n")
+    servers = [{"name": EVIL, "pattern": EVIL, "concurrency": EVIL}]
+    said = {"command": "run", "workload": EVIL, "engine": EVIL, "slo": EVIL, "servers": servers}
+    (run / "manifest.json").write_text(json.dumps(said))
+    for arguments in ([], ["--json"], [str(run)]):
+        done = report(run, arguments=arguments)
+        assert done.returncode == 0, done.stderr
+        written = done.stdout + done.stderr
+        assert not set(written) & set("\x1b\x9b\u202e\r\x07")
+        assert "]0;owned" in written
+    for name in ("verdict.json", "report.md", "report.html"):
+        assert not set((run / name).read_text()) & set("\x1b\x9b\u202e\x07")
+
+
+def test_colours_of_ours_reach_a_terminal_and_those_in_a_text_do_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm-256color")
+    raw = io.BytesIO()
+    stream = streams._Shown(raw, encoding="utf-8")
+    console = streams.ShownConsole(stream, 80)
+    console.print(Text("ours", "bold"), Text("\x1b[31mtheirs"))
+    print("\x1b[31mprinted", file=stream, flush=True)
+    written = raw.getvalue().decode()
+    assert written.count("\x1b[1m") == 1
+    assert "\\x1b[31mtheirs" in written
+    assert "\\x1b[31mprinted" in written
+    assert "\x1b[31m" not in written
 
 
 @pytest.mark.parametrize("closed", ["stdout", "stderr"])

@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import json
 import os
+import secrets
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -250,3 +252,29 @@ def test_a_folder_that_cannot_be_made_is_told_by_the_one_that_is_there(tmp_path:
     with pytest.raises(MissingError) as raised:
         RunFolder.create(tmp_path / "file/runs/one")
     assert raised.value.next_command.startswith(f"ls -ld {tmp_path}/file shows it")
+
+
+def test_a_link_that_somebody_planted_is_not_followed(folder: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even one that guesses the name of the unfinished file."""
+    victim = folder.path.parent / "victim"
+    victim.write_text("precious")
+    monkeypatch.setattr(secrets, "token_hex", lambda _: "guessed")
+    (folder.path / ".report.md.guessed").symlink_to(victim)
+    with pytest.raises(MissingError, match="File exists"):
+        folder.write_text("report.md", "mine")
+    assert victim.read_text() == "precious"
+    (folder.path / ".report.md.guessed").unlink(missing_ok=True)
+    (folder.path / "report.md").symlink_to(victim)
+    folder.write_text("report.md", "mine")
+    assert victim.read_text() == "precious"
+    assert (folder.path / "report.md").read_text() == "mine"
+
+
+def test_halves_of_pairs_are_written_as_what_they_are(folder: RunFolder) -> None:
+    folder.write_text("report.md", "caf\udce9")
+    assert (folder.path / "report.md").read_text() == "caf\\udce9"
+    folder.write_verdict({"text": "\x9b\udce9"})
+    assert json.loads((folder.path / "verdict.json").read_text()) == {"text": "\x9b\udce9"}
+    assert (folder.path / "verdict.json").read_text().isascii()
+    folder.append(replace(window("uwsgi"), died="caf\udce9"))
+    assert [each.died for each in folder.read()[0]] == ["caf\\udce9"]
