@@ -15,12 +15,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from wsgilab.model.manifest import Manifest
+from wsgilab.model.metrics import Place, shown
 from wsgilab.model.server import ServerFacts
 from wsgilab.model.window import LoadResult, Sample, Usage, Window, WindowPlan
 from wsgilab.results import saved
 
 RUNGS = [float(percentile) for percentile in range(101)] + [99.5, 99.9]
 TIMEOUT_S, GRACE_S = 10.0, 2.0
+FIGURES = [metric.key for metric in shown(Place.LOAD)]
+"""Those of one server under one rate."""
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from wsgilab.analysis.pipeline import analyse
 from wsgilab.commands.options import build_parser, parse
 from wsgilab.lab.servers import load_lab, read_services, settings_in
 from wsgilab.lab.workloads import load_workloads
+from wsgilab.model.metrics import TABLE
 from wsgilab.model.slo import Slo
 
 REFERENCE = (ROOT / "docs/reference.md").read_text()
@@ -67,6 +68,15 @@ def test_every_key_of_verdict_json_stands_in_the_reference() -> None:
     rows += [verdict[name][0] for name in ("comparisons", "claims", "void_windows", "windows")]
     for key in {key for each in (verdict, *rows) for key in each}:
         assert f"`{key}`" in REFERENCE, key
+
+
+def test_the_reference_explains_every_figure_as_the_table_of_metrics_does() -> None:
+    expected = [
+        f"| `{metric.key}` | {metric.label} | {metric.unit} | "
+        f"{'lower' if metric.lower_is_better else 'higher'} | {metric.explanation} |"
+        for metric in TABLE
+    ]
+    assert re.findall(r"^\| `\w+` \|.*\| (?:lower|higher) \|.*$", REFERENCE, re.MULTILINE) == expected
 
 
 def test_every_metric_of_an_exporter_stands_in_the_reference() -> None:

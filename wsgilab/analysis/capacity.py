@@ -16,10 +16,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from wsgilab.analysis import stats
+from wsgilab.analysis.figures import MEASURES
 from wsgilab.analysis.objective import CLEAR_MARGIN
 from wsgilab.model.interval import Interval
-from wsgilab.model.slo import Slo
+from wsgilab.model.slo import FIGURE_OF, Slo
 from wsgilab.model.window import Window
 
 KEPT, MISSED, VOID = "kept", "missed", "void"
@@ -248,10 +248,7 @@ def _ceiling(goal: Goal, history: Sequence[Tried]) -> float:
 
 def _share_of_bound(window: Window, metric: str, bound: float) -> float:
     """What was measured ÷ its bound: below 1 keeps the term."""
-    if metric == "failed":
-        failed, scheduled = stats.failures(window) or (1, 1)
-        return failed / scheduled / bound
-    figure = stats.percentile_ms(window, float(metric.removeprefix("p")))
+    figure = MEASURES[FIGURE_OF[metric]](window)
     return math.inf if figure is None or figure.censored else figure.value / bound
 
 

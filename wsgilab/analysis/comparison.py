@@ -11,16 +11,17 @@ from typing import Any
 
 from wsgilab.analysis import stats
 from wsgilab.analysis.figures import window_figures
-from wsgilab.analysis.pipeline import COMPARED
 from wsgilab.model import words
 from wsgilab.model.interval import Interval
 from wsgilab.model.manifest import Manifest, ServerEntry
+from wsgilab.model.metrics import Mean, Metric, Place, shown
 from wsgilab.model.outcomes import Difference, Shift
 from wsgilab.model.verdict import Verdict
 from wsgilab.model.window import Window
 
 CAPACITY = "capacity_rps"
-METRICS = (*COMPARED, "goodput_rps")
+COMPARED = [metric for metric in shown(Place.COLUMN) if metric.mean is not Mean.SHARE]
+"""A share may be 0, and nothing has a ratio to that."""
 HOST = ("machine", "cpu_model", "cpus", "cpus_usable", "memory_mb", "os", "kernel")
 SAME = ("engine", "workload", "duration_s", "warmup_s", "timeout_s", "grace_s")
 """What must be equal for a difference to be the servers'."""
@@ -55,11 +56,11 @@ def compare(before: Sequence[Window], after: Sequence[Window]) -> list[Change]:
     """Every figure that both runs measured, by server and rate as the second run has them."""
     first, second = _figures(before), _figures(after)
     return [
-        _change(cell, metric, first[cell][metric], second[cell][metric])
+        _change(cell, metric, first[cell][metric.key], second[cell][metric.key])
         for cell in second
         if cell in first
-        for metric in METRICS
-        if first[cell][metric] and second[cell][metric]
+        for metric in COMPARED
+        if first[cell][metric.key] and second[cell][metric.key]
     ]
 
 
@@ -125,25 +126,25 @@ def settings(before: Manifest, after: Manifest) -> list[str]:
 
 
 def _figures(windows: Sequence[Window]) -> Figures:
-    found: dict[tuple[str, float], dict[str, list[Interval]]] = defaultdict(lambda: {name: [] for name in METRICS})
+    found: dict[tuple[str, float], dict[str, list[Interval]]] = defaultdict(lambda: defaultdict(list))
     for window in windows:
         if window.void is not None:
             continue
-        goodput = stats.goodput_rps(window)
-        figures = {**window_figures(window), "goodput_rps": None if goodput is None else Interval(goodput)}
-        for metric in METRICS:
-            if (figure := figures[metric]) is not None:
-                found[window.plan.server, window.plan.rate_rps][metric].append(figure)
+        for key, figure in window_figures(window).items():
+            if figure is not None:
+                found[window.plan.server, window.plan.rate_rps][key].append(figure)
     return found
 
 
-def _change(cell: tuple[str, float], metric: str, before: Sequence[Interval], after: Sequence[Interval]) -> Change:
+def _change(cell: tuple[str, float], metric: Metric, before: Sequence[Interval], after: Sequence[Interval]) -> Change:
     ratio = stats.unpaired_ratio(before, after)
-    return Change(*cell, metric, _summary(metric, before), _summary(metric, after), ratio, _shift(ratio))
+    return Change(*cell, metric.key, _summary(metric, before), _summary(metric, after), ratio, _shift(ratio))
 
 
-def _summary(metric: str, group: Sequence[Interval]) -> Interval | None:
-    return stats.mean([each.value for each in group]) if metric == "goodput_rps" else stats.typical(group)
+def _summary(metric: Metric, group: Sequence[Interval]) -> Interval | None:
+    if metric.mean is Mean.ARITHMETIC:
+        return stats.mean([figure.value for figure in group])
+    return stats.typical(group)
 
 
 def _versions(before: Manifest, after: Manifest) -> Iterator[str]:

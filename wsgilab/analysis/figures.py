@@ -4,16 +4,45 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 from wsgilab.analysis import stats
 from wsgilab.model.interval import Interval
-from wsgilab.model.verdict import FIGURES, LATENCIES
+from wsgilab.model.metrics import TABLE, Mean, Metric, Place, shown
 from wsgilab.model.window import Window
 
 T = TypeVar("T")
+
+
+def _usage(name: str, window: Window) -> Interval | None:
+    return _known(getattr(window.usage, name) if window.usage else None)
+
+
+def _failed(window: Window) -> Interval | None:
+    counts = stats.failures(window)
+    return _known(counts and counts[0] / counts[1])
+
+
+def _known(value: float | None) -> Interval | None:
+    return None if value is None else Interval(value)
+
+
+MEASURES: Mapping[str, Callable[[Window], Interval | None]] = {
+    **{
+        metric.key: partial(stats.percentile_ms, percentile=metric.percentile)
+        for metric in TABLE
+        if metric.percentile is not None
+    },
+    "goodput_rps": lambda window: _known(stats.goodput_rps(window)),
+    "failed_ratio": _failed,
+    "cpu_ms_per_request": partial(_usage, "cpu_ms_per_request"),
+    "memory_mb": partial(_usage, "memory_mb"),
+    "service_ms": partial(_usage, "service_ms"),
+}
+"""How each metric is measured in one window. A percentile that was cut off is censored."""
 
 
 @dataclass(frozen=True)
@@ -30,39 +59,33 @@ Grouped = Mapping[tuple[str, float], Sequence[Measured]]
 def group(measured: Sequence[Measured]) -> Grouped:
     """The valid windows by server and rate."""
     grouped: dict[tuple[str, float], list[Measured]] = defaultdict(list)
-    for each in measured:
-        if each.window.void is None:
-            grouped[each.window.plan.server, each.window.plan.rate_rps].append(each)
+    for one in measured:
+        if one.window.void is None:
+            grouped[one.window.plan.server, one.window.plan.rate_rps].append(one)
     return grouped
 
 
 def window_figures(window: Window) -> dict[str, Interval | None]:
-    """What one window gives, by the names in FIGURES; a cut-off percentile is censored."""
-    usage = window.usage
-    costs = ("cpu_ms_per_request", "memory_mb", "service_ms")
-    values = {name: getattr(usage, name) if usage else None for name in costs}
-    return {
-        "p50_ms": stats.percentile_ms(window, 50),
-        "p90_ms": stats.percentile_ms(window, 90),
-        "p95_ms": stats.percentile_ms(window, 95),
-        "p99_ms": stats.percentile_ms(window, 99),
-        "p99_9_ms": stats.percentile_ms(window, 99.9),
-        **{name: None if value is None else Interval(value) for name, value in values.items()},
-    }
+    """What one window gives, by the keys of the metrics."""
+    return {metric.key: MEASURES[metric.key](window) for metric in shown(Place.LOAD)}
 
 
 def load_figures(measured: Sequence[Measured]) -> dict[str, Interval | None]:
+    """What all windows of a load give together, by the keys of the metrics."""
+    return {metric.key: _mean(metric, measured) for metric in shown(Place.LOAD)}
+
+
+def _mean(metric: Metric, measured: Sequence[Measured]) -> Interval | None:
+    if metric.mean is Mean.SHARE:
+        return stats.proportion(_present(stats.failures(one.window) for one in measured))
+    values = _present(one.figures[metric.key] for one in measured)
+    if metric.mean is Mean.ARITHMETIC:
+        return stats.mean([value.value for value in values])
+    if metric.percentile is None:
+        return stats.typical(values)
     # What was slower than the timeout counts as the timeout.
-    slowest_ms = max((each.window.plan.timeout_s * 1000 for each in measured), default=math.inf)
-    figures = {
-        name: stats.typical(
-            _present(each.figures.get(name) for each in measured), slowest_ms if name in LATENCIES else math.inf
-        )
-        for name in FIGURES
-    }
-    figures["goodput_rps"] = stats.mean(_present(stats.goodput_rps(each.window) for each in measured))
-    figures["failed_ratio"] = stats.proportion(_present(stats.failures(each.window) for each in measured))
-    return figures
+    slowest_ms = max((one.window.plan.timeout_s * 1000 for one in measured), default=math.inf)
+    return stats.typical(values, slowest_ms)
 
 
 def _present(values: Iterable[T | None]) -> list[T]:

@@ -19,14 +19,12 @@ from wsgilab.analysis.objective import judge
 from wsgilab.analysis.reason import explain
 from wsgilab.analysis.recommendation import answer
 from wsgilab.model import words
+from wsgilab.model.metrics import Place, shown
 from wsgilab.model.outcomes import Rating
 from wsgilab.model.server import Server, ServerFacts
 from wsgilab.model.slo import Slo
 from wsgilab.model.verdict import Comparison, LoadRow, ServerRow, Verdict, VoidWindow
 from wsgilab.model.window import Window
-
-COMPARED = ("p50_ms", "p95_ms", "p99_ms", "cpu_ms_per_request", "memory_mb")
-"""What servers are compared by. Lower is better for each."""
 
 
 def analyse(
@@ -139,10 +137,10 @@ def _compare(facts: Sequence[ServerFacts], grouped: Grouped) -> Iterator[Compari
         by_server = {each.name: _by_round(grouped.get((each.name, rate), ())) for each in facts}
         for a, b in combinations([name for name, rounds in by_server.items() if rounds], 2):
             shared = sorted(by_server[a].keys() & by_server[b].keys())
-            for metric in COMPARED:
-                pairs = [(by_server[a][each].figures[metric], by_server[b][each].figures[metric]) for each in shared]
+            for metric in shown(Place.COMPARED):
+                pairs = [[by_server[name][number].figures[metric.key] for name in (a, b)] for number in shared]
                 ratio = stats.paired_ratio([(left, right) for left, right in pairs if left and right])
-                yield Comparison(a, b, rate, metric, ratio, stats.lower(ratio))
+                yield Comparison(a, b, rate, metric.key, ratio, stats.lower(ratio))
 
 
 def _by_round(measured: Sequence[Measured]) -> dict[int, Measured]:

@@ -7,19 +7,15 @@ from itertools import pairwise
 
 from wsgilab.analysis import stats
 from wsgilab.model.interval import Interval
+from wsgilab.model.metrics import Mean, Metric, Place, shown
 from wsgilab.model.window import Window
-from wsgilab.model.window_row import FIGURES, Moment, WindowRow
+from wsgilab.model.window_row import Moment, WindowRow
 
 
 def rows(measured: Sequence[tuple[Window, Mapping[str, Interval | None]]]) -> Iterator[WindowRow]:
     """One row for each window and its figures."""
     for window, figures in sorted(measured, key=lambda pair: pair[0].plan.order):
         plan = window.plan
-        goodput, failed = stats.goodput_rps(window), stats.failures(window)
-        more = {
-            "goodput_rps": None if goodput is None else Interval(stats.tidy(goodput)),
-            "failed_ratio": None if failed is None else Interval(stats.tidy(failed[0] / failed[1])),
-        }
         yield WindowRow(
             server=plan.server,
             rate_rps=plan.rate_rps,
@@ -29,9 +25,16 @@ def rows(measured: Sequence[tuple[Window, Mapping[str, Interval | None]]]) -> It
             void=window.void,
             died=window.died,
             notes=window.notes,
-            figures={name: {**figures, **more}.get(name) for name in FIGURES},
+            figures={metric.key: _written(metric, figures[metric.key]) for metric in shown(Place.WINDOW)},
             moments=tuple(_moments(window)),
         )
+
+
+def _written(metric: Metric, figure: Interval | None) -> Interval | None:
+    """The figure as it was read; one that was divided here without digits that mean nothing."""
+    if figure is None or metric.mean is Mean.GEOMETRIC:
+        return figure
+    return Interval(stats.tidy(figure.value))
 
 
 def _moments(window: Window) -> Iterator[Moment]:

@@ -13,15 +13,9 @@ import re
 from dataclasses import dataclass, field
 
 from wsgilab.errors import UsageError
+from wsgilab.model.metrics import TABLE
 
-FIGURE_OF = {
-    "p50": "p50_ms",
-    "p90": "p90_ms",
-    "p95": "p95_ms",
-    "p99": "p99_ms",
-    "p99.9": "p99_9_ms",
-    "failed": "failed_ratio",
-}
+FIGURE_OF = {metric.bound_as: metric.key for metric in TABLE if metric.bound_as}
 """Where a verdict keeps the figure that a term speaks of."""
 
 EXAMPLE = "--slo 'p99<250ms and failed<1%'"

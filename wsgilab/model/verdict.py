@@ -14,17 +14,6 @@ VERDICT_SCHEMA = 1
 KEYS = {"rating": "verdict", "limited_by": "binds"}
 """What verdict.json calls a field where it has another name."""
 
-LATENCIES = ("p50_ms", "p90_ms", "p95_ms", "p99_ms", "p99_9_ms")
-FIGURES = (
-    *LATENCIES,
-    "goodput_rps",
-    "failed_ratio",
-    "cpu_ms_per_request",
-    "memory_mb",
-    "service_ms",
-)
-"""What a load is described by; `service_ms` is the mean time inside the app."""
-
 
 @dataclass(frozen=True)
 class LoadRow:
@@ -37,7 +26,7 @@ class LoadRow:
     rating: Rating
     why: str
     figures: Mapping[str, Interval | None]
-    """By the names in FIGURES."""
+    """By the keys of the metrics."""
     deaths: int = 0
     """Windows the server did not survive."""
     throttled_s: float = 0.0

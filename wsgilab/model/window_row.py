@@ -1,4 +1,4 @@
-"""One window in verdict.json: its figures, what was seen beside it, and how it went over time."""
+"""One window in verdict.json: its figures, what else was seen, and how it went over time."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from wsgilab.model.interval import Interval
-
-FIGURES = ("p50_ms", "p99_ms", "goodput_rps", "failed_ratio", "cpu_ms_per_request", "memory_mb")
 
 
 @dataclass(frozen=True)
@@ -37,21 +35,20 @@ class WindowRow:
     notes: tuple[str, ...]
     """What the kernel did to the server meanwhile: a full listen queue, throttling, processes killed for memory."""
     figures: Mapping[str, Interval | None]
-    """By the names in FIGURES; one window has no interval."""
+    """By the keys of the metrics; one window has no interval."""
     moments: tuple[Moment, ...]
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """Everything there is to say about it beside figures."""
+        """Everything there is to say about it besides figures."""
         return (*([f"void: {self.void}"] if self.void else ()), *([self.died] if self.died else ()), *self.notes)
 
     def to_json(self) -> dict[str, Any]:
         """A window in verdict.json: figures as [value, censored], moments as their three numbers."""
         plain = {name: value for name, value in asdict(self).items() if name not in ("figures", "moments")}
-        figures = {name: self.figures[name] for name in FIGURES}
         return {
             **plain,
             "notes": list(self.notes),
-            "figures": {name: figure and [figure.value, figure.censored] for name, figure in figures.items()},
-            "moments": [[each.at_s, each.answered_rps, each.in_flight] for each in self.moments],
+            "figures": {key: figure and [figure.value, figure.censored] for key, figure in self.figures.items()},
+            "moments": [[moment.at_s, moment.answered_rps, moment.in_flight] for moment in self.moments],
         }

@@ -12,18 +12,9 @@ from rich.text import Text
 from wsgilab.analysis.comparison import Change
 from wsgilab.model import words
 from wsgilab.model.interval import Interval
+from wsgilab.model.metrics import METRICS
 from wsgilab.model.outcomes import Shift
 
-NAMES = {
-    "p50_ms": "p50",
-    "p95_ms": "p95",
-    "p99_ms": "p99",
-    "cpu_ms_per_request": "CPU a request",
-    "memory_mb": "memory",
-    "goodput_rps": "served",
-    "capacity_rps": "capacity",
-}
-UNITS = {"cpu_ms_per_request": "ms", "memory_mb": "MB", "goodput_rps": "rps", "capacity_rps": "rps"}
 ERRS = 0.05
 """How often a 95 % interval misses 1 though nothing changed."""
 INTERVALS = "Second ÷ first, with a 95 % interval over windows (Welch). "
@@ -66,7 +57,7 @@ def _summary(changes: Sequence[Change]) -> Iterator[Text]:
     yield Text(f"What changed, in {compared}:", "bold")
     for change in shown:
         at = f" at {words.rps(change.rate_rps)}" if change.rate_rps else ""
-        what = f"{NAMES[change.metric]} is {change.result}, {words.full_ratio(change.ratio)} times the first"
+        what = f"{METRICS[change.metric].name} is {change.result}, {words.full_ratio(change.ratio)} times the first"
         yield Text(f"  {change.server}{at}: {what}")
     chance = len(changes) * ERRS
     if chance >= 1:
@@ -86,7 +77,7 @@ def _table(changes: Sequence[Change]) -> Table:
 
 def _cells(change: Change, first: bool) -> Iterator[Text]:
     yield Text(change.server if first else "", "bold")
-    yield Text(NAMES[change.metric])
+    yield Text(METRICS[change.metric].name)
     yield _figure(change.metric, change.before)
     yield _figure(change.metric, change.after)
     yield _two_lines(words.ratio(change.ratio), words.amount_range(change.ratio))
@@ -94,9 +85,7 @@ def _cells(change: Change, first: bool) -> Iterator[Text]:
 
 
 def _figure(metric: str, figure: Interval | None) -> Text:
-    if metric not in UNITS:
-        return _two_lines(words.duration(figure), words.duration_range(figure))
-    return _two_lines(words.amount(figure, UNITS[metric]), words.amount_range(figure))
+    return _two_lines(METRICS[metric].text(figure), METRICS[metric].range(figure))
 
 
 def _two_lines(figure: str, below: str) -> Text:

@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from wsgilab.model import slo, words
 from wsgilab.model.manifest import Manifest
+from wsgilab.model.metrics import METRICS, TABLE, Place, shown
 from wsgilab.model.outcomes import Finding, Rating
 from wsgilab.model.verdict import Comparison, ServerRow, Verdict
 from wsgilab.model.window_row import WindowRow
@@ -26,7 +27,7 @@ MOST_DISTRIBUTIONS = 4
 MOST_COMPARISONS = 240
 """Enough for the default run. More would fill the page before anybody reads it; verdict.json has all of them."""
 MOST_WINDOWS, MOST_REMARKS = 240, 4
-PERCENTILES = (("p50", "p50_ms"), ("p90", "p90_ms"), ("p95", "p95_ms"), ("p99", "p99_ms"), ("p99.9", "p99_9_ms"))
+PERCENTILES = [metric for metric in TABLE if metric.percentile is not None]
 MARKS = {Rating.GOOD: "✓", Rating.BAD: "✕", Rating.INCONCLUSIVE: "?", Finding.HOLDS: "✓", Finding.DOES_NOT_HOLD: "✕"}
 """Beside the word: no verdict is told by colour alone."""
 
@@ -47,7 +48,7 @@ def render(verdict: Verdict, manifest: Manifest) -> str:
         headline=_headline(verdict),
         latency=_latency_over_rates(verdict, look),
         distributions=_distributions(verdict, look),
-        costs=_costs(verdict, look),
+        cost_charts=_cost_charts(verdict, look),
         timelines=() if verdict.is_search else _timelines(verdict, look),
         windows=_worth_a_line(verdict),
         voids=verdict.void_windows[:MOST_WINDOWS],
@@ -64,7 +65,14 @@ def _environment() -> Environment:
     made = Environment(
         loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    made.globals["words"] = words
+    made.globals |= {
+        "words": words,
+        "metrics": METRICS,
+        "columns": shown(Place.COLUMN),
+        "costs": shown(Place.COST),
+        "best": [metric.name for metric in TABLE if metric.best],
+        "window_columns": shown(Place.WINDOW),
+    }
     return made
 
 
@@ -116,8 +124,8 @@ def _distributions(verdict: Verdict, look: Mapping[str, Look]) -> list[tuple[flo
     charts = []
     for rate in _spread(verdict.rates_rps, MOST_DISTRIBUTIONS):
         loads = [(row.server, load) for row in verdict.servers if (load := row.at(rate))]
-        series = [Series(name, look[name], [load[figure] for _, figure in PERCENTILES]) for name, load in loads]
-        across = Across([label for label, _ in PERCENTILES], "percentile of scheduled requests")
+        series = [Series(name, look[name], [load[metric.key] for metric in PERCENTILES]) for name, load in loads]
+        across = Across([metric.label for metric in PERCENTILES], "percentile of scheduled requests")
         charts.append((rate, latency_chart(f"Response time by percentile at {words.rps(rate)}", across, series)))
     return charts
 
@@ -128,16 +136,18 @@ def _spread(rates: Sequence[float], most: int) -> list[float]:
     return [rates[round(number * (len(rates) - 1) / (most - 1))] for number in range(most)]
 
 
-def _costs(verdict: Verdict, look: Mapping[str, Look]) -> list[tuple[str, Markup]]:
-    """(title, bars) of CPU per request and memory at the lowest rate, where most servers still keep up."""
+def _cost_charts(verdict: Verdict, look: Mapping[str, Look]) -> list[tuple[str, Markup]]:
+    """(title, bars) of each cost at the lowest rate, where most servers still keep up."""
     if not verdict.rates_rps:
         return []
     rate = verdict.rates_rps[0]
     loads = [(row.server, load) for row in verdict.servers if (load := row.at(rate))]
     charts = []
-    for title, figure, unit in (("CPU per request", "cpu_ms_per_request", "ms"), ("Memory", "memory_mb", "MB")):
-        bars = [Bar(name, look[name], load[figure], words.full_amount(load[figure], unit)) for name, load in loads]
-        charts.append((f"{title} at {words.rps(rate)}", bar_chart(f"{title} at {words.rps(rate)}", bars)))
+    for metric in shown(Place.COST):
+        figures = [(name, load[metric.key]) for name, load in loads]
+        title = f"{metric.label} at {words.rps(rate)}"
+        bars = [Bar(name, look[name], figure, metric.full(figure)) for name, figure in figures]
+        charts.append((title, bar_chart(title, bars)))
     return [(title, chart) for title, chart in charts if chart]
 
 
@@ -167,14 +177,13 @@ def _capacities(verdict: Verdict, look: Mapping[str, Look]) -> Markup:
     """Bars of the highest rates that kept the SLO, from a search."""
     bars = []
     for row in verdict.servers:
-        text = words.with_range(words.capacity(row.capacity_rps), words.capacity_range(row.capacity_rps))
-        bars.append(Bar(row.server, look[row.server], row.capacity_rps, text))
+        bars.append(Bar(row.server, look[row.server], row.capacity_rps, METRICS["capacity_rps"].full(row.capacity_rps)))
     return bar_chart(f"Highest offered rate that keeps {verdict.slo}", bars)
 
 
 def _comparisons(verdict: Verdict) -> list[tuple[Comparison, str]]:
-    """(comparison, its ratio in words) of what people ask first: p99 and CPU; of long runs, at the highest rate."""
-    asked = [each for each in verdict.comparisons if each.metric in ("p99_ms", "cpu_ms_per_request")]
+    """(comparison, its ratio in words) by what tells servers apart first; in long runs, at the highest rate."""
+    asked = [comparison for comparison in verdict.comparisons if METRICS[comparison.metric].best]
     if len(asked) > MOST_COMPARISONS:
-        asked = [each for each in asked if each.rate_rps == asked[-1].rate_rps][:MOST_COMPARISONS]
-    return [(each, words.full_ratio(each.ratio)) for each in asked]
+        asked = [comparison for comparison in asked if comparison.rate_rps == asked[-1].rate_rps][:MOST_COMPARISONS]
+    return [(comparison, words.full_ratio(comparison.ratio)) for comparison in asked]

@@ -6,13 +6,15 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from wsgilab.model import words
 from wsgilab.model.manifest import Manifest
+from wsgilab.model.metrics import METRICS, Place, shown
 from wsgilab.model.outcomes import Finding, Rating
 from wsgilab.model.verdict import LoadRow, ServerRow, Verdict
 from wsgilab.reports import notes
 
 MARKS = {Rating.GOOD: "✅", Rating.BAD: "❌", Finding.HOLDS: "✅", Finding.DOES_NOT_HOLD: "❌"}
 """Beside the word, never instead of it."""
-COLUMNS = ("Server", "At once", "p50", "p95", "p99", "Served", "Failed", "CPU per request", "Memory", "Verdict")
+COLUMNS = shown(Place.COLUMN)
+FIGURES = ("Server", "At once", *(metric.label for metric in COLUMNS), "Verdict")
 CAPACITY = ("Server", "At once", "Capacity (rates around it)", "Slots allow", "CPU allows", "Limited by", "Verdict")
 
 
@@ -37,7 +39,7 @@ def _lines(verdict: Verdict, manifest: Manifest) -> Iterator[str]:
     for rate in () if verdict.is_search else verdict.rates_rps:
         yield f"## {words.rps(rate)} offered\n"
         rows = [(row, load) for row in verdict.servers if (load := row.at(rate))]
-        yield from _table(COLUMNS, (_cells(row, load) for row, load in rows))
+        yield from _table(FIGURES, (_cells(row, load) for row, load in rows))
     yield "## Verdict\n"
     yield from (f"- {_marked(row.rating)} · **{row.server}**: {_plain(row.why)}." for row in verdict.servers)
     yield ""
@@ -69,7 +71,7 @@ def _capacity_cells(row: ServerRow) -> Sequence[str]:
     return (
         f"**{row.server}**",
         row.concurrency,
-        words.with_range(words.capacity(row.capacity_rps), words.capacity_range(row.capacity_rps)),
+        METRICS["capacity_rps"].full(row.capacity_rps),
         words.limit(row.slots_allow_rps),
         words.limit(row.cpu_allows_rps),
         row.limited_by or words.UNKNOWN,
@@ -81,13 +83,7 @@ def _cells(row: ServerRow, load: LoadRow) -> Sequence[str]:
     return (
         f"**{row.server}**",
         row.concurrency,
-        words.full_duration(load["p50_ms"]),
-        words.full_duration(load["p95_ms"]),
-        words.full_duration(load["p99_ms"]),
-        words.with_range(words.amount(load["goodput_rps"], "rps", 0), words.amount_range(load["goodput_rps"], 0)),
-        words.full_percent(load["failed_ratio"]),
-        words.full_amount(load["cpu_ms_per_request"], "ms"),
-        words.full_amount(load["memory_mb"], "MB"),
+        *(metric.full(load[metric.key]) for metric in COLUMNS),
         _marked(load.rating),
     )
 

@@ -17,12 +17,14 @@ from rich.table import Table
 from rich.text import Text
 
 from wsgilab.model import words
+from wsgilab.model.metrics import Place, shown
 from wsgilab.model.outcomes import Finding, Rating
 from wsgilab.model.verdict import Claim, LoadRow, ServerRow, Verdict
 
 WIDTH = 100
-FIGURES = ("Server", "p50", "p95", "p99", "Served", "Failed", "CPU/req.", "Memory", "Verdict")
-PERCENTILES = ("p50_ms", "p95_ms", "p99_ms")
+COLUMNS = shown(Place.COLUMN)
+FIGURES = ("Server", *(metric.heading for metric in COLUMNS), "Verdict")
+EXPENDABLE = [metric.heading for metric in sorted(COLUMNS, key=lambda metric: -metric.left_out) if metric.left_out]
 CAPACITY = ("Server", "Capacity", "Slots allow", "CPU allows", "Limited by", "Windows", "Verdict")
 STYLES = {
     Rating.GOOD: "bold green",
@@ -57,7 +59,7 @@ def _parts(verdict: Verdict, console: Console, width: int) -> Iterator[Any]:
     for rate in () if verdict.is_search else verdict.rates_rps:
         yield Text(f"\n{words.rps(rate)} offered", "bold")
         rows = [_cells(row, load) for row in verdict.servers if (load := row.at(rate))]
-        yield _fitting(FIGURES, rows, ("p95", "Memory", "Failed", "CPU/req."), console, width)
+        yield _fitting(FIGURES, rows, EXPENDABLE, console, width)
     yield Text("\nVerdict", "bold")
     yield _lines((row.rating, f"{row.server}: {row.why}.") for row in verdict.servers)
     if verdict.claims:
@@ -112,11 +114,7 @@ def _cells(row: ServerRow, load: LoadRow) -> list[Text]:
     below = taken if load.void else words.counted(load.windows, "window")
     return [
         _cell(row.server, row.concurrency),
-        *(_cell(words.duration(load[name]), words.duration_range(load[name])) for name in PERCENTILES),
-        _cell(words.amount(load["goodput_rps"], "rps", 0), words.amount_range(load["goodput_rps"], 0)),
-        _cell(words.percent(load["failed_ratio"]), words.percent_range(load["failed_ratio"])),
-        _cell(words.amount(load["cpu_ms_per_request"], "ms"), words.amount_range(load["cpu_ms_per_request"])),
-        _cell(words.amount(load["memory_mb"], "MB", 0), words.amount_range(load["memory_mb"], 0)),
+        *(_cell(metric.text(load[metric.key]), metric.range(load[metric.key])) for metric in COLUMNS),
         Text.assemble((load.rating, STYLES[load.rating]), "\n", (below, "dim")),
     ]
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from markupsafe import Markup
 
 from wsgilab.model import words
+from wsgilab.model.metrics import METRICS
 from wsgilab.model.window_row import WindowRow
 from wsgilab.reports.colours import Look
 from wsgilab.reports.svg import joined, n
@@ -87,5 +88,5 @@ def _line(window: WindowRow, x: _Scale, y: _Scale, look: Look) -> Markup:
 
 def _in_words(window: WindowRow) -> str:
     """`round 2: 98 rps served`"""
-    served = words.amount(window.figures["goodput_rps"], "rps", 0)
+    served = METRICS["goodput_rps"].text(window.figures["goodput_rps"])
     return f"round {window.round}{', void' if window.void else ''}: {served} served"

@@ -11,8 +11,8 @@ from itertools import islice, pairwise
 from pathlib import Path
 
 import pytest
+from factories import FIGURES, SERVERS, Model, _queue, load_result, manifest, plain_window, plan, usage
 from factories import MODELS as FACTORY_MODELS
-from factories import SERVERS, Model, _queue, load_result, manifest, plain_window, plan, usage
 from support import ROOT
 
 from wsgilab.analysis.capacity import KEPT, MISSED, VOID, Goal, Probe, Tried, next_probe, spent_s, tried
@@ -28,7 +28,7 @@ from wsgilab.lab.servers import load_lab
 from wsgilab.measure.windows import Settings
 from wsgilab.model import slo
 from wsgilab.model.interval import Interval
-from wsgilab.model.verdict import FIGURES, LoadRow, ServerRow
+from wsgilab.model.verdict import LoadRow, ServerRow
 from wsgilab.model.window import Window, WindowPlan
 from wsgilab.results.folder import RunFolder
 

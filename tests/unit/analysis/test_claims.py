@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
-from factories import SERVERS, story, window
+from factories import FIGURES, SERVERS, story, window
 
 from wsgilab.analysis.claims import judge
 from wsgilab.analysis.pipeline import analyse
 from wsgilab.model.interval import Interval
 from wsgilab.model.slo import Slo
-from wsgilab.model.verdict import FIGURES, Claim, Comparison, LoadRow, ServerRow
+from wsgilab.model.verdict import Claim, Comparison, LoadRow, ServerRow
 from wsgilab.model.window import Window
 
 

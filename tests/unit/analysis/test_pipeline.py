@@ -8,23 +8,26 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from factories import MODELS, SERVERS, manifest, plain_window, plan, story, window
+from factories import FIGURES, MODELS, SERVERS, manifest, plain_window, plan, story, window
 
 from wsgilab.analysis.capacity import Goal
 from wsgilab.analysis.figures import window_figures
 from wsgilab.analysis.pipeline import analyse
+from wsgilab.model import slo
 from wsgilab.model.interval import Interval
 from wsgilab.model.server import Server, ServerFacts
 from wsgilab.model.slo import Slo
-from wsgilab.model.verdict import FIGURES
 from wsgilab.model.window import Window
 
 Json = dict[str, Any]
+USUAL = Slo()
 
 
-def verdict_of(windows: list[Window], servers: list[ServerFacts] | None = None, **options: Any) -> Json:
+def verdict_of(
+    windows: list[Window], servers: list[ServerFacts] | None = None, objective: Slo = USUAL, **options: Any
+) -> Json:
     usual: Json = {"command": "run", "engine": "local", "workload": "mix", "rounds": 3}
-    return analyse(windows, SERVERS if servers is None else servers, Slo(), **{**usual, **options}).to_json()
+    return analyse(windows, SERVERS if servers is None else servers, objective, **{**usual, **options}).to_json()
 
 
 @pytest.fixture(scope="module")
@@ -169,6 +172,13 @@ class TestOddData:
         assert (counted["verdict"], counted["windows"], counted["deaths"]) == ("bad", 3, 1)
         assert counted["failed_ratio"]["value"] == pytest.approx(1 / 3, abs=0.01)
         assert why(verdict, "uwsgi") == "at 100 rps: died in 1 window of 3: killed by signal 9"
+
+    @pytest.mark.parametrize(("answered", "rating"), [(1000, "good"), (986, "inconclusive")])
+    def test_a_bound_on_failures_is_held_against_every_window(self, answered: int, rating: str) -> None:
+        """Of three windows one with 1.4 %: together 0.5 %, but the next one may be over 1 % as well."""
+        windows = [plain_window([20.0] * count, 1000, round=n) for n, count in enumerate((1000, 1000, answered))]
+        verdict = verdict_of(windows, [], objective=slo.parse("failed<1%"))
+        assert load(verdict, "gunicorn", 100.0)["verdict"] == rating
 
     def test_a_server_without_windows_was_not_measured(self) -> None:
         verdict = verdict_of([window("uwsgi")], rounds=1)

@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 from typing import Any
 
-from factories import MODELS, SERVERS, Model, story, window
+from factories import FIGURES, MODELS, SERVERS, Model, story, window
 
 from wsgilab.analysis.capacity import Goal
 from wsgilab.analysis.pipeline import analyse
@@ -14,7 +14,7 @@ from wsgilab.analysis.recommendation import answer as build
 from wsgilab.model.interval import Interval
 from wsgilab.model.server import ServerFacts
 from wsgilab.model.slo import Slo
-from wsgilab.model.verdict import FIGURES, LoadRow
+from wsgilab.model.verdict import LoadRow
 from wsgilab.model.window import Window
 
 

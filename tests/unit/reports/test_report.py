@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from factories import SERVERS, plan, story, window
+from factories import FIGURES, SERVERS, plan, story, window
 from factories import manifest as described
 from rich.console import Console
 
@@ -21,11 +21,11 @@ from wsgilab.analysis.pipeline import analyse
 from wsgilab.model import words
 from wsgilab.model.interval import Interval
 from wsgilab.model.manifest import Manifest
+from wsgilab.model.metrics import Place, shown
 from wsgilab.model.server import ServerFacts
 from wsgilab.model.slo import Slo
-from wsgilab.model.verdict import FIGURES, KEYS, Verdict
+from wsgilab.model.verdict import KEYS, Verdict
 from wsgilab.model.window import Window
-from wsgilab.model.window_row import FIGURES as WINDOW_FIGURES
 from wsgilab.reports import colours, html, markdown, terminal
 from wsgilab.reports.bars import Bar, bar_chart
 from wsgilab.reports.charts import Across, Series, latency_chart
@@ -437,4 +437,4 @@ def test_verdict_json_holds_all_that_a_report_may_show(verdict: Verdict) -> None
         names = {KEYS.get(field.name, field.name) for field in fields(record)}
         assert names - {"figures"} <= written.keys()
     assert {*FIGURES} <= load.keys()
-    assert {*WINDOW_FIGURES} == kept["windows"][0]["figures"].keys()
+    assert {metric.key for metric in shown(Place.WINDOW)} == kept["windows"][0]["figures"].keys()
