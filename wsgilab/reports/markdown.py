@@ -10,6 +10,7 @@ from wsgilab.model.metrics import METRICS, Place, shown
 from wsgilab.model.outcomes import Finding, Rating
 from wsgilab.model.verdict import LoadRow, ServerRow, Verdict
 from wsgilab.reports import notes
+from wsgilab.reports.markup import Marked, bold, code, plain
 
 MARKS = {Rating.GOOD: "✅", Rating.BAD: "❌", Finding.HOLDS: "✅", Finding.DOES_NOT_HOLD: "❌"}
 """Beside the word, never instead of it."""
@@ -26,22 +27,23 @@ def render(verdict: Verdict, manifest: Manifest) -> str:
 def _lines(verdict: Verdict, manifest: Manifest) -> Iterator[str]:
     yield "# WSGI Lab: how the same Flask app was served\n"
     if verdict.answer:
-        yield f"**{_plain(verdict.answer[0])}** {_plain(' '.join(verdict.answer[1:]))}".rstrip() + "\n"
+        yield f"{bold(verdict.answer[0])} {plain(' '.join(verdict.answer[1:]))}".rstrip() + "\n"
     if verdict.is_search:
-        yield f"Workload `{verdict.workload}`, engine `{verdict.engine}`: highest rate that keeps `{verdict.slo}`.\n"
+        where = f"Workload {code(verdict.workload)}, engine {code(verdict.engine)}"
+        yield f"{where}: highest rate that keeps {code(verdict.slo)}.\n"
         yield from _table(CAPACITY, (_capacity_cells(row) for row in verdict.servers))
     else:
         intervals = " In parentheses: 95 % intervals over windows." if verdict.has_intervals else ""
         yield (
-            f"Workload `{verdict.workload}`, SLO `{verdict.slo}`, {words.counted(verdict.rounds, 'round')}, "
-            f"engine `{verdict.engine}`.{intervals}\n"
+            f"Workload {code(verdict.workload)}, SLO {code(verdict.slo)}, {words.counted(verdict.rounds, 'round')}, "
+            f"engine {code(verdict.engine)}.{intervals}\n"
         )
     for rate in () if verdict.is_search else verdict.rates_rps:
         yield f"## {words.rps(rate)} offered\n"
         rows = [(row, load) for row in verdict.servers if (load := row.at(rate))]
         yield from _table(FIGURES, (_cells(row, load) for row, load in rows))
     yield "## Verdict\n"
-    yield from (f"- {_marked(row.rating)} · **{row.server}**: {_plain(row.why)}." for row in verdict.servers)
+    yield from (f"- {_marked(row.rating)} · {bold(row.server)}: {plain(row.why)}." for row in verdict.servers)
     yield ""
     yield from _details(verdict, manifest)
 
@@ -53,14 +55,14 @@ def _details(verdict: Verdict, manifest: Manifest) -> Iterator[str]:
         yield from _table(("Claim", "Result", "Evidence"), held)
     yield "## Void windows\n"
     for void in verdict.void_windows:
-        yield f"- {void.server}, {words.rps(void.rate_rps)}, round {void.round}: {_plain(void.reason)}"
+        yield f"- {plain(void.server)}, {words.rps(void.rate_rps)}, round {void.round}: {plain(void.reason)}"
     yield "" if verdict.void_windows else "None.\n"
     if verdict.problems:
         yield "## About the data\n"
-        yield from (f"- {_plain(problem)}" for problem in verdict.problems)
+        yield from (f"- {plain(problem)}" for problem in verdict.problems)
         yield ""
     yield "<details><summary>Method and machine</summary>\n"
-    yield from (f"- {_plain(sentence)}" for sentence in notes.method(verdict))
+    yield from (f"- {plain(sentence)}" for sentence in notes.method(verdict))
     yield ""
     facts = notes.facts(manifest)
     yield from _table(("What", "Value"), facts) if facts else ()
@@ -69,7 +71,7 @@ def _details(verdict: Verdict, manifest: Manifest) -> Iterator[str]:
 
 def _capacity_cells(row: ServerRow) -> Sequence[str]:
     return (
-        f"**{row.server}**",
+        bold(row.server),
         row.concurrency,
         METRICS["capacity_rps"].full(row.capacity_rps),
         words.limit(row.slots_allow_rps),
@@ -81,7 +83,7 @@ def _capacity_cells(row: ServerRow) -> Sequence[str]:
 
 def _cells(row: ServerRow, load: LoadRow) -> Sequence[str]:
     return (
-        f"**{row.server}**",
+        bold(row.server),
         row.concurrency,
         *(metric.full(load[metric.key]) for metric in COLUMNS),
         _marked(load.rating),
@@ -91,14 +93,9 @@ def _cells(row: ServerRow, load: LoadRow) -> Sequence[str]:
 def _table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
     yield f"| {' | '.join(titles)} |"
     yield "|" + " --- |" * len(titles)
-    yield from (f"| {' | '.join(_plain(cell).replace('|', chr(92) + '|') for cell in row)} |" for row in rows)
+    yield from (f"| {' | '.join(cell if isinstance(cell, Marked) else plain(cell) for cell in row)} |" for row in rows)
     yield ""
 
 
 def _marked(outcome: Rating | Finding) -> str:
     return f"{MARKS[outcome]} {outcome}" if outcome in MARKS else outcome
-
-
-def _plain(text: str) -> str:
-    """One line, and nothing that a page would take for HTML."""
-    return " ".join(text.split()).replace("<", "&lt;").replace(">", "&gt;")

@@ -261,7 +261,7 @@ class TestMarkdown:
     def test_text_from_elsewhere_breaks_neither_table_nor_page(self) -> None:
         windows = [replace(window("uwsgi"), void="odd | <b>reason</b>\nsecond line")]
         text = markdown.render(verdict_of(windows), Manifest(engine_why="a | b <script>"))
-        assert "- uwsgi, 100 rps, round 1: odd | &lt;b&gt;reason&lt;/b&gt; second line" in text
+        assert "- uwsgi, 100 rps, round 1: odd \\| &lt;b&gt;reason&lt;/b&gt; second line" in text
         assert "a \\| b &lt;script&gt;" in text
 
 
