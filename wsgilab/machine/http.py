@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 TIMEOUT_S = 3.0
 MOST_BYTES = 32_000_000
+PIECE_BYTES = 65536
 log = logging.getLogger(__name__)
 
 
@@ -53,6 +54,10 @@ class NoAnswer(Exception):
     """Nobody answered in time, or not in HTTP. Its text says why."""
 
 
+class TooLarge(NoAnswer):
+    """Somebody answered, with more than was wanted."""
+
+
 def ask(
     url: str,
     *,
@@ -68,10 +73,10 @@ def ask(
         with contextlib.closing(_connection(at, timeout_s)) as connection:
             connection.request(method, _target(at), data, {**_credentials(at), **(headers or {})})
             answer = _read(connection, method, started + timeout_s, most_bytes)
-    except (OSError, http.client.HTTPException, ValueError) as error:
+    except (OSError, http.client.HTTPException, ValueError, TooLarge) as error:
         reason = str(error) or type(error).__name__
         log.debug("%s %s: no answer after %.0f ms (%s)", method, public(url), _ms_since(started), reason)
-        raise NoAnswer(reason) from error
+        raise (TooLarge if isinstance(error, TooLarge) else NoAnswer)(reason) from error
     took_ms, size = _ms_since(started), len(answer.body)
     log.debug("%s %s: %d, %d bytes, %.0f ms", method, public(url), answer.status, size, took_ms)
     return answer
@@ -103,12 +108,15 @@ def _read(connection: http.client.HTTPConnection, method: str, deadline: float, 
     source = cast(socket.socket, _UntilDeadline(connection.sock, deadline))
     with http.client.HTTPResponse(source, method=method) as response:
         response.begin()
-        body = response.read(most_bytes + 1)
-        if len(body) > most_bytes:
-            raise ValueError(f"its answer is larger than {most_bytes / 1e6:g} MB")
-        if response.length:  # read(n) does not complain of a body that ends too early
-            raise http.client.IncompleteRead(body, response.length)
-        return Answer(response.status, response.headers, body)
+        body, piece = bytearray(), bytearray(PIECE_BYTES)
+        # `read` takes a chunk that says it is -1 bytes long for "all there is", however much that may be.
+        while got := response.readinto(piece):
+            body += piece[:got]
+            if len(body) > most_bytes:
+                raise TooLarge(f"its answer is larger than {most_bytes / 1e6:g} MB")
+        if response.length:  # readinto does not complain of a body that ends too early
+            raise http.client.IncompleteRead(bytes(body), response.length)
+        return Answer(response.status, response.headers, bytes(body))
 
 
 class _UntilDeadline(io.RawIOBase):

@@ -5,13 +5,15 @@ from __future__ import annotations
 import logging
 import socket
 import threading
+import tracemalloc
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 import pytest
+from hostile import endless, hostile
 from support import free_ports
 
-from wsgilab.machine.http import NoAnswer, ask
+from wsgilab.machine.http import NoAnswer, TooLarge, ask
 
 
 @contextmanager
@@ -86,6 +88,33 @@ def test_the_time_limit_is_for_the_whole_answer_not_for_each_byte_of_it() -> Non
 def test_an_answer_too_large_cut_off_or_in_another_language_is_none(sent: bytes, reason: str) -> None:
     with answering(sent) as (url, _), pytest.raises(NoAnswer, match=reason):
         ask(url, most_bytes=1000)
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        b"HTTP/1.1 200 OK\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999999\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n7fffffffff\r\n",
+    ],
+    ids=["no length", "a huge length", "a huge chunk"],
+)
+def test_of_an_answer_without_end_no_more_is_read_than_is_wanted(first: bytes) -> None:
+    with hostile(endless(first)) as server, pytest.raises(TooLarge, match=r"larger than 0\.001 MB"):
+        ask(server.url, most_bytes=1000)
+
+
+def test_a_chunk_of_negative_length_takes_no_memory() -> None:
+    tracemalloc.start()
+    try:
+        with (
+            hostile(endless(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-1\r\n")) as server,
+            pytest.raises(NoAnswer),
+        ):
+            ask(server.url, timeout_s=1.0, most_bytes=1000)
+        assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_body_without_a_length_ends_with_its_connection() -> None:
