@@ -1,23 +1,25 @@
-"""One colour per server, the same in every dashboard. Told apart with red-green and blue-yellow blindness.
+"""The colours of the dashboards: each server's is its label in compose.yaml, the others stand here.
 
-After Okabe & Ito (https://jfly.uni-koeln.de/color/) and Paul Tol (https://sronpersonalpages.nl/~pault/).
+After Okabe & Ito (https://jfly.uni-koeln.de/color/) and Paul Tol (https://sronpersonalpages.nl/~pault/): told apart
+with red-green and blue-yellow blindness.
 """
 
 from __future__ import annotations
 
-SERVER_COLORS = {
-    "dev-single": "#D55E00",
-    "dev": "#E69F00",
-    "gunicorn": "#0072B2",
-    "uwsgi-single": "#CC79A7",
-    "uwsgi": "#009E73",
-    "gunicorn-gthread": "#56B4E9",
-    "gunicorn-gevent": "#332288",
-    "gunicorn-nginx": "#6699CC",
-    "uwsgi-http": "#44AA99",
-    "waitress": "#999933",
-    "granian": "#882255",
+from pathlib import Path
+
+import yaml
+
+COMPOSE = Path(__file__).resolve().parents[1] / "compose.yaml"
+LABELS = {
+    name: service["labels"]
+    for name, service in yaml.safe_load(COMPOSE.read_text(encoding="utf-8"))["services"].items()
+    if "lab.pattern" in service.get("labels", {})
 }
+SERVER_COLORS: dict[str, str] = {
+    name: labels["lab.colour"] for name, labels in LABELS.items() if "lab.colour" in labels
+}
+"""A server without one has a colour of Grafana's choice."""
 
 # Of the strip: no server's colour, and light enough for dark letters except where nothing is said.
 STATE_COLORS = {"down": "#BB5566", "idle": "#555555", "warm-up": "#BBBBBB", "measured": "#F0E442"}

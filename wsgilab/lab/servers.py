@@ -185,6 +185,8 @@ def _server(name: str, raw: Mapping[str, Any], services: Mapping[str, Any]) -> S
         environment=service["environment"],
         port_variable=variable,
         port=port,
+        colour=labels.get("lab.colour"),
+        marker=labels.get("lab.marker"),
     )
 
 

@@ -170,6 +170,8 @@ def _server(base: Server, variant: Variant, service: Mapping[str, Any], url: str
         port_variable="",
         port=free_port(),
         variant_of=base.name,
+        colour=None,
+        marker=None,
     )
 
 

@@ -102,6 +102,8 @@ def _server(server: Server, command: str | None) -> ServerEntry:
         slots=server.slots,
         via=server.via,
         variant_of=server.variant_of,
+        colour=server.colour,
+        marker=server.marker,
         command=command or " ".join(server.command),
         environment=dict(server.environment),
     )

@@ -23,6 +23,8 @@ class ServerEntry:
     slots: int | None = None
     via: str | None = None
     variant_of: str | None = None
+    colour: str | None = None
+    marker: str | None = None
     command: str | tuple[str, ...] | None = None
     environment: Mapping[str, Fact] | None = None
 

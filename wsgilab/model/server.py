@@ -34,6 +34,10 @@ class Server:
     port: int
     variant_of: str | None = None
     """The server of compose.yaml that this one is, but for some settings."""
+    colour: str | None = None
+    """In every chart, `#RRGGBB`; None where it takes what is left, as a variant does."""
+    marker: str | None = None
+    """The shape of its points: `circle`, `square`, `diamond`, `triangle`, `triangle-down`, `plus`."""
 
 
 @dataclass(frozen=True)

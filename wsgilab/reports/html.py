@@ -36,7 +36,7 @@ BEST_FIRST = (Rating.GOOD, Rating.INCONCLUSIVE, Rating.BAD)
 
 def render(verdict: Verdict, manifest: Manifest) -> str:
     """report.html, from the verdict and manifest.json; the same bytes for the same input."""
-    look = looks([row.server for row in verdict.servers])
+    look = looks([row.server for row in verdict.servers], manifest.servers)
     page = _environment().get_template("report.html.j2")
     return page.render(
         verdict=verdict,

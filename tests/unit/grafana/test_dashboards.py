@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 import yaml
 
+from wsgilab.lab.servers import load_lab
+
 ROOT = Path(__file__).resolve().parents[3]
 GRAFANA = ROOT / "grafana"
 FILES = sorted((GRAFANA / "dashboards").glob("*.json"))
@@ -76,10 +78,8 @@ def test_grafanas_own_types_hold_all_that_a_dashboard_says(path: Path) -> None:
 
 
 def test_every_server_has_a_colour_of_its_own(palette: dict[str, str]) -> None:
-    compose = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))
-    servers = {name for name, service in compose["services"].items() if "lab.pattern" in service.get("labels", {})}
-    assert set(palette) == servers
-    assert len(set(palette.values())) == len(servers)
+    assert list(palette) == list(load_lab(ROOT, {}).servers)
+    assert len(set(palette.values())) == len(palette)
 
 
 @every_dashboard

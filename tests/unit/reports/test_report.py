@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import io
 import re
-import runpy
 from dataclasses import fields, replace
 from html.parser import HTMLParser
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import pytest
 from factories import FIGURES, SERVERS, plan, story, window
 from factories import manifest as described
 from rich.console import Console
+from support import ROOT
 
 from wsgilab.analysis.capacity import Goal
 from wsgilab.analysis.pipeline import analyse
+from wsgilab.lab.servers import load_lab
 from wsgilab.model import words
 from wsgilab.model.interval import Interval
-from wsgilab.model.manifest import Manifest
+from wsgilab.model.manifest import Manifest, ServerEntry
 from wsgilab.model.metrics import Place, shown
 from wsgilab.model.server import ServerFacts
 from wsgilab.model.slo import Slo
@@ -359,7 +359,7 @@ def numbers(chart: str, pattern: str) -> list[float]:
 
 
 class TestCharts:
-    LOOK = colours.looks(["gunicorn"])["gunicorn"]
+    LOOK = colours.looks(["gunicorn"], [])["gunicorn"]
 
     def chart(self, *figures: Interval | None, at: list[float] | None = None, **more: Any) -> str:
         labels = [f"{value:g}" for value in at] if at else [str(number) for number in range(len(figures))]
@@ -406,19 +406,28 @@ class TestCharts:
 
 
 class TestColours:
-    def test_a_server_keeps_its_colour_whoever_else_was_measured(self) -> None:
-        alone, together = colours.looks(["uwsgi"]), colours.looks(["mine", "dev", "uwsgi"])
-        assert alone["uwsgi"] == together["uwsgi"]
+    SHIPPED = tuple(
+        ServerEntry(server.name, colour=server.colour, marker=server.marker)
+        for server in load_lab(ROOT, {}).servers.values()
+    )
+
+    def test_a_server_keeps_its_look_whoever_else_was_measured(self) -> None:
+        alone = colours.looks(["uwsgi"], self.SHIPPED)
+        assert alone["uwsgi"] == colours.looks(["mine", "dev", "uwsgi"], self.SHIPPED)["uwsgi"]
+        assert alone["uwsgi"] == colours.Look("#009E73", colours.MARKERS["triangle-down"])
 
     def test_no_two_servers_look_alike(self) -> None:
-        names = [*colours.COLOURS, "twin", "eight", "mine"]
-        looks = colours.looks(names)
-        assert len({(look.colour, look.marker) for look in looks.values()}) == len(names)
+        names = [*(entry.name for entry in self.SHIPPED), "twin", "eight", "mine"]
+        looks = colours.looks(names, self.SHIPPED)
         assert len({look.colour for look in looks.values()}) == len(names)
 
-    def test_are_those_of_the_dashboards(self) -> None:
-        palette = runpy.run_path(str(Path(__file__).parents[3] / "grafana" / "palette.py"))
-        assert palette["SERVER_COLORS"] == colours.COLOURS
+    def test_a_spare_colour_that_a_server_has_is_no_longer_spare(self) -> None:
+        looks = colours.looks(["mine", "twin"], [ServerEntry("mine", colour=colours.SPARE[0])])
+        assert looks["mine"].colour == colours.SPARE[0] != looks["twin"].colour
+
+    @pytest.mark.parametrize("colour", ["red", "#12345", '#123456"/><script>', None])
+    def test_what_is_no_colour_is_not_drawn(self, colour: str | None) -> None:
+        assert colours.looks(["dev"], [ServerEntry("dev", colour=colour)])["dev"].colour in colours.SPARE
 
 
 def test_verdict_json_holds_all_that_a_report_may_show(verdict: Verdict) -> None:
