@@ -14,9 +14,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from wsgilab.analysis.pipeline import RunFacts
 from wsgilab.model.manifest import Manifest
 from wsgilab.model.metrics import Place, shown
 from wsgilab.model.server import ServerFacts
+from wsgilab.model.slo import Slo
 from wsgilab.model.window import LoadResult, Sample, Usage, Window, WindowPlan
 from wsgilab.results import saved
 
@@ -51,6 +53,8 @@ MODELS = {
     )
 }
 SERVERS = [model.facts for model in MODELS.values()]
+RUN = RunFacts(SERVERS, Slo(), engine="local", workload="mix", rounds=3)
+"""The default run."""
 
 
 def manifest(**said: Any) -> Manifest:

@@ -9,12 +9,11 @@ from typing import Any
 import pytest
 from browser import measured, require_chromium
 from support import ROOT
-from unit.factories import SERVERS, manifest, samples, story
+from unit.factories import RUN, SERVERS, manifest, samples, story
 
 from wsgilab.analysis.capacity import Goal
 from wsgilab.analysis.pipeline import analyse
 from wsgilab.model.server import ServerFacts
-from wsgilab.model.slo import Slo
 from wsgilab.model.window import Window
 from wsgilab.reports import html
 
@@ -39,9 +38,9 @@ def watched(window: Window) -> Window:
 
 
 def page(windows: list[Window], servers: list[ServerFacts] = SERVERS, **more: Any) -> str:
-    options: dict[str, Any] = {"command": "run", "engine": "local", "workload": "mix", "rounds": 3, **more}
+    problems = more.pop("problems", ())
     said = manifest(host={"cpu_model": "a processor " * 9}, servers=[{"name": LONG, "command": ["x" * 200]}])
-    return html.render(analyse(list(map(watched, windows)), servers, Slo(), **options), said)
+    return html.render(analyse(list(map(watched, windows)), replace(RUN, servers=servers, **more), problems), said)
 
 
 def usual() -> str:

@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 
 import pytest
-from factories import SERVERS, story
+from factories import RUN, story
 from support import ROOT
 
 from wsgilab.analysis.pipeline import analyse
@@ -14,7 +14,6 @@ from wsgilab.commands.options import build_parser, parse
 from wsgilab.lab.servers import load_lab, read_services, settings_in
 from wsgilab.lab.workloads import load_workloads
 from wsgilab.model.metrics import TABLE
-from wsgilab.model.slo import Slo
 
 REFERENCE = (ROOT / "docs/reference.md").read_text()
 README = (ROOT / "README.md").read_text()
@@ -62,8 +61,7 @@ def test_every_server_stands_in_the_reference_with_its_settings() -> None:
 def test_every_key_of_verdict_json_stands_in_the_reference() -> None:
     windows = story(rounds=1)
     windows[0] = replace(windows[0], void="k6 gave no result")
-    options = {"command": "run", "engine": "local", "workload": "mix", "rounds": 1}
-    verdict = analyse(windows, SERVERS, Slo(), **options).to_json()  # type: ignore[arg-type]
+    verdict = analyse(windows, replace(RUN, rounds=1)).to_json()
     rows = [verdict["servers"][1], verdict["servers"][1]["loads"][0]]
     rows += [verdict[name][0] for name in ("comparisons", "claims", "void_windows", "windows")]
     for key in {key for each in (verdict, *rows) for key in each}:

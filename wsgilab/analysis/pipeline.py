@@ -8,7 +8,7 @@ inconclusive (`objective.judge`). A server is good when it is good at every rate
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 from wsgilab.analysis import capacity, claims, error_answers, stats, window_rows
@@ -21,63 +21,71 @@ from wsgilab.analysis.recommendation import answer
 from wsgilab.model import words
 from wsgilab.model.metrics import Place, shown
 from wsgilab.model.outcomes import Rating
-from wsgilab.model.server import Server, ServerFacts
+from wsgilab.model.server import ServerFacts
 from wsgilab.model.slo import Slo
 from wsgilab.model.verdict import Comparison, LoadRow, ServerRow, Verdict, VoidWindow
 from wsgilab.model.window import Window
 
 
-def analyse(
-    windows: Sequence[Window],
-    servers: Sequence[ServerFacts | Server],
-    objective: Slo,
-    *,
-    command: str,
-    engine: str,
-    workload: str,
-    rounds: int,
-    problems: Sequence[str] = (),
-    goal: Goal | None = None,
-    cores: int = 1,
-    rates_rps: Sequence[float] = (),
-) -> Verdict:
-    """Everything that these windows say. `problems`: what went wrong with reading them.
+@dataclass(frozen=True)
+class RunFacts:
+    """What analysis must know about a run besides its windows."""
 
-    `goal`: how `capacity` searched. Its servers met different rates for different times, so neither comparisons nor the
-    lesson's claims can be drawn from them. `cores`: CPUs that the servers share. `rates_rps`: what was to be
-    offered, as far as it is known.
-    """
-    facts = _all_servers(windows, servers)
+    servers: Sequence[ServerFacts]
+    objective: Slo
+    command: str = "run"
+    engine: str = "unknown"
+    workload: str = "unknown"
+    rounds: int = 0
+    rates_rps: Sequence[float] = ()
+    """What was to be offered, as far as it is known."""
+    cores: int = 1
+    """CPUs that the servers share."""
+    goal: Goal | None = None
+    """How capacities were searched for. Servers of a search meet different rates for different times, so neither
+    comparisons nor the lesson's claims can be drawn from it."""
+
+
+def analyse(windows: Sequence[Window], run: RunFacts, problems: Sequence[str] = ()) -> Verdict:
+    """Everything that these windows say. `problems`: what went wrong with reading them."""
+    servers = _all_servers(windows, run.servers)
     measured = [Measured(window, window_figures(window)) for window in windows]
     grouped = group(measured)
-    rows = tuple(_server_row(each, grouped, windows, objective) for each in facts)
-    if goal:
-        tried = capacity.by_server(windows, objective)
-        rows = tuple(capacity_row(row, tried.get(row.server, ()), goal, objective, cores) for row in rows)
-    comparisons = () if goal else tuple(_compare(facts, grouped))
-    short = _missing_windows(windows, len(facts) * rounds, rates_rps)
+    rows = tuple(_server_row(facts, grouped, windows, run.objective) for facts in servers)
+    comparisons = () if run.goal else tuple(_compare(servers, grouped))
     found = Verdict(
-        command=command,
-        engine=engine,
-        workload=workload,
-        rounds=rounds,
-        slo=str(objective),
-        servers=rows,
+        command=run.command,
+        engine=run.engine,
+        workload=run.workload,
+        rounds=run.rounds,
+        slo=str(run.objective),
+        servers=_with_capacities(rows, windows, run, run.goal) if run.goal else rows,
         comparisons=comparisons,
-        claims=() if goal else claims.judge(rows, comparisons, workload),
+        claims=() if run.goal else claims.judge(rows, comparisons, run.workload),
         void_windows=tuple(_void_windows(windows)),
-        windows=tuple(window_rows.rows([(each.window, each.figures) for each in measured])),
-        problems=(*problems, *short, *error_answers.sentences(windows)),
+        windows=tuple(window_rows.rows(measured)),
+        problems=(
+            *problems,
+            *_missing_windows(windows, len(servers) * run.rounds, run.rates_rps),
+            *error_answers.sentences(windows),
+        ),
     )
     return replace(found, answer=answer(found))
 
 
-def _all_servers(windows: Sequence[Window], servers: Sequence[ServerFacts | Server]) -> list[ServerFacts]:
+def _all_servers(windows: Sequence[Window], servers: Sequence[ServerFacts]) -> list[ServerFacts]:
     """The servers as given, then those that only windows know."""
-    known = [each if isinstance(each, ServerFacts) else ServerFacts.from_server(each) for each in servers]
+    given = {facts.name for facts in servers}
     names = dict.fromkeys(window.plan.server for window in windows)
-    extra = [name for name in names if name not in {each.name for each in known}]
-    return known + [ServerFacts(name, name, words.UNKNOWN, None, None) for name in extra]
+    extra = [name for name in names if name not in given]
+    return [*servers, *(ServerFacts(name, name, words.UNKNOWN, None, None) for name in extra)]
+
+
+def _with_capacities(
+    rows: Sequence[ServerRow], windows: Sequence[Window], run: RunFacts, goal: Goal
+) -> tuple[ServerRow, ...]:
+    tried = capacity.by_server(windows, run.objective)
+    return tuple(capacity_row(row, tried.get(row.server, ()), goal, run.objective, run.cores) for row in rows)
 
 
 def _server_row(facts: ServerFacts, grouped: Grouped, windows: Sequence[Window], objective: Slo) -> ServerRow:
@@ -102,14 +110,14 @@ def _server_row(facts: ServerFacts, grouped: Grouped, windows: Sequence[Window],
 
 def _load_row(rate: float, measured: Sequence[Measured], own: Sequence[Window], objective: Slo) -> LoadRow:
     figures = load_figures(measured)
-    deaths = [each.window.died for each in measured if each.window.died]
+    deaths = [one.window.died for one in measured if one.window.died]
     void = sum(1 for window in own if window.plan.rate_rps == rate and window.void is not None)
-    rating, why = judge(objective, figures, [each.figures for each in measured])
+    rating, why = judge(objective, figures, [one.figures for one in measured])
     if deaths:
         rating, why = Rating.BAD, f"died in {words.counted(len(deaths), 'window')} of {len(measured)}: {deaths[0]}"
     if not measured:
         rating, why = Rating.INCONCLUSIVE, f"no valid window: {words.counted(void, 'window')} void"
-    usages = [each.window.usage for each in measured if each.window.usage]
+    usages = [one.window.usage for one in measured if one.window.usage]
     return LoadRow(
         rate_rps=rate,
         windows=len(measured),
@@ -121,7 +129,7 @@ def _load_row(rate: float, measured: Sequence[Measured], own: Sequence[Window], 
         throttled_s=sum(usage.throttled_s for usage in usages),
         listen_overflows=sum(usage.listen_overflows for usage in usages),
         oom_kills=sum(usage.oom_kills for usage in usages),
-        refused_ratio=stats.tidy(error_answers.ratio([each.window for each in measured])),
+        refused_ratio=stats.tidy(error_answers.ratio([one.window for one in measured])),
     )
 
 
@@ -131,10 +139,10 @@ def _overall(ratings: Sequence[Rating]) -> Rating:
     return Rating.GOOD if ratings and set(ratings) == {Rating.GOOD} else Rating.INCONCLUSIVE
 
 
-def _compare(facts: Sequence[ServerFacts], grouped: Grouped) -> Iterator[Comparison]:
+def _compare(servers: Sequence[ServerFacts], grouped: Grouped) -> Iterator[Comparison]:
     """Every pair of servers at every rate both were offered, paired by round."""
     for rate in sorted({rate for _, rate in grouped}):
-        by_server = {each.name: _by_round(grouped.get((each.name, rate), ())) for each in facts}
+        by_server = {facts.name: _by_round(grouped.get((facts.name, rate), ())) for facts in servers}
         for a, b in combinations([name for name, rounds in by_server.items() if rounds], 2):
             shared = sorted(by_server[a].keys() & by_server[b].keys())
             for metric in shown(Place.COMPARED):
@@ -144,7 +152,7 @@ def _compare(facts: Sequence[ServerFacts], grouped: Grouped) -> Iterator[Compari
 
 
 def _by_round(measured: Sequence[Measured]) -> dict[int, Measured]:
-    return {each.window.plan.round: each for each in measured}
+    return {one.window.plan.round: one for one in measured}
 
 
 def _void_windows(windows: Sequence[Window]) -> Iterator[VoidWindow]:

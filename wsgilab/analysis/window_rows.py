@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from wsgilab.analysis import stats
+from wsgilab.analysis.figures import Measured
 from wsgilab.model.interval import Interval
 from wsgilab.model.metrics import Mean, Metric, Place, shown
 from wsgilab.model.window import Window
 from wsgilab.model.window_row import Moment, WindowRow
 
 
-def rows(measured: Sequence[tuple[Window, Mapping[str, Interval | None]]]) -> Iterator[WindowRow]:
+def rows(measured: Sequence[Measured]) -> Iterator[WindowRow]:
     """One row for each window and its figures."""
-    for window, figures in sorted(measured, key=lambda pair: pair[0].plan.order):
-        plan = window.plan
+    for one in sorted(measured, key=lambda one: one.window.plan.order):
+        window, plan = one.window, one.window.plan
         yield WindowRow(
             server=plan.server,
             rate_rps=plan.rate_rps,
@@ -25,7 +26,7 @@ def rows(measured: Sequence[tuple[Window, Mapping[str, Interval | None]]]) -> It
             void=window.void,
             died=window.died,
             notes=window.notes,
-            figures={metric.key: _written(metric, figures[metric.key]) for metric in shown(Place.WINDOW)},
+            figures={metric.key: _written(metric, one.figures[metric.key]) for metric in shown(Place.WINDOW)},
             moments=tuple(_moments(window)),
         )
 

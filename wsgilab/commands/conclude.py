@@ -11,7 +11,7 @@ from typing import IO
 from rich.console import Console
 
 from wsgilab.analysis.capacity import Goal
-from wsgilab.analysis.pipeline import analyse
+from wsgilab.analysis.pipeline import RunFacts, analyse
 from wsgilab.commands.options import DEFAULT_SLO
 from wsgilab.commands.streams import ShownConsole
 from wsgilab.errors import UsageError
@@ -39,20 +39,21 @@ def save(folder: RunFolder, windows: Sequence[Window], manifest: Manifest, probl
 
 def judge(windows: Sequence[Window], manifest: Manifest, problems: Sequence[str]) -> Verdict:
     """The verdict on a run, from what it left behind. No text in it holds a character that is obeyed, not shown."""
-    found = analyse(
-        windows,
+    return all_visible(analyse(windows, _facts(manifest), problems))
+
+
+def _facts(manifest: Manifest) -> RunFacts:
+    return RunFacts(
         ServerFacts.from_manifest(manifest),
         slo.parse(manifest.slo or DEFAULT_SLO),
         command=manifest.command or "run",
         engine=manifest.engine or "unknown",
         workload=manifest.workload or "unknown",
         rounds=manifest.rounds or 0,
-        problems=problems,
-        goal=Goal.from_json(manifest.search) if manifest.command == "capacity" else None,
-        cores=_server_cores(manifest),
         rates_rps=manifest.rates_rps,
+        cores=_server_cores(manifest),
+        goal=Goal.from_json(manifest.search) if manifest.command == "capacity" else None,
     )
-    return all_visible(found)
 
 
 def _server_cores(manifest: Manifest) -> int:

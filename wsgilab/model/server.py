@@ -52,11 +52,6 @@ class ServerFacts:
     variant_of: str | None = None
 
     @classmethod
-    def from_server(cls, server: Server) -> ServerFacts:
-        """The facts of a server as compose.yaml defines it."""
-        return cls(server.name, server.pattern, server.concurrency, server.slots, server.via, server.variant_of)
-
-    @classmethod
     def from_manifest(cls, manifest: Manifest) -> tuple[ServerFacts, ...]:
         """The servers that a manifest names, in its order; what it does not say about one stays unknown."""
         return tuple(

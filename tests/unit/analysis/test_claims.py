@@ -6,18 +6,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
-from factories import FIGURES, SERVERS, story, window
+from factories import FIGURES, RUN, story, window
 
 from wsgilab.analysis.claims import judge
 from wsgilab.analysis.pipeline import analyse
 from wsgilab.model.interval import Interval
-from wsgilab.model.slo import Slo
 from wsgilab.model.verdict import Claim, Comparison, LoadRow, ServerRow
 from wsgilab.model.window import Window
 
 
 def claims_of(windows: list[Window]) -> dict[str, Claim]:
-    verdict = analyse(windows, SERVERS, Slo(), command="run", engine="local", workload="mix", rounds=3)
+    verdict = analyse(windows, RUN)
     return {claim.id: claim for claim in verdict.claims}
 
 

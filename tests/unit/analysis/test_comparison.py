@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from factories import manifest, story, window
+from factories import RUN, manifest, story, window
 from rich.console import Console
 
 from wsgilab.analysis import comparison as changes
@@ -22,13 +22,11 @@ from wsgilab.errors import UsageError
 from wsgilab.model.interval import Interval
 from wsgilab.model.manifest import Manifest
 from wsgilab.model.server import ServerFacts
-from wsgilab.model.slo import Slo
 from wsgilab.model.verdict import Verdict
 from wsgilab.model.window import Window
 from wsgilab.reports import comparison as table
 from wsgilab.results.folder import RunFolder
 
-SEARCH: dict[str, Any] = {"command": "capacity", "engine": "local", "workload": "mix", "rounds": 0}
 MANIFEST: dict[str, Any] = {
     "engine": "local",
     "workload": "mix",
@@ -203,7 +201,8 @@ def test_what_cannot_be_used_of_either_run_is_named(tmp_path: Path, capsys: pyte
 
 def capacities(**rates: tuple[float, float, float]) -> Verdict:
     """A search that found these: (highest that always kept the SLO, capacity, lowest that missed it)."""
-    nothing = analyse([], [ServerFacts(name, name, "4", 4, None) for name in rates], Slo(), **SEARCH)
+    servers = [ServerFacts(name, name, "4", 4, None) for name in rates]
+    nothing = analyse([], replace(RUN, servers=servers, command="capacity", rounds=0))
     rows = (
         replace(row, capacity_rps=Interval(rate[1], rate[0], rate[2]))
         for row, rate in zip(nothing.servers, rates.values(), strict=True)

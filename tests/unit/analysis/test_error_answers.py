@@ -7,17 +7,16 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from factories import SERVERS, load_result, plain_window, window
+from factories import RUN, load_result, plain_window, window
 
 from wsgilab.analysis.pipeline import analyse
-from wsgilab.model.slo import Slo
 from wsgilab.model.window import Window
 
 LESSON = "A slow response spends its time waiting before the app."
 
 
 def verdict_of(*windows: Window) -> dict[str, Any]:
-    return analyse(windows, SERVERS, Slo(), command="run", engine="local", workload="/nope", rounds=0).to_json()
+    return analyse(windows, replace(RUN, workload="/nope", rounds=0)).to_json()
 
 
 def answered_with(statuses: Mapping[str, int]) -> Window:

@@ -8,14 +8,14 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from factories import FIGURES, MODELS, SERVERS, manifest, plain_window, plan, story, window
+from factories import FIGURES, MODELS, RUN, SERVERS, manifest, plain_window, plan, story, window
 
 from wsgilab.analysis.capacity import Goal
 from wsgilab.analysis.figures import window_figures
 from wsgilab.analysis.pipeline import analyse
 from wsgilab.model import slo
 from wsgilab.model.interval import Interval
-from wsgilab.model.server import Server, ServerFacts
+from wsgilab.model.server import ServerFacts
 from wsgilab.model.slo import Slo
 from wsgilab.model.window import Window
 
@@ -26,8 +26,9 @@ USUAL = Slo()
 def verdict_of(
     windows: list[Window], servers: list[ServerFacts] | None = None, objective: Slo = USUAL, **options: Any
 ) -> Json:
-    usual: Json = {"command": "run", "engine": "local", "workload": "mix", "rounds": 3}
-    return analyse(windows, SERVERS if servers is None else servers, objective, **{**usual, **options}).to_json()
+    problems = options.pop("problems", ())
+    run = replace(RUN, servers=SERVERS if servers is None else servers, objective=objective, **options)
+    return analyse(windows, run, problems).to_json()
 
 
 @pytest.fixture(scope="module")
@@ -209,10 +210,11 @@ class TestOddData:
 
 
 class TestFacts:
-    def test_come_from_a_server_or_from_a_manifest_alike(self) -> None:
-        server = Server("uwsgi", "uWSGI", "4 x 2", 8, "nginx", "http://x", "http://y", True, (), {}, "UWSGI_PORT", 8005)
+    def test_come_from_a_manifest(self) -> None:
         entry = {"name": "uwsgi", "pattern": "uWSGI", "concurrency": "4 x 2", "slots": 8, "via": "nginx", "more": 1}
-        assert (ServerFacts.from_server(server),) == ServerFacts.from_manifest(manifest(servers=[entry]))
+        assert ServerFacts.from_manifest(manifest(servers=[entry])) == (
+            ServerFacts("uwsgi", "uWSGI", "4 x 2", 8, "nginx"),
+        )
 
     def test_of_a_poor_manifest_stay_unknown(self) -> None:
         assert ServerFacts.from_manifest(manifest(servers=[{"name": "x"}])) == (ServerFacts("x", "x", "—", None, None),)

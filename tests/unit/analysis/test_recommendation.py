@@ -6,22 +6,19 @@ import re
 from dataclasses import replace
 from typing import Any
 
-from factories import FIGURES, MODELS, SERVERS, Model, story, window
+from factories import FIGURES, MODELS, RUN, SERVERS, Model, story, window
 
 from wsgilab.analysis.capacity import Goal
 from wsgilab.analysis.pipeline import analyse
 from wsgilab.analysis.recommendation import answer as build
 from wsgilab.model.interval import Interval
 from wsgilab.model.server import ServerFacts
-from wsgilab.model.slo import Slo
 from wsgilab.model.verdict import LoadRow
 from wsgilab.model.window import Window
 
 
 def answer(windows: list[Window], servers: list[ServerFacts] | None = None, **more: Any) -> list[str]:
-    given = SERVERS if servers is None else servers
-    options: dict[str, Any] = {"command": "run", "engine": "local", "workload": "mix", "rounds": 3, **more}
-    return list(analyse(windows, given, Slo(), **options).answer)
+    return list(analyse(windows, replace(RUN, servers=SERVERS if servers is None else servers, **more)).answer)
 
 
 def of(*names: str, rates: tuple[float, ...] = (100.0, 250.0)) -> list[Window]:
@@ -120,9 +117,7 @@ def test_slots_that_would_have_been_enough_are_not_called_too_few() -> None:
 
 
 def test_a_capacity_below_the_best_ones_range_is_as_good_where_its_own_range_reaches_it() -> None:
-    nothing = analyse(
-        [], facts("gunicorn", "uwsgi"), Slo(), command="capacity", engine="local", workload="mix", rounds=0
-    )
+    nothing = analyse([], replace(RUN, servers=facts("gunicorn", "uwsgi"), command="capacity", rounds=0))
     found = (Interval(153.0, 150.0, 170.0), Interval(165.0, 160.0, 170.0))
     measured = LoadRow(100.0, 1, 0, "good", "", dict.fromkeys(FIGURES))
     rows = (

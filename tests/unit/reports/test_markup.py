@@ -9,7 +9,7 @@ import pytest
 from factories import manifest, window
 from markdown_it import MarkdownIt
 
-from wsgilab.analysis.pipeline import analyse
+from wsgilab.analysis.pipeline import RunFacts, analyse
 from wsgilab.model.slo import Slo
 from wsgilab.reports import markdown
 from wsgilab.reports.markup import bold, code, plain
@@ -76,11 +76,11 @@ def test_a_report_is_one_page_whatever_its_run_holds(text: str) -> None:
     """Every text of a run: its names, what happened, what the manifest says."""
     evil = replace(window("uwsgi"), plan=replace(window("uwsgi").plan, server=text), void=text)
     ill = replace(window("gunicorn"), died=text, notes=(text,))
-    options = {"command": "run", "engine": text, "workload": text, "rounds": 1, "problems": [text]}
-    verdict = analyse([evil, ill], [], Slo(), **options)  # type: ignore[arg-type]
+    run = RunFacts([], Slo(), rounds=1)
+    verdict = analyse([evil, ill], replace(run, engine=text, workload=text), [text])
     said = manifest(engine_why=text, workload=text, host={text: text}, versions={"k6": text})
     page = MARKDOWN.render(markdown.render(verdict, said))
-    usual = analyse([window("uwsgi"), ill], [], Slo(), command="run", engine="local", workload="mix", rounds=1)
+    usual = analyse([window("uwsgi"), ill], run)
     headings = len(re.findall("<h[12]>", MARKDOWN.render(markdown.render(usual, manifest()))))
     assert len(re.findall("<h[12]>", page)) == headings + 1, "one more: about the data"
     assert not re.findall("<(a|img|script|hr|s|em|ol)[ >/]", page)

@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from factories import FIGURES, SERVERS, plan, story, window
+from factories import FIGURES, RUN, SERVERS, plan, story, window
 from factories import manifest as described
 from rich.console import Console
 from support import ROOT
@@ -23,7 +23,6 @@ from wsgilab.model.interval import Interval
 from wsgilab.model.manifest import Manifest, ServerEntry
 from wsgilab.model.metrics import Place, shown
 from wsgilab.model.server import ServerFacts
-from wsgilab.model.slo import Slo
 from wsgilab.model.verdict import KEYS, Verdict
 from wsgilab.model.window import Window
 from wsgilab.reports import colours, html, markdown, terminal
@@ -45,8 +44,8 @@ ELEMENTS_WITHOUT_END = {"meta", "br", "link", "img", "hr", "input"}
 
 
 def verdict_of(windows: list[Window], servers: list[ServerFacts] | None = None, **more: Any) -> Verdict:
-    options = {"command": "run", "engine": "local", "workload": "mix", "rounds": 3, **more}
-    return analyse(windows, SERVERS if servers is None else servers, Slo(), **options)
+    problems = more.pop("problems", ())
+    return analyse(windows, replace(RUN, servers=SERVERS if servers is None else servers, **more), problems)
 
 
 def spoiled_run() -> list[Window]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from factories import SERVERS, samples, story
+from factories import RUN, samples, story
 
 from wsgilab.analysis.pipeline import analyse
 from wsgilab.model import slo
@@ -27,7 +27,7 @@ def with_samples(window: Window, **changes: Any) -> Window:
 
 
 def judged(windows: list[Window], rounds: int = 1) -> Verdict:
-    return analyse(windows, SERVERS, P99, command="run", engine="local", workload="mix", rounds=rounds)
+    return analyse(windows, replace(RUN, objective=P99, rounds=rounds))
 
 
 def test_a_window_is_kept_with_its_moments_and_its_remarks() -> None:
