@@ -53,6 +53,7 @@ def lab_environment(results: Path, ports: dict[str, str]) -> dict[str, str]:
         name: value for name, value in os.environ.items() if not name.startswith("LAB_") or name in TOOL_VARIABLES
     }
     own = {"PYTHONPATH": str(ROOT), "LAB_ENGINE": "local", "LAB_RESULTS": str(results)}
+    own |= {"LAB_LOCK": str(results / ".machine.lock")}  # tests of several people share a machine
     return inherited | ports | own
 
 

@@ -2,7 +2,8 @@ import signal
 import sys
 
 # As Ctrl-C does, until a run has a handler of its own.
-signal.signal(signal.SIGTERM, signal.default_int_handler)
+for number in (signal.SIGTERM, signal.SIGQUIT):
+    signal.signal(number, signal.default_int_handler)
 try:
     from wsgilab.commands.cli import main
     from wsgilab.commands.streams import make_lasting

@@ -1,7 +1,10 @@
 """What every gunicorn server of the lab shares; workers, threads and class are on its command line in compose.yaml."""
 
+import os
+
 # The heartbeat file is touched by every worker; on a disk that can block a worker for seconds, in memory it can not.
-worker_tmp_dir = "/dev/shm"
+# macOS has no such folder, and gunicorn does not start with one that it cannot write.
+worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 
 # The control socket of gunicorn >= 25 wants a writable home directory; containers here are read-only.
 control_socket_disable = True

@@ -19,6 +19,7 @@ from support import K6_PATH
 
 import wsgilab.measure.k6_command
 import wsgilab.measure.load
+from wsgilab.engines import Endpoint
 from wsgilab.errors import LabError
 from wsgilab.measure.k6_command import K6
 from wsgilab.measure.load import LoadRun, start
@@ -105,7 +106,7 @@ def target(answer: Callable[[Handler], None]) -> Iterator[Target]:
 
 def launch(url: str, prometheus_url: str | None = None, **changes: object) -> LoadRun:
     assert K6_PATH is not None
-    return start(K6(K6_PATH, prometheus_url=prometheus_url), replace(PLAN, **changes), url)  # type: ignore[arg-type]
+    return start(K6(K6_PATH, prometheus_url=prometheus_url), replace(PLAN, **changes), Endpoint(url, "", None))  # type: ignore[arg-type]
 
 
 def measure(url: str, prometheus_url: str | None = None, **changes: object) -> LoadResult:
@@ -391,6 +392,6 @@ def test_k6_runs_on_the_cpus_it_was_given_and_the_runner_keeps_its_own() -> None
     ours = os.sched_getaffinity(0)
     cpus = frozenset({max(ours)})
 
-    with target(Handler.reply) as server, start(K6(K6_PATH, cpus=cpus), PLAN, server.url) as run:
+    with target(Handler.reply) as server, start(K6(K6_PATH, cpus=cpus), PLAN, Endpoint(server.url, "", None)) as run:
         assert os.sched_getaffinity(run.pid) == cpus
         assert os.sched_getaffinity(0) == ours

@@ -25,8 +25,7 @@ from wsgilab.results.folder import ELSEWHERE, RunFolder
 def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Run the command and exit with its code."""
     arguments = parse(build_parser(), sys.argv[1:] if argv is None else argv)
-    if arguments.debug:
-        trace.show()
+    trace.show(calls=arguments.debug)
     try:
         code = COMMANDS[arguments.command](arguments)
         sys.stdout.flush()
@@ -107,6 +106,8 @@ def view(arguments: argparse.Namespace) -> int:
 
 def examine(arguments: argparse.Namespace) -> int:
     """`./lab doctor`: what is missing or odd on this machine."""
+    if arguments.clean:
+        doctor.clean()
     findings = doctor.examine(load_lab(ROOT))
     if arguments.json:
         print(json.dumps([finding.to_json() for finding in findings], indent=2))

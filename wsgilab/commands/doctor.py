@@ -14,6 +14,7 @@ from rich.console import Console
 from wsgilab.engines import compose
 from wsgilab.errors import EXIT_DONE, EXIT_MISSING, LabError
 from wsgilab.lab.servers import Lab
+from wsgilab.machine import leftovers
 from wsgilab.machine.cpus import available
 from wsgilab.machine.ports import another, holder, is_free
 from wsgilab.machine.tools import can_fetch_packages, find_k6, find_nginx, prometheus_at_hand
@@ -52,7 +53,14 @@ def examine(lab: Lab) -> list[Finding]:
         _results(lab),
         *_load(),
         *_root(),
+        *_left_behind(),
     ]
+
+
+def clean() -> None:
+    """End and remove what belongs to runs whose runner is gone, and say what it was."""
+    for left in leftovers.clear():
+        print(f"lab: ended and removed: {left}", file=sys.stderr)
 
 
 def exit_code(findings: Sequence[Finding]) -> int:
@@ -162,6 +170,12 @@ def _load() -> Iterator[Finding]:
 def _root() -> Iterator[Finding]:
     if os.geteuid() == 0:
         yield Finding("User", ODD, "root: local servers then run as root too", "run ./lab as an ordinary user")
+
+
+def _left_behind() -> Iterator[Finding]:
+    """Of runs that were killed: nobody else ends what they started."""
+    for left in leftovers.found():
+        yield Finding("Left behind", ODD, f"by a run that was killed: {left}", "./lab doctor --clean")
 
 
 def _listed(cpus: frozenset[int]) -> str:

@@ -170,6 +170,7 @@ def _add_report(it: argparse.ArgumentParser) -> None:
 
 
 def _add_doctor(it: argparse.ArgumentParser) -> None:
+    it.add_argument("--clean", action="store_true", help="end and remove what runs that were killed left behind")
     it.add_argument("--json", action="store_true", help="for scripts")
 
 

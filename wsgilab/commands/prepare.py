@@ -14,7 +14,9 @@ from wsgilab.engines import compose
 from wsgilab.errors import MissingError, UsageError
 from wsgilab.lab import variants
 from wsgilab.lab.servers import Lab, load_lab
+from wsgilab.machine import leftovers
 from wsgilab.machine.cpus import available
+from wsgilab.machine.turns import turn_on_this_machine
 from wsgilab.machine.waiting import Stop
 from wsgilab.measure.manifest import utc_now
 from wsgilab.model.server import Server
@@ -109,9 +111,27 @@ def say_what_cannot_be_pinned(lab: Lab) -> None:
             print(f"lab: {odd}", file=sys.stderr)
 
 
+def machine_lock() -> Path | None:
+    """The file that keeps runs apart, where it is not to be the machine's."""
+    return Path(os.environ["LAB_LOCK"]) if os.environ.get("LAB_LOCK") else None
+
+
 @contextmanager
 def one_run_at_a_time(folder: Path) -> Iterator[None]:
-    """Two runs on one machine would measure each other. Raises MissingError while another one is under way."""
+    """Two runs on one machine would measure each other. Raises MissingError while another one is under way.
+
+    What a run that was killed has left behind is ended and removed first.
+    """
+    with turn_on_this_machine(machine_lock()), _one_run_in(folder):
+        for left in leftovers.clear():
+            print(
+                f"lab: a run that was killed had left this behind, which is ended and removed: {left}", file=sys.stderr
+            )
+        yield
+
+
+@contextmanager
+def _one_run_in(folder: Path) -> Iterator[None]:
     try:
         lock = (folder / ".run.lock").open("a")
     except OSError:  # a folder that cannot be written is told of where results are created

@@ -23,8 +23,10 @@ from wsgilab.engines.local import LocalEngine
 from wsgilab.errors import EXIT_DONE, EXIT_INTERRUPTED, EXIT_SERVER, Interrupted, LabError, NoValidWindow, ServerError
 from wsgilab.lab.servers import Lab
 from wsgilab.lab.workloads import find_workload
+from wsgilab.machine import leftovers
 from wsgilab.machine.cpus import available
 from wsgilab.machine.tools import find_k6
+from wsgilab.machine.turns import turn_on_this_machine
 from wsgilab.machine.waiting import Stop
 from wsgilab.measure.k6_command import K6
 from wsgilab.measure.manifest import describe, order_of, utc_now
@@ -70,12 +72,14 @@ def carry_out(lab: Lab, servers: Sequence[Server], arguments: argparse.Namespace
     with Stop() as stop:
         why = prepare.choose_engine(arguments, lab, stop)
         if why is None:
-            return compose.run_inside(lab, servers, _inside(arguments, job), arguments.out, stop)
+            with turn_on_this_machine(prepare.machine_lock()):
+                return compose.run_inside(lab, servers, _inside(arguments, job), arguments.out, stop)
         engine: Engine
         if arguments.engine == "attached":
             engine = AttachedEngine(lab, servers, stop)
         else:
             prepare.say_what_cannot_be_pinned(lab)
+            leftovers.adopt()
             engine = LocalEngine(lab, servers, stop, prepare.app_dir(lab))
         with prepare.one_run_at_a_time(results):
             folder = prepare.folder_for(job.command, arguments.out, results)

@@ -1,17 +1,18 @@
-"""`--debug`: every program that the lab runs and every HTTP call that it makes, as they happen, on standard error."""
+"""What the floors below write to their logs, on standard error: warnings, and with `--debug` each command and call."""
 
 from __future__ import annotations
 
 import logging
 import sys
 
-LINE = "%(asctime)s.%(msecs)03d %(message)s"
+WARNING = "lab: %(message)s"
+CALL = "%(asctime)s.%(msecs)03d %(message)s"
 
 
-def show() -> None:
-    """From now on show what the floors below write to their logs; by itself the lab writes none."""
+def show(*, calls: bool) -> None:
+    """From now on show warnings, and `calls` too: every program that is run, every HTTP call, what came of each."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter(LINE, "%H:%M:%S"))
+    handler.setFormatter(logging.Formatter(CALL if calls else WARNING, "%H:%M:%S"))
     logger = logging.getLogger("wsgilab")
-    logger.addHandler(handler)
-    logger.setLevel(logging.DEBUG)
+    logger.handlers = [handler]
+    logger.setLevel(logging.DEBUG if calls else logging.WARNING)

@@ -44,6 +44,8 @@ class Endpoint:
     url: str
     exporter_url: str
     proxy_exporter_url: str | None
+    run_id: str = ""
+    """What it says in X-Lab-Run; empty where it was started by somebody else (Compose)."""
 
 
 class Engine(Protocol):
@@ -69,6 +71,12 @@ class Engine(Protocol):
     def death(self, server: Server, /) -> str | None:
         """How the server died, or None while it lives (or where this engine cannot tell)."""
 
+    def lives(self, server: Server) -> bool:
+        """Whether a server is there although its exporter is silent, by the best that this engine knows."""
+
+    def proxy_death(self, server: Server) -> str | None:
+        """How the proxy in front of a server ended; None while it lives, where there is none or nobody can tell."""
+
     def restart(self, server: Server) -> None:
         """Give the next window a fresh server, or wait for the one that its supervisor starts. Raises ServerError."""
 
@@ -76,13 +84,17 @@ class Engine(Protocol):
         """What explains numbers and only the engine knows: versions, limits."""
 
 
-def did_not_start(server: str, reason: str, log: str, next_command: str) -> ServerError:
-    """The error for a server that wrote `log` instead of answering: with its last lines, as far as there are any."""
+def did_not_start(server: str, reason: str, log: str, next_command: str, withheld: Sequence[str] = ()) -> ServerError:
+    """The error for a server that wrote `log` instead of answering: with its last lines, as far as there are any.
+
+    `withheld`: variables that the log names and that are set here, but that no server gets.
+    """
     lines = last_lines(log)
+    cause = "the app or a setting of this server" + ("; the lines above are the last it said" if lines else "")
+    if withheld:
+        cause += f"; {', '.join(withheld)} of your shell did not reach it: no server gets more than it was given"
     return ServerError(
-        "\n".join([f"{server} did not start: {reason}", *(f"  | {line}" for line in lines)]),
-        "the app or a setting of this server" + ("; the lines above are the last it said" if lines else ""),
-        next_command,
+        "\n".join([f"{server} did not start: {reason}", *(f"  | {line}" for line in lines)]), cause, next_command
     )
 
 
@@ -96,24 +108,27 @@ def last_lines(log: str) -> list[str]:
 class HealthCheck:
     """Asks one server for its health until it is there, and remembers the last answer for the error message."""
 
-    def __init__(self, server: Server, url: str) -> None:
+    def __init__(self, server: Server, url: str, run_id: str = "") -> None:
         self.server = server
         self.url = url
+        self.run_id = run_id
         self.timeout_s = start_timeout_s()
         self.last = "no answer yet"
         self.healthy = False
 
     def passes(self) -> bool:
-        """Healthy means: this very server answers, with a status below 500."""
+        """Healthy means: this very server answers, of this run where `run_id` names one, with a status below 500."""
         path = self.server.environment.get("LAB_HEALTH_PATH", "/health")
         try:
             answer = http.ask(self.url + path, timeout_s=HEALTH_TIMEOUT_S)
         except http.NoAnswer as error:
             self.last = f"{self.url}{path}: {error}"
             return False
-        name = answer.headers.get("X-Lab-Server", "")
-        self.last = f"{self.url}{path}: HTTP {answer.status}, answered by '{name or 'something that is not the lab'}'"
-        self.healthy = answer.status < 500 and name == self.server.name
+        name, run = (answer.headers.get(f"X-Lab-{which}", "") for which in ("Server", "Run"))
+        ours = not self.run_id or run == self.run_id
+        who = f"'{name}'{'' if ours else ' of another run'}" if name else "something that is not the lab"
+        self.last = f"{self.url}{path}: HTTP {answer.status}, answered by {who}"
+        self.healthy = answer.status < 500 and name == self.server.name and ours
         return self.healthy
 
     def wait(self, stop: Stop, unless: Callable[[], bool] = lambda: False) -> bool:

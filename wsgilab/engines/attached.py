@@ -11,8 +11,11 @@ from urllib.parse import urlsplit
 from wsgilab.engines import Endpoint, HealthCheck
 from wsgilab.errors import MissingError, ServerError
 from wsgilab.lab.servers import Lab
-from wsgilab.machine.waiting import Stop
+from wsgilab.machine import http
+from wsgilab.machine.waiting import Stop, poll_until
 from wsgilab.model.server import Server
+
+LIFE_SIGN_TIMEOUT_S = 5.0
 
 
 class AttachedEngine:
@@ -56,6 +59,15 @@ class AttachedEngine:
         """Always None: a container's end shows in its exporter, which ends with it."""
         return None
 
+    def lives(self, server: Server) -> bool:
+        """Whether its exporter says so, or it answers: the silent exporter may be its proxy's, or have died alone."""
+        check = HealthCheck(server, server.url)
+        return poll_until(lambda: _says_up(server) or check.passes(), self._stop, LIFE_SIGN_TIMEOUT_S)
+
+    def proxy_death(self, _server: Server) -> str | None:
+        """Always None: nginx's end shows in its exporter, which ends with it."""
+        return None
+
     def restart(self, server: Server) -> None:
         """Wait for the container that Compose starts again. Raises ServerError where it does not come back."""
         check = HealthCheck(server, server.url)
@@ -74,6 +86,13 @@ class AttachedEngine:
             name: variables.get(name, "") for name in ("SERVER_CPUS", "SERVER_MEMORY", "LOAD_CPUS", "LOAD_MEMORY")
         }
         return {"images": images, "limits": limits}
+
+
+def _says_up(server: Server) -> bool:
+    try:
+        return "\nserver_up 1.0\n" in http.ask(server.exporter_url).text
+    except http.NoAnswer:
+        return False
 
 
 class ContainerCheck(HealthCheck):

@@ -52,9 +52,16 @@ def holder(port: int) -> str:
         with contextlib.suppress(OSError):
             for descriptor in (entry / "fd").iterdir():
                 if os.readlink(descriptor) in inodes:
-                    command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
-                    return f"process {entry.name} ({command[:80]})"
+                    return describe_process(int(entry.name))
     return "another program (of another user, or in a container)"
+
+
+def describe_process(pid: int) -> str:
+    """A process in words: its number, and its command as far as this user may see it."""
+    with contextlib.suppress(OSError):
+        command = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+        return f"process {pid} ({command[:80]})"
+    return f"process {pid}"
 
 
 def _listening_inodes(port: int) -> set[str]:

@@ -26,6 +26,7 @@ STOP_TIMEOUT_S = 5.0
 TIMED_OUT, NOT_STARTED = 124, 127
 """Exit codes of commands that have none of their own, as the shell's `timeout` and the shell itself give them."""
 log = logging.getLogger(__name__)
+_started: list[Process] = []
 
 
 class CommandFailed(Exception):
@@ -137,7 +138,13 @@ def start(
             start_new_session=True,
         )
     log.debug("started process %d: %s", process.pid, written(command))
+    _started[:] = [*(other for other in _started if other.returncode is None), process]
     return process
+
+
+def running() -> frozenset[int]:
+    """The process ids of all that `start` has started and that nobody has seen end."""
+    return frozenset(process.pid for process in _started if process.returncode is None)
 
 
 def end(processes: Sequence[Process], patience_s: float = STOP_TIMEOUT_S) -> None:

@@ -10,11 +10,11 @@ from types import FrameType, TracebackType
 
 from wsgilab.errors import Interrupted
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 
 class Stop:
-    """Turns SIGINT, SIGTERM and SIGHUP (the terminal was closed) into a request that every wait of the runner answers.
+    """Turns SIGINT, SIGQUIT (Ctrl-\\), SIGTERM and SIGHUP (a closed terminal) into a request that every wait answers.
 
     A handler that raised could strike between starting a process and remembering it; a request is taken up at the
     next `check` or `wait`, so nothing is left behind.

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from wsgilab.engines import Endpoint
 from wsgilab.lab import ROOT
 from wsgilab.model.window import WindowPlan
 
@@ -38,12 +39,13 @@ def vus_needed(rate_rps: float, duration_s: float, timeout_s: float) -> int:
     return min(in_flight, max(FEW_VUS, math.ceil(rate_rps * VUS_WORTH_S)))
 
 
-def command(k6: K6, plan: WindowPlan, server_url: str, folder: Path) -> list[str]:
+def command(k6: K6, plan: WindowPlan, at: Endpoint, folder: Path) -> list[str]:
     """Give the k6 command line of one window. `folder` holds k6.json and receives
     summary.json and console.log."""
     settings = {
-        "LAB_TARGET": server_url.rstrip("/"),
+        "LAB_TARGET": at.url.rstrip("/"),
         "LAB_SERVER": plan.server,
+        "LAB_RUN": at.run_id,
         "LAB_WORKLOAD": plan.workload,
         "LAB_RATE": f"{plan.rate_rps:g}",
         "LAB_ROUND": str(plan.round),

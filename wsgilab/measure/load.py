@@ -6,7 +6,6 @@ import json
 import os
 import re
 import signal
-import tempfile
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -15,8 +14,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from wsgilab.engines import Endpoint
 from wsgilab.errors import LabError, MissingError
-from wsgilab.machine import processes
+from wsgilab.machine import places, processes
+from wsgilab.machine.places import Place
 from wsgilab.machine.processes import Process
 from wsgilab.measure.k6_command import K6, command, environment
 from wsgilab.model.window import LoadResult, WindowPlan
@@ -29,18 +30,18 @@ POLL_S = 0.02
 LONGEST_ADDRESS = 200
 
 
-def start(k6: K6, plan: WindowPlan, server_url: str) -> LoadRun:
-    """Start k6 on one window and return at once.
+def start(k6: K6, plan: WindowPlan, at: Endpoint) -> LoadRun:
+    """Start k6 on one window of the server at `at`, and return at once.
 
     The workload must be known (see workloads.find_workload). Raises MissingError when k6 cannot be started.
     """
-    folder = tempfile.TemporaryDirectory(prefix="lab-k6-")
+    place = places.make()
     try:
-        process = _spawn(k6, plan, server_url, Path(folder.name))
+        process = _spawn(k6, plan, at, place)
     except BaseException:
-        folder.cleanup()
+        place.remove()
         raise
-    return LoadRun(plan, process, folder)
+    return LoadRun(plan, process, place)
 
 
 class LoadRun:
@@ -50,12 +51,12 @@ class LoadRun:
         self,
         plan: WindowPlan,
         process: Process,
-        folder: tempfile.TemporaryDirectory[str],
+        place: Place,
     ) -> None:
         self._plan = plan
         self._process = process
-        self._folder = folder
-        self._path = Path(folder.name)
+        self._place = place
+        self._path = place.path
         self._started = time.monotonic()
         # The schedule is never longer than 1 s + one tick beyond the plan: k6 refuses phases under a second.
         planned_s = plan.warmup_s + plan.duration_s + plan.grace_s + plan.timeout_s + 1 / plan.rate_rps
@@ -120,7 +121,7 @@ class LoadRun:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
-        self._folder.cleanup()
+        self._place.remove()
 
     def _reap(self, flags: int) -> bool:
         """Collect k6 if it has ended. wait4 and not Popen.poll, because only it tells the CPU time to the end."""
@@ -238,11 +239,12 @@ def _parse(summary: Mapping[str, Any], wall_s: float, k6_cpu_s: float) -> LoadRe
     )
 
 
-def _spawn(k6: K6, plan: WindowPlan, server_url: str, folder: Path) -> Process:
-    (folder / "k6.json").write_text("{}", encoding="utf-8")
-    line, variables = command(k6, plan, server_url, folder), environment(os.environ, k6.prometheus_url)
+def _spawn(k6: K6, plan: WindowPlan, at: Endpoint, place: Place) -> Process:
+    (place.path / "k6.json").write_text("{}", encoding="utf-8")
+    line = command(k6, plan, at, place.path)
+    variables = {**environment(os.environ, k6.prometheus_url), **place.environment}
     try:
-        return processes.start(line, folder / "k6.log", environment=variables, cpus=k6.cpus)
+        return processes.start(line, place.path / "k6.log", environment=variables, cpus=k6.cpus)
     except OSError as error:
         what = f"k6 could not be started: {error}"
         raise MissingError(what, f"there is no usable k6 at {k6.path}", "./lab doctor") from error

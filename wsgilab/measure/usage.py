@@ -17,9 +17,9 @@ Metrics = Mapping[str, float]
 """Metric name → value, summed over labels."""
 
 
-def scrape(url: str) -> Metrics | None:
-    """What an exporter says, or None where it does not answer in time."""
-    text = fetch(url)
+def scrape(url: str, run_id: str = "") -> Metrics | None:
+    """What an exporter says, or None where it does not answer in time, or belongs to another run than `run_id`."""
+    text = fetch(url, run_id)
     if text is None:
         return None
     totals: dict[str, float] = {}
@@ -37,19 +37,20 @@ def identity(exporter_url: str) -> Mapping[str, str]:
     return {}
 
 
-def fetch(url: str) -> str | None:
-    """The text at `url`, or None where nothing answers in time."""
+def fetch(url: str, run_id: str = "") -> str | None:
+    """The text at `url`, or None where nothing answers in time, or another run does than `run_id`."""
     try:
         answer = http.ask(url, timeout_s=SCRAPE_TIMEOUT_S)
     except http.NoAnswer:
         return None
-    return answer.text if answer.ok else None
+    ours = not run_id or answer.headers.get("X-Lab-Run") == run_id
+    return answer.text if answer.ok and ours else None
 
 
-def read_sample(exporter_url: str, proxy_exporter_url: str | None) -> Sample | None:
-    """One reading of a server, its proxy's CPU and memory added; None where an exporter does not answer."""
-    server = scrape(exporter_url)
-    proxy = scrape(proxy_exporter_url) if proxy_exporter_url else {}
+def read_sample(exporter_url: str, proxy_exporter_url: str | None, run_id: str = "") -> Sample | None:
+    """One reading of a server, its proxy's CPU and memory added; None where an exporter of that run does not answer."""
+    server = scrape(exporter_url, run_id)
+    proxy = scrape(proxy_exporter_url, run_id) if proxy_exporter_url else {}
     if server is None or proxy is None:
         return None
     return to_sample(server, proxy, time.time())
@@ -70,6 +71,7 @@ def to_sample(server: Metrics, proxy: Metrics, at: float) -> Sample:
         listen_overflows=server.get("server_listen_overflows_total", 0.0),
         oom_kills=server.get("container_oom_kills_total", 0.0),
         start_time=server.get("server_start_time_seconds", 0.0),
+        proxy_start_time=proxy.get("server_start_time_seconds", 0.0),
     )
 
 

@@ -10,10 +10,11 @@ from dataclasses import dataclass, replace
 
 from wsgilab.analysis.validity import void_reason
 from wsgilab.engines import Engine
-from wsgilab.errors import LabError, ServerError, UsageError
+from wsgilab.errors import LabError, MissingError, ServerError, UsageError
 from wsgilab.machine.waiting import Stop, poll_until
-from wsgilab.measure import load
+from wsgilab.measure import load, losses
 from wsgilab.measure.k6_command import K6
+from wsgilab.measure.losses import Loss
 from wsgilab.measure.usage import read_sample, to_usage
 from wsgilab.model.server import Server
 from wsgilab.model.window import LoadResult, Sample, Usage, Window, WindowPlan
@@ -106,20 +107,22 @@ def measure(
     saved stays saved.
     """
     servers = {server.name: server for server in bench.engine.servers}
-    gone: dict[str, str] = {}
+    gone: dict[str, Loss] = {}
     for plan in plans:
         bench.stop.check()
         announce(plan)
         server, began = servers[plan.server], time.monotonic()
         if server.name in gone:
-            save(Window(plan, None, None, died=gone[server.name]))
+            save(gone[server.name].window(plan))
             continue
         window, drained = measure_window(plan, server, bench)
         save(replace(window, took_s=time.monotonic() - began))
         try:
             _make_ready_again(server, window, drained, bench)
         except ServerError as error:
-            gone[server.name] = f"did not start again: {error.what.splitlines()[0]}"
+            gone[server.name] = Loss(died=f"did not start again: {error.what.splitlines()[0]}")
+        except MissingError as error:
+            gone[server.name] = Loss(void=f"it could not be measured any more: {error.what.splitlines()[0]}")
 
 
 def measure_window(plan: WindowPlan, server: Server, bench: Bench) -> tuple[Window, bool]:
@@ -130,19 +133,21 @@ def measure_window(plan: WindowPlan, server: Server, bench: Bench) -> tuple[Wind
     sample = _sampler(server, bench)
     before = _patiently(sample, server, bench)
     if before is None:
-        reason = bench.engine.death(server) or "gave no answer from its exporter"
-        return Window(plan, None, None, died=f"the server {reason} before the window"), False
+        return losses.without_reading(server, losses.BEFORE, bench.engine).window(plan), False
     result, during, problem = _drive(plan, server, sample, bench)
     # Where answers are still owed, waiting would only delay the fresh start.
     overdue = result is not None and result.unanswered > 0 and bench.engine.restarts
     after, drained = _drain(sample, bench.stop, 0.0 if overdue else DRAIN_TIMEOUT_S)
     after = after or _patiently(sample, server, bench)
-    died = _death(server, before, after, bench)
-    if died or after is None:
+    if after is None:
+        return losses.without_reading(server, losses.IN, bench.engine).window(plan, result), False
+    if died := losses.death(server, before, after, bench.engine):
         return Window(plan, result, None, died=died), False
     usage = to_usage(before, during, after, _measured_part(result, before, plan))
     window = Window(plan, result, usage, notes=_notes(usage))
-    return replace(window, void=problem or void_reason(window, server, max(1, len(bench.k6.cpus)))), drained
+    lost = losses.lost_proxy(server, before, after, bench.engine)
+    void = problem or lost or void_reason(window, server, max(1, len(bench.k6.cpus)))
+    return replace(window, void=void), drained and lost is None
 
 
 def _drive(
@@ -151,7 +156,7 @@ def _drive(
     """Run k6 and read the exporter about once a second. (result, samples, what went wrong with k6)."""
     during: list[Sample] = []
     next_sample = time.monotonic() + SAMPLE_EVERY_S
-    with load.start(bench.k6, plan, bench.engine.endpoint(server).url) as run:
+    with load.start(bench.k6, plan, bench.engine.endpoint(server)) as run:
         bench.follow(run)
         while not run.poll():
             bench.stop.wait(0.1)
@@ -180,12 +185,12 @@ def _drain(sample: Sampler, stop: Stop, timeout_s: float) -> tuple[Sample | None
 
 
 def _patiently(sample: Sampler, server: Server, bench: Bench) -> Sample | None:
-    """A reading, asked for until there is one; None when the server is dead or its exporter stays silent."""
+    """A reading, asked for until there is one; None when server or proxy is dead, or an exporter stays silent."""
     readings: list[Sample | None] = []
 
     def answered() -> bool:
         readings.append(sample())
-        return readings[-1] is not None or bench.engine.death(server) is not None
+        return bool(readings[-1] or bench.engine.death(server) or bench.engine.proxy_death(server))
 
     poll_until(answered, bench.stop, EXPORTER_PATIENCE_S, every_s=0.1)
     return readings[-1]
@@ -197,21 +202,9 @@ def _is_quiet(previous: Sample | None, latest: Sample | None) -> bool:
     return latest.in_flight <= 0 and latest.listen_queue <= 0 and previous.requests == latest.requests
 
 
-def _death(server: Server, before: Sample, after: Sample | None, bench: Bench) -> str | None:
-    """What happened to a server that did not live through its window; None where it did."""
-    known = bench.engine.death(server)
-    if known:
-        return f"the server {known} in the window"
-    if after is None or not after.up:
-        return "the server was gone when the window ended"
-    if after.start_time != before.start_time:
-        return "the server was started anew in the window"
-    return None
-
-
 def _make_ready_again(server: Server, window: Window, drained: bool, bench: Bench) -> None:
     """Before the next window nothing of this one is left: the server has drained, or is a fresh one."""
-    if window.died or (not drained and bench.engine.restarts):
+    if window.died or (not drained and bench.engine.restarts) or bench.engine.proxy_death(server):
         bench.engine.restart(server)
     elif not drained:
         _drain(_sampler(server, bench), bench.stop, DRAIN_PATIENCE_S)
@@ -219,7 +212,7 @@ def _make_ready_again(server: Server, window: Window, drained: bool, bench: Benc
 
 def _sampler(server: Server, bench: Bench) -> Sampler:
     at = bench.engine.endpoint(server)
-    return lambda: read_sample(at.exporter_url, at.proxy_exporter_url)
+    return lambda: read_sample(at.exporter_url, at.proxy_exporter_url, at.run_id)
 
 
 def _measured_part(result: LoadResult | None, before: Sample, plan: WindowPlan) -> tuple[float, float]:

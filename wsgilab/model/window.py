@@ -89,6 +89,8 @@ class Sample:
     listen_overflows: float
     oom_kills: float
     start_time: float
+    proxy_start_time: float = 0.0
+    """Of the proxy in front of it; 0 where there is none."""
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from wsgilab.engines import Endpoint
 from wsgilab.errors import LabError, MissingError
 from wsgilab.measure.k6_command import K6, command, environment, vus_needed
 from wsgilab.measure.load import parse_summary, refusal, scheduled_s, start
@@ -163,12 +164,15 @@ def test_histograms_and_stale_markers_are_not_left_to_chance() -> None:
 
 
 def test_the_command_hands_over_the_plan_under_names_of_our_own() -> None:
-    line = command(K6("k6", script=Path("load.js")), PLAN, "http://127.0.0.1:8003/", Path("/tmp/x"))
+    line = command(
+        K6("k6", script=Path("load.js")), PLAN, Endpoint("http://127.0.0.1:8003/", "", None, "4f2a"), Path("/tmp/x")
+    )
 
     told = dict(setting.split("=", 1) for flag, setting in pairwise(line) if flag == "-e")
     assert told == {
         "LAB_TARGET": "http://127.0.0.1:8003",
         "LAB_SERVER": "gunicorn",
+        "LAB_RUN": "4f2a",
         "LAB_WORKLOAD": "mix",
         "LAB_RATE": "100",
         "LAB_ROUND": "2",
@@ -184,7 +188,12 @@ def test_the_command_hands_over_the_plan_under_names_of_our_own() -> None:
 
 
 def test_metrics_go_to_prometheus_only_when_there_is_one() -> None:
-    line = command(K6("k6", prometheus_url="http://prometheus:9090"), PLAN, "http://gunicorn:8000", Path("/tmp/x"))
+    line = command(
+        K6("k6", prometheus_url="http://prometheus:9090"),
+        PLAN,
+        Endpoint("http://gunicorn:8000", "", None),
+        Path("/tmp/x"),
+    )
 
     assert line[line.index("--out") + 1] == "experimental-prometheus-rw"
 
@@ -215,6 +224,6 @@ def test_unanswered_requests_do_not_starve_the_schedule(
 
 def test_a_k6_that_is_not_there_is_named() -> None:
     with pytest.raises(MissingError, match="could not be started") as caught:
-        start(K6("/nowhere/k6"), PLAN, "http://127.0.0.1:1")
+        start(K6("/nowhere/k6"), PLAN, Endpoint("http://127.0.0.1:1", "", None))
 
     assert "/nowhere/k6" in caught.value.cause

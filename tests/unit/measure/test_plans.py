@@ -84,7 +84,7 @@ def test_what_the_kernel_did_is_the_windows_own_and_gauges_are_the_largest_seen(
 
 def test_figures_are_summed_over_their_labels(monkeypatch: pytest.MonkeyPatch) -> None:
     text = '# TYPE wsgi_requests_total counter\nwsgi_requests_total{code="200"} 40\nwsgi_requests_total{code="404"} 2\n'
-    monkeypatch.setattr("wsgilab.measure.usage.fetch", lambda _url: text)
+    monkeypatch.setattr("wsgilab.measure.usage.fetch", lambda *_: text)
     assert scrape("http://127.0.0.1:1/metrics") == {"wsgi_requests_total": 42.0}
 
 

@@ -13,7 +13,7 @@ from factories import load_result, plan, samples
 from support import ROOT
 
 from wsgilab.engines import Endpoint
-from wsgilab.errors import Interrupted, LabError, ServerError
+from wsgilab.errors import Interrupted, LabError, MissingError, ServerError
 from wsgilab.lab.servers import load_lab
 from wsgilab.machine.waiting import Stop
 from wsgilab.measure.k6_command import K6
@@ -39,6 +39,8 @@ class World(Stop):
         self.exporter: Callable[[], Sample | None] = lambda: replace(QUIET, requests=800.0 * (self.now > 1000.0))
         self.result: LoadResult | LabError = load_result([24.0] * 600)
         self.dead: str | None = None
+        self.dead_proxy: str | None = None
+        self.lives_on = True
         self.comes_back = True
 
     def wait(self, seconds: float) -> None:
@@ -51,8 +53,17 @@ class World(Stop):
     def death(self, _server: Server) -> str | None:
         return self.dead
 
+    def proxy_death(self, server: Server) -> str | None:
+        return self.dead_proxy if server.via else None
+
+    def lives(self, _server: Server) -> bool:
+        return self.lives_on
+
     def restart(self, server: Server) -> None:
         self.log.append(f"restart {server.name}")
+        if server.via and self.dead_proxy and not self.comes_back:
+            raise MissingError("nginx did not start: exit code 1\n  | a log", "its own reason", "./lab doctor")
+        self.dead_proxy = None
         if not self.comes_back:
             raise ServerError(f"{server.name} did not start: exit code 1\n  | a log", "its app", "mend it")
 
@@ -172,6 +183,7 @@ def test_a_server_that_did_not_live_through_its_window_has_died(
 ) -> None:
     """Where Compose starts it again, `restart` waits for it."""
     world.restarts = restarts
+    world.lives_on = False
     world.exporter = lambda: QUIET if world.now < 1005.0 else after
     windows = world.run(plan(), plan("uwsgi"))
     assert windows[0].died == said
@@ -184,6 +196,51 @@ def test_how_the_engine_saw_it_die_is_said(world: World) -> None:
     (window,) = world.run(plan())
     assert (window.died, window.load) == ("the server ended by SIGKILL before the window", None)
     assert window.took_s < 0.2, "nobody waits for a dead server's exporter"
+
+
+@pytest.mark.parametrize("gone_from", [0.0, 1005.0], ids=["before", "in"])
+def test_an_exporter_that_died_alone_takes_no_server_with_it(world: World, gone_from: float) -> None:
+    world.exporter = lambda: replace(QUIET, requests=800.0 * (world.now > 1000)) if world.now < gone_from else None
+    (window,) = world.run(plan())
+    when = "in" if gone_from else "before"
+    assert (window.died, window.void) == (
+        None,
+        f"its exporter gave no answer {when} the window; gunicorn itself lived",
+    )
+    assert world.log == ["window of gunicorn", "restart gunicorn"], "a fresh server has a fresh exporter"
+
+
+def test_a_proxy_that_died_is_named_and_started_again_and_its_server_lives(world: World) -> None:
+    def dying() -> Sample | None:
+        if world.now > 1005.0 and len(world.log) == 1:
+            world.dead_proxy = "ended by SIGKILL"
+        return None if world.dead_proxy else replace(QUIET, requests=800.0 * (len(world.log) % 2))
+
+    world.exporter = dying
+    first, _ = world.run(plan("uwsgi"), plan("uwsgi", round=2))
+    assert first.died is None
+    assert first.void == ("nginx, which stands in front of it, ended by SIGKILL in the window; uwsgi itself lived")
+    assert world.log == ["window of uwsgi", "restart uwsgi", "window of uwsgi"]
+
+
+def test_a_proxy_that_its_supervisor_started_again_voids_the_window(world: World) -> None:
+    world.restarts = False
+    world.exporter = lambda: replace(
+        QUIET, requests=800.0 * (world.now > 1000), proxy_start_time=900.0 if world.now < 1005.0 else 1004.0
+    )
+    (window,) = world.run(plan("uwsgi"))
+    assert (window.died, window.void) == (
+        None,
+        "nginx, which stands in front of it, was started anew in the window; uwsgi itself lived",
+    )
+
+
+def test_without_its_proxy_a_server_cannot_be_measured_and_that_is_no_fault_of_its_own(world: World) -> None:
+    world.exporter = lambda: None if world.now > 1005.0 else QUIET
+    world.dead_proxy, world.comes_back = "ended with exit code 1", False
+    windows = world.run(plan("uwsgi"), plan("uwsgi", round=2), plan("gunicorn"))
+    assert [window.died for window in windows[:2]] == [None, None]
+    assert windows[1].void == "it could not be measured any more: nginx did not start: exit code 1"
 
 
 def test_an_exporter_that_falls_silent_for_a_second_is_no_death(world: World) -> None:

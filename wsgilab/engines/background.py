@@ -1,0 +1,106 @@
+"""What runs in the background of a run on this machine: servers, nginx, exporters. None of it outlives the run."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+from wsgilab.machine import leftovers, places, processes
+from wsgilab.machine.leftovers import Leftover
+
+INHERITED = re.compile(
+    r"(PATH|HOME|USER|LOGNAME|SHELL|TZ|TMPDIR|LANG|LANGUAGE|LC_\w+|(LD|DYLD)_\w*LIBRARY_PATH|SSL_CERT_(FILE|DIR))"
+)
+"""What a program needs of its user's environment, and no more: as in a container, neither a token in the shell reaches
+the app under test, nor a setting that nobody sees (NGINX, WERKZEUG_RUN_MAIN, GUNICORN_CMD_ARGS) a server."""
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Started:
+    """A process group, and where its output goes."""
+
+    process: processes.Process
+    log: Path
+
+
+class Background:
+    """Programs of one run: each has a log, the run's mark and the servers' CPUs. Leaving the block ends them all."""
+
+    def __init__(self, cpus: frozenset[int], environ: Mapping[str, str]) -> None:
+        self._cpus = cpus
+        self._environ = environ
+        self._started: dict[str, Started] = {}
+        self._escaped: dict[int, Leftover] = {}
+
+    def __enter__(self) -> Background:
+        # Metrics files, heartbeats and sockets belong in memory: a disk that blocks would be measured. Logs do not: it
+        # is they that say that the memory is full.
+        self._place = places.make(in_memory=True)
+        self._logs = places.make(id=self._place.id) if self._place.path.parent == places.MEMORY else self._place
+        self._children = leftovers.children()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.end(list(self._started))
+        self._remember(leftovers.end_marked(self._place.environment))
+        self._remember(leftovers.end_orphans(self._children))
+        if self._escaped:
+            log.warning(
+                "The app or its servers left behind %s, out of their process group: the lab ended them.",
+                leftovers.listed(list(self._escaped.values())),
+            )
+        for place in dict.fromkeys((self._place, self._logs)):
+            place.remove()
+
+    @property
+    def folder(self) -> Path:
+        """For what the programs write: private to this run."""
+        return self._place.path
+
+    @property
+    def run_id(self) -> str:
+        """What servers and exporters say in X-Lab-Run."""
+        return self._place.id
+
+    def start(self, name: str, command: Sequence[str], environment: Mapping[str, str], folder: Path) -> None:
+        """Start a program with `environment`, and what programs need of ours besides. Raises OSError."""
+        output = self._logs.path / f"{name}.log"
+        inherited = {name: value for name, value in self._environ.items() if INHERITED.fullmatch(name)}
+        path = f"{Path(sys.executable).parent}{os.pathsep}{inherited.get('PATH') or os.defpath}"
+        complete = {**inherited, "PATH": path, **environment, **self._place.environment}
+        self._started[name] = Started(processes.start(command, output, folder, complete, self._cpus), output)
+
+    def ended(self, name: str) -> str | None:
+        """How a program that was started has ended, in words; None while it runs."""
+        return processes.how_it_ended(self._started[name].process)
+
+    def pid(self, name: str) -> int:
+        """The first process of a program that was started."""
+        return self._started[name].process.pid
+
+    def output(self, name: str) -> str:
+        """What a program has written so far."""
+        return self._started[name].log.read_text(errors="replace")
+
+    def end(self, names: Sequence[str], mark: Mapping[str, str] | None = None) -> None:
+        """End programs, with all that stayed in their groups; and what else of this run has the variables of `mark`."""
+        processes.end([self._started.pop(name).process for name in names])
+        if mark:
+            self._remember(leftovers.end_marked({**self._place.environment, **mark}))
+
+    def withheld(self, text: str) -> list[str]:
+        """The variables of our environment that `text` names and that no program got."""
+        words = set(re.findall(r"[A-Za-z_][A-Za-z0-9_]{2,}", text))
+        return sorted(name for name in self._environ if name in words and not INHERITED.fullmatch(name))
+
+    def _remember(self, escaped: Sequence[Leftover]) -> None:
+        self._escaped |= {each.pid: each for each in escaped}
