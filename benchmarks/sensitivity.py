@@ -32,7 +32,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as nowhere:
         out = options.out or Path(nowhere)
         cpu_ms = usual_cpu_ms(out / "usual")
-        print(f"{SERVER} at {RATE_RPS} rps of mix: {cpu_ms:.2f} ms of CPU a request", flush=True)
+        print(f"{SERVER} at {RATE_RPS} rps of mix: {cpu_ms:.2f} ms of CPU per request", flush=True)
         told = {f"more-{percent}": 0 for percent in options.more}
         for number in range(1, options.runs + 1):
             found = compared(verdict(out / str(number), "--rigorous", *variants(options.more, cpu_ms)))

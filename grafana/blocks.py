@@ -28,7 +28,7 @@ SLO_SECONDS = 0.25
 SERIES_PER_SECOND = "1s"
 LOG = common_builders.ScaleDistributionConfig().type(common.ScaleDistribution.LOG).log(10)
 
-# Beside a panel's first series per server, its second is named "SERVER · what" and drawn dashed.
+# A panel's second series for a server is named "SERVER · what" and drawn dashed.
 SECOND = " · "
 
 P = TypeVar("P", bargauge.Panel, timeseries.Panel, trend.Panel)

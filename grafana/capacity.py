@@ -123,7 +123,7 @@ def _kept() -> bargauge.Panel:
 def _knee() -> bargauge.Panel:
     return _bars(
         "Where the knee must be",
-        "What a server can do at most, whatever was asked of it: slots ÷ time in the app, or CPUs ÷ CPU time a "
+        "What a server can do at most, whatever was asked of it: slots ÷ time in the app, or CPUs ÷ CPU time per "
         "request, whichever is lower, as of its last load. Known from the first window on. A server that missed the "
         "SLO far below it is held back by something else: a backlog, a proxy, a lock.",
         "server:knee:rate",
@@ -160,7 +160,7 @@ def _reading() -> text.Panel:
             "A server with *s* slots and a service time of *t* seconds serves at most **s / t** requests per second."
             "\n\n"
             "Four sync workers and 22 ms: about 180 per second. More than that, and a queue grows as long as the load "
-            "lasts. The CPUs have such a limit too: **CPUs / CPU time a request**. The lower one is the knee.\n\n"
+            "lasts. The CPUs have such a limit too: **CPUs / CPU time per request**. The lower one is the knee.\n\n"
             "To fill this page: `./lab capacity --prometheus`, or `./lab run --prometheus --rate 25,50,100,200`"
         )
     )

@@ -21,6 +21,7 @@ from grafana_foundation_sdk.models import common
 from grafana_foundation_sdk.models.dashboard import VariableOption, VariableRefresh
 from grafana_foundation_sdk.models.heatmap import HeatmapColorMode
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
+from labels import MEMORY, P99, SERVED
 from palette import LIMIT_COLORS, PART_COLORS
 
 ONE = '{server="$server"}'
@@ -34,10 +35,10 @@ def one_server() -> Dashboard:
         dashboard("One server", "Where the time of one server's responses goes, and what its processes do meanwhile.")
         .with_variable(_choice())
         .with_panel(load_strip(ONE, height=4))
-        .with_panel(_number("p99", "response_time_seconds:p99", "s", "One answer in 100 took longer."))
-        .with_panel(_number("Served", "goodput:rate", "reqps", "Good answers (2xx) per second."))
+        .with_panel(_number(P99, "response_time_seconds:p99", "s", "One answer in 100 took longer."))
+        .with_panel(_number(SERVED, "goodput:rate", "reqps", "Good answers (2xx) per second."))
         .with_panel(_number("CPU", "cpu_cores:rate", "suffix: cores", "Cores in use, nginx's share included."))
-        .with_panel(_number("Memory", "memory_pss_bytes", "bytes", "Shared pages counted once, nginx included."))
+        .with_panel(_number(MEMORY, "memory_pss_bytes", "bytes", "Shared pages counted once, nginx included."))
         .with_panel(_number("Up for", "age_seconds", "s", "Since its first process started."))
         .with_panel(_number("Restarts", "restarts", "short", _RESTARTS))
         .with_row(Row("Where the time goes"))
@@ -172,7 +173,7 @@ def _limits() -> timeseries.Panel:
     panel = plain_lines(
         "What its slots and its CPUs allow",
         "Requests per second. Slots ÷ time in the app: as many are served at once, each for that long. CPUs ÷ CPU "
-        "time a request. The lower line is the knee: asked for more, a server makes requests wait. A server that "
+        "time per request. The lower line is the knee: asked for more, a server makes requests wait. A server that "
         "makes a thread for each connection has no slots to run out of, and no such line.",
         unit="reqps",
         span=12,

@@ -1,4 +1,4 @@
-"""The home page: every server's response times beside what they cost."""
+"""The home page: every server's response times next to what they cost."""
 
 from __future__ import annotations
 
@@ -24,11 +24,12 @@ from grafana_foundation_sdk.models.dashboard import (
     ValueMapping,
     ValueMappingResult,
 )
+from labels import CPU_PER_REQUEST, FAILED, MEMORY, P50, P95, P99, SERVED, TIME_IN_THE_APP
 from palette import SERVER_COLORS
 
 
 def side_by_side() -> Dashboard:
-    """The home page: every server's response times beside what they cost."""
+    """The home page: every server's response times next to what they cost."""
     return (
         dashboard(
             "Side by side", "One app, served in different ways, under the same load: what clients see, what it costs."
@@ -56,14 +57,14 @@ def side_by_side() -> Dashboard:
 
 # Heading, series and unit of each column of the table, in its order.
 COLUMNS = [
-    ("p50", "server:response_time_seconds:p50", "s"),
-    ("p95", "server:response_time_seconds:p95", "s"),
-    ("p99", "server:response_time_seconds:p99", "s"),
+    (P50, "server:response_time_seconds:p50", "s"),
+    (P95, "server:response_time_seconds:p95", "s"),
+    (P99, "server:response_time_seconds:p99", "s"),
     ("Offered", "server:offered:rate", "reqps"),
-    ("Served", "server:goodput:rate", "reqps"),
-    ("Failed or dropped", "server:failed:ratio", "percentunit"),
-    ("CPU per request", "server:cpu_seconds_per_request:ratio", "s"),
-    ("Memory", "server:memory_pss_bytes", "bytes"),
+    (SERVED, "server:goodput:rate", "reqps"),
+    (FAILED, "server:failed:ratio", "percentunit"),
+    (CPU_PER_REQUEST, "server:cpu_seconds_per_request:ratio", "s"),
+    (MEMORY, "server:memory_pss_bytes", "bytes"),
 ]
 
 
@@ -82,7 +83,7 @@ def _latest_values() -> table.Panel:
         .height(7)
         .span(24)
         .unit("none")
-        .sort_by([common_builders.TableSortByFieldState().display_name("p99").desc(True)])
+        .sort_by([common_builders.TableSortByFieldState().display_name(P99).desc(True)])
         .with_transformation(DataTransformerConfig(id_val="merge", options={}))
         .with_transformation(_columns_in_order())
         .override_by_name("Server", [DynamicConfigValue("mappings", _server_mappings()), *_colored_text(), _link()])
@@ -203,7 +204,7 @@ def _cpu_cores() -> timeseries.Panel:
 def _cpu_per_request() -> timeseries.Panel:
     return (
         lines(
-            "CPU time per request",
+            CPU_PER_REQUEST,
             "What one request costs, app and server together. The app costs the same everywhere, so the "
             "difference between two lines is the difference between two servers. It varies less between "
             "runs than any response time does.",
@@ -218,7 +219,7 @@ def _cpu_per_request() -> timeseries.Panel:
 def _memory() -> timeseries.Panel:
     return (
         lines(
-            "Memory",
+            MEMORY,
             "Proportional set size: pages that forked workers share are counted once. Servers behind nginx "
             "include it. A line that climbs with every window is a leak; one that jumps is a worker more.",
             unit="bytes",
@@ -264,7 +265,7 @@ def _listen_queue() -> timeseries.Panel:
 def _inside_the_app() -> timeseries.Panel:
     return (
         lines(
-            "Time inside the app",
+            TIME_IN_THE_APP,
             "Solid: p99, dashed: p50, as the app's own middleware times them. Small here and large for the "
             "client means that the time went by in a queue, where the app's own metrics never look.",
             unit="s",

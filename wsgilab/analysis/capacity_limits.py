@@ -57,7 +57,7 @@ def _said(found: Capacity, history: Sequence[Tried], goal: Goal, objective: Slo)
 
 
 def _cpu_allows(row: ServerRow, found: Capacity, cores: int) -> float | None:
-    """CPUs ÷ CPU time a request, the latter as it was at the highest rate that was kept."""
+    """CPUs ÷ CPU time per request, the latter as it was at the highest rate that was kept."""
     costs = [
         cost.value
         for load in row.loads
