@@ -26,6 +26,9 @@ from wsgilab.model.slo import Slo
 from wsgilab.model.verdict import Comparison, LoadRow, ServerRow, Verdict, VoidWindow
 from wsgilab.model.window import Window
 
+MOST_COMPARED = 60
+"""Servers: pairs grow with their square, and a file of a megabyte may name thousands."""
+
 
 @dataclass(frozen=True)
 class RunFacts:
@@ -52,7 +55,8 @@ def analyse(windows: Sequence[Window], run: RunFacts, problems: Sequence[str] = 
     measured = [Measured(window, window_figures(window)) for window in windows]
     grouped = group(measured)
     rows = tuple(_server_row(facts, grouped, windows, run.objective) for facts in servers)
-    comparisons = () if run.goal else tuple(_compare(servers, grouped))
+    crowd = len(servers) > MOST_COMPARED
+    comparisons = () if run.goal or crowd else tuple(_compare(servers, grouped))
     found = Verdict(
         command=run.command,
         engine=run.engine,
@@ -67,6 +71,7 @@ def analyse(windows: Sequence[Window], run: RunFacts, problems: Sequence[str] = 
         problems=(
             *problems,
             *_missing_windows(windows, len(servers) * run.rounds, run.rates_rps),
+            *([f"{len(servers)} servers are too many to be compared each with each: none is"] if crowd else []),
             *error_answers.sentences(windows),
         ),
     )

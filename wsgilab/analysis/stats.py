@@ -23,6 +23,8 @@ from wsgilab.model.outcomes import Difference
 from wsgilab.model.window import Window
 
 CONFIDENCE = 0.95
+FURTHEST = 700.0
+"""Of logarithms: e to the power of 710 is no float any more."""
 WILSON_Z = 1.959964
 """The normal quantile that belongs to CONFIDENCE."""
 
@@ -95,11 +97,11 @@ def typical(values: Sequence[Interval], most: float = math.inf) -> Interval | No
     tiny = 1e-9  # a value of 0 has no logarithm
     centre, half = _student([math.log(max(each.value, tiny)) for each in values])
     censored = any(each.censored for each in values)
-    value = tidy(math.exp(centre))
+    value = _exp(centre)
     if half is None:
         return Interval(value, censored=censored)
-    high = None if censored else tidy(min(most, math.exp(centre + half)))
-    return Interval(value, tidy(math.exp(centre - half)), high, censored)
+    high = None if censored else min(most, _exp(centre + half))
+    return Interval(value, _exp(centre - half), high, censored)
 
 
 def mean(values: Sequence[float]) -> Interval | None:
@@ -138,12 +140,12 @@ def paired_ratio(pairs: Sequence[tuple[Interval, Interval]]) -> Interval | None:
     a_cut, b_cut = (any(pair[side].censored for pair in pairs) for side in (0, 1))
     if not pairs or (a_cut and b_cut) or any(min(a.value, b.value) <= 0 for a, b in pairs):
         return None
-    centre, half = _student([math.log(a.value / b.value) for a, b in pairs])
-    value, censored = tidy(math.exp(centre)), a_cut or b_cut
+    centre, half = _student([math.log(a.value) - math.log(b.value) for a, b in pairs])
+    value, censored = _exp(centre), a_cut or b_cut
     if half is None:
         return Interval(value, censored=censored)
-    low = None if b_cut else tidy(math.exp(centre - half))
-    high = None if a_cut else tidy(math.exp(centre + half))
+    low = None if b_cut else _exp(centre - half)
+    high = None if a_cut else _exp(centre + half)
     return Interval(value, low, high, censored)
 
 
@@ -157,12 +159,12 @@ def unpaired_ratio(first: Sequence[Interval], second: Sequence[Interval]) -> Int
         return None
     logs = [[math.log(each.value) for each in group] for group in (first, second)]
     centre = math.fsum(logs[1]) / len(logs[1]) - math.fsum(logs[0]) / len(logs[0])
-    value, censored = tidy(math.exp(centre)), first_cut or second_cut
+    value, censored = _exp(centre), first_cut or second_cut
     half = _welch(*logs)
     if half is None:
         return Interval(value, censored=censored)
-    low = None if first_cut else tidy(math.exp(centre - half))
-    high = None if second_cut else tidy(math.exp(centre + half))
+    low = None if first_cut else _exp(centre - half)
+    high = None if second_cut else _exp(centre + half)
     return Interval(value, low, high, censored)
 
 
@@ -228,6 +230,11 @@ def _wilson(ratio: float, total: int) -> tuple[float, float]:
     centre = (ratio + square / 2) / (1 + square)
     half = WILSON_Z / (1 + square) * math.sqrt(ratio * (1 - ratio) / total + square / (4 * total))
     return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def _exp(logarithm: float) -> float:
+    """The number of a logarithm, tidied up. Figures that nobody measures may lie further apart than numbers reach."""
+    return tidy(math.exp(max(-FURTHEST, min(FURTHEST, logarithm))))
 
 
 def tidy(value: float) -> float:

@@ -16,6 +16,8 @@ from dotenv import dotenv_values
 from wsgilab.errors import UsageError, did_you_mean
 from wsgilab.model.server import Server
 
+MOST_CPUS = 4096
+"""No machine has more; a typo, or a manifest of somebody else, may not take all memory."""
 VARIABLE = re.compile(r"\$\{(?P<name>\w+)(?::-(?P<default>[^}]*))?\}")
 """The two forms that compose.yaml uses: `${NAME}` and `${NAME:-default}`."""
 
@@ -97,15 +99,15 @@ def parse_cpus(variable: str, text: str) -> frozenset[int]:
     """A CPU list such as `0-2,5` as numbers. Raises UsageError, naming `variable`, where it is none."""
     numbers: set[int] = set()
     try:
-        for part in text.split(","):
+        for part in text.split(",", MOST_CPUS):
             first, dash, last = part.partition("-")
             span = range(int(first), int(last if dash else first) + 1)
-            if not span:
+            if not span or span[-1] >= MOST_CPUS:
                 raise ValueError(part)
             numbers |= set(span)
     except ValueError as error:
         raise UsageError(
-            f"{variable} is '{text}', which is no list of CPUs.",
+            f"{variable} is '{text:.60}', which is no list of CPUs.",
             f"the value of {variable} in .env or the environment",
             f"{variable}=0 ./lab run",
         ) from error

@@ -22,6 +22,7 @@ from wsgilab.model.controls import OBEYED, all_visible
 from wsgilab.model.manifest import Manifest
 from wsgilab.model.window import Window
 from wsgilab.results import saved
+from wsgilab.results.damage import Damage, what_is_wrong
 
 MANIFEST, WINDOWS, VERDICT = "manifest.json", "windows.jsonl", "verdict.json"
 ELSEWHERE = ", or choose another folder: --out DIR"
@@ -71,9 +72,10 @@ class RunFolder:
     @classmethod
     def open(cls, path: Path) -> RunFolder:
         """The folder of an earlier run. Raises UsageError where there is none."""
-        if not (path / WINDOWS).is_file():
-            raise UsageError(f"{path} holds no {WINDOWS}.", *_what_it_is(path))
-        return cls(path)
+        with _reading(path):
+            if not (path / WINDOWS).is_file():
+                raise UsageError(f"{path} holds no {WINDOWS}.", *_what_it_is(path))
+            return cls(path)
 
     def append(self, window: Window) -> None:
         """Write one more line of windows.jsonl; it is on disk when this returns."""
@@ -86,16 +88,16 @@ class RunFolder:
             os.fsync(file.fileno())
 
     def read(self) -> tuple[list[Window], list[str]]:
-        """(every window that can be read, a sentence for each line that cannot)."""
+        """(every window that can be read, a sentence for each stretch of lines that cannot). Raises UsageError."""
         windows: list[Window] = []
-        problems: list[str] = []
-        with open(self.path / WINDOWS, "rb") as file:
+        damage = Damage(WINDOWS)
+        with _reading(self.path / WINDOWS), open(self.path / WINDOWS, "rb") as file:
             for number, line in enumerate(file, 1):
                 try:
                     windows.append(saved.window(line))
                 except (ValueError, RecursionError) as error:
-                    problems.append(_problem(number, line, error))
-        return windows, problems
+                    damage.add(number, what_is_wrong(line, error))
+        return windows, damage.sentences()
 
     def discard(self) -> None:
         """Remove the folder of a run that measured nothing; one with anything in it but its own empty files stays."""
@@ -112,12 +114,17 @@ class RunFolder:
 
     def read_manifest(self) -> tuple[Manifest, list[str]]:
         """(as much of the manifest as can be used, a sentence for each part that cannot)."""
+        path, lost = self.path / MANIFEST, "what was measured is known, how is not"
         try:
-            manifest = json.loads((self.path / MANIFEST).read_bytes())
+            if path.exists() and not path.is_file():  # a pipe would be waited for
+                return Manifest(), [f"{MANIFEST} is no file: {lost}"]
+            manifest = json.loads(path.read_bytes())
         except FileNotFoundError:
-            return Manifest(), [f"{MANIFEST} is missing: what was measured is known, how is not"]
+            return Manifest(), [f"{MANIFEST} is missing: {lost}"]
+        except OSError as error:
+            return Manifest(), [f"{MANIFEST} cannot be read ({error.strerror}): {lost}"]
         except (ValueError, RecursionError):
-            return Manifest(), [f"{MANIFEST} is damaged: what was measured is known, how is not"]
+            return Manifest(), [f"{MANIFEST} is damaged: {lost}"]
         if not isinstance(manifest, dict):
             return Manifest(), [f"{MANIFEST} is damaged: not an object"]
         usable, faults = saved.manifest(manifest)
@@ -169,6 +176,17 @@ def _writing(path: Path) -> Iterator[None]:
         ) from error
 
 
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Turns a file that cannot be read into an error with the cure."""
+    try:
+        yield
+    except OSError as error:
+        theirs = error.errno in (errno.EACCES, errno.EPERM)
+        cause = "it belongs to somebody else, or is read-protected" if theirs else "a path that leads nowhere"
+        raise UsageError(f"Cannot read {path}: {error.strerror}.", cause, f"ls -ld {path}") from error
+
+
 def _what_it_is(path: Path) -> tuple[str, str]:
     """(why a path is not the folder of a run, what to ask for instead)."""
     if path.is_file():
@@ -189,12 +207,3 @@ def _cut_off(file: Any) -> bool:
         return False
     file.seek(-1, os.SEEK_END)
     return bool(file.read(1) != b"\n")
-
-
-def _problem(number: int, line: bytes, error: Exception) -> str:
-    where = f"{WINDOWS} line {number}"
-    if not line.endswith(b"\n"):
-        return f"{where} is cut off in the middle: that window is lost, the others are not"
-    if isinstance(error, saved.OtherVersion):
-        return f"{where} was written by another version of the lab ({error}): skipped"
-    return f"{where} is damaged: skipped"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
-from typing import Any, get_type_hints
+from typing import Annotated, Any, get_type_hints
 
 import msgspec
 
@@ -16,7 +16,11 @@ from wsgilab.model.window import WINDOW_SCHEMA, LoadResult, Window
 
 LARGEST = 1e15
 """No time, count or size is larger; a sum of such figures is still a number."""
+SLOWEST_RPS, SHORTEST_S = 1e-6, 1e-3
+"""No window has a lower rate or is shorter: what is divided by them is still a number."""
 NEVER_NEGATIVE = ("scheduled", "sent", "ok", "ok_in_time")
+NEWEST = 1_000_000
+"""No schema will ever have a larger number; a sentence about it stays short."""
 UNFINISHED = "the run did not end: it was killed, or is still under way"
 
 
@@ -25,7 +29,7 @@ class OtherVersion(ValueError):
 
 
 class _Versioned(msgspec.Struct):
-    schema: int
+    schema: Annotated[int, msgspec.Meta(ge=0, le=NEWEST)]
 
 
 _version = msgspec.json.Decoder(_Versioned)
@@ -45,7 +49,7 @@ def window(line: bytes) -> Window:
     if not all(_is_usable(number) for number in _numbers(found)):
         raise ValueError("a number that no window has")
     plan = found.plan
-    if not (plan.rate_rps > 0 and plan.duration_s > 0 and found.took_s >= 0):
+    if not (plan.rate_rps >= SLOWEST_RPS and plan.duration_s >= SHORTEST_S and found.took_s >= 0):
         raise ValueError("a window without a rate or a length")
     if plan.timeout_s < 0 or plan.grace_s < 0 or not _holds_together(found.load):
         raise ValueError("a time or a count below 0, or a ladder beyond its ends")
@@ -56,7 +60,7 @@ def manifest(data: Mapping[str, Any]) -> tuple[Manifest, list[str]]:
     """(what can be used of manifest.json, a sentence for each part that cannot)."""
     schema = data.get("schema", MANIFEST_SCHEMA)
     if schema != MANIFEST_SCHEMA:
-        version = f" (schema {schema})" if isinstance(schema, int) else ""
+        version = f" (schema {schema})" if isinstance(schema, int) and 0 <= schema <= NEWEST else ""
         return Manifest(), [f"written by another version of the lab{version}: not used"]
     usable: dict[str, Any] = {}
     faults: list[str] = []
@@ -86,7 +90,10 @@ def _servers(data: object) -> tuple[tuple[ServerEntry, ...], list[str]]:
     faults: list[str] = []
     for number, entry in enumerate(data, 1):
         try:
-            usable.append(_converted(entry, ServerEntry))
+            found = _converted(entry, ServerEntry)
+            if found.name in (other.name for other in usable):
+                raise ValueError("named twice")
+            usable.append(found)
         except (ValueError, RecursionError):
             faults.append(f"server {number} is damaged, and not used")
     return tuple(usable), faults

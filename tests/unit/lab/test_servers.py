@@ -154,7 +154,9 @@ def test_cpu_lists(text: str, cpus: set[int]) -> None:
     assert parse_cpus("SERVER_CPUS", text) == cpus
 
 
-@pytest.mark.parametrize("text", ["", "a", "1-", "-", "1;2", "3-1"])
+@pytest.mark.parametrize(
+    "text", ["", "a", "1-", "-", "1;2", "3-1", "0-999999999", "4096", "-1", "0," * 9999, "9" * 5000]
+)
 def test_what_is_no_cpu_list_names_its_variable(text: str) -> None:
     with pytest.raises(UsageError, match="SERVER_CPUS"):
         parse_cpus("SERVER_CPUS", text)
