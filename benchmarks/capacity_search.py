@@ -16,7 +16,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from wsgilab.analysis.capacity import KEPT, MISSED, Goal, Probe, Tried, conclude, next_probe, spent_s
+from wsgilab.analysis.capacity import Goal, Outcome, Probe, Tried, conclude, next_probe, spent_s
 
 SEARCHES = 40
 BOUND_S, SERVICE_S = 0.25, 0.022
@@ -41,7 +41,8 @@ def own(capacity_rps: float, seed: int) -> Found:
     while probe := next_probe(goal, history):
         answered = window(capacity_rps, probe, rng)
         p99_s = answered[int(len(answered) * 0.99) - 1]
-        history.append(Tried(probe, KEPT if p99_s < BOUND_S else MISSED, not BOUND_S / 2 < p99_s < BOUND_S * 2))
+        outcome = Outcome.KEPT if p99_s < BOUND_S else Outcome.MISSED
+        history.append(Tried(probe, outcome, not BOUND_S / 2 < p99_s < BOUND_S * 2))
     return conclude(goal, history).kept_rps or 0.0, spent_s(history), len(history)
 
 
@@ -58,7 +59,7 @@ def mlrsearch(capacity_rps: float, seed: int) -> Found:
             probe = Probe(intended_load, intended_duration)
             answered = window(capacity_rps, probe, rng)
             late = sum(each > BOUND_S for each in answered)
-            history.append(Tried(probe, MISSED if late > 0.01 * len(answered) else KEPT))
+            history.append(Tried(probe, Outcome.MISSED if late > 0.01 * len(answered) else Outcome.KEPT))
             return MeasurementResult(
                 intended_duration,
                 intended_load,

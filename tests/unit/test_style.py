@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from support import ROOT
 
 COMPOSE_LINT = ["compose_lint", "check", "--strict-config", "--fail-on", "low", "--quiet", "compose.yaml"]
+READ_ALOUD = [
+    path for room in ("model", "analysis", "reports") for path in sorted((ROOT / "wsgilab" / room).glob("*.py"))
+]
 
 
 @pytest.mark.parametrize(
@@ -17,3 +22,17 @@ COMPOSE_LINT = ["compose_lint", "check", "--strict-config", "--fail-on", "low", 
 def test_is_clean(command: list[str]) -> None:
     done = subprocess.run([sys.executable, "-m", *command], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("path", READ_ALOUD, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_names_and_docstrings_can_be_read_aloud(path: Path) -> None:
+    """A loop variable says what it is, a parameter too; a docstring begins with a verb or a noun; six parameters do."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            assert node.id != "each", f"line {node.lineno}"
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            assert not (ast.get_docstring(node) or "").startswith("Of "), node.name
+        if isinstance(node, ast.FunctionDef):
+            given = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+            assert len([name for name in given if name.arg not in ("self", "cls")]) <= 6, node.name
+            assert "it" not in {name.arg for name in given}, node.name

@@ -14,6 +14,7 @@ import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
+from enum import StrEnum
 from typing import Any
 
 from wsgilab.analysis.figures import MEASURES
@@ -22,15 +23,22 @@ from wsgilab.model.interval import Interval
 from wsgilab.model.slo import FIGURE_OF, Slo
 from wsgilab.model.window import Window
 
-KEPT, MISSED, VOID = "kept", "missed", "void"
 WINDOW_OVERHEAD_S, LATE_OVERHEAD_S = 2.2, 1.5
-"""What a window costs beside its own time (warm-up, k6's start), and what a late server adds (grace, restart)."""
+"""What a window costs besides its own time (warm-up, k6's start), and what a late server adds (grace, restart)."""
 RESTART_S, MOST_LATE_S = 1.0, 3.5
 """The part of the latter that comes after the window, and all of it at the worst."""
 MOST_VOID = 2
 """Void windows in a row at one rate from which on k6, and not luck, is the limit there."""
 FAR = CLEAR_MARGIN
 """A window this factor away from the bound decides alone."""
+
+
+class Outcome(StrEnum):
+    """What a window says about the SLO at its rate."""
+
+    KEPT = "kept"
+    MISSED = "missed"
+    VOID = "void"
 
 
 @dataclass(frozen=True)
@@ -52,7 +60,7 @@ class Goal:
     def from_json(cls, data: object) -> Goal:
         """A goal as a manifest keeps it; what it does not say is the default."""
         said = data if isinstance(data, Mapping) else {}
-        known = {each.name for each in fields(cls)}
+        known = {entry.name for entry in fields(cls)}
         return cls(**{name: float(value) for name, value in said.items() if name in known})
 
     def to_json(self) -> dict[str, Any]:
@@ -73,7 +81,7 @@ class Tried:
     """A probe that was made."""
 
     probe: Probe
-    outcome: str
+    outcome: Outcome
     clear: bool = False
     """So far from the bound that one window decides."""
     took_s: float = 0.0
@@ -104,12 +112,12 @@ def tried(window: Window, objective: Slo) -> Tried:
     """What one window says about the SLO."""
     probe = Probe(window.plan.rate_rps, window.plan.duration_s)
     if window.void is not None:
-        return Tried(probe, VOID, took_s=window.took_s)
+        return Tried(probe, Outcome.VOID, took_s=window.took_s)
     if window.died or window.load is None:
-        return Tried(probe, MISSED, clear=True, took_s=window.took_s)
+        return Tried(probe, Outcome.MISSED, clear=True, took_s=window.took_s)
     shares = [_share_of_bound(window, metric, bound) for metric, bound in objective.terms]
     worst = max(shares)
-    return Tried(probe, KEPT if worst < 1 else MISSED, worst >= FAR or worst <= 1 / FAR, window.took_s)
+    return Tried(probe, Outcome.KEPT if worst < 1 else Outcome.MISSED, worst >= FAR or worst <= 1 / FAR, window.took_s)
 
 
 def next_probe(goal: Goal, history: Sequence[Tried]) -> Probe | None:
@@ -122,17 +130,17 @@ def next_probe(goal: Goal, history: Sequence[Tried]) -> Probe | None:
 
 
 def _open_question(goal: Goal, history: Sequence[Tried]) -> Probe | None:
-    coarse = [each for each in history if each.probe.duration_s < goal.fine_s]
+    coarse = [attempt for attempt in history if attempt.probe.duration_s < goal.fine_s]
     rate = _next_coarse(goal, coarse)
     if rate is not None:
         return Probe(rate, goal.coarse_s)
-    rate = _next_fine(goal, coarse, [each for each in history if each.probe.duration_s >= goal.fine_s])
+    rate = _next_fine(goal, coarse, [attempt for attempt in history if attempt.probe.duration_s >= goal.fine_s])
     return None if rate is None else Probe(rate, goal.fine_s)
 
 
 def conclude(goal: Goal, history: Sequence[Tried]) -> Capacity:
     """The capacity as far as the history shows it."""
-    fine = [each for each in history if each.probe.duration_s >= goal.fine_s]
+    fine = [attempt for attempt in history if attempt.probe.duration_s >= goal.fine_s]
     kept, missed = _bracket(fine)
     wall = _ceiling(goal, history)
     finished = _open_question(goal, history) is None
@@ -144,8 +152,8 @@ def _surely_kept(history: Sequence[Tried], fine: Sequence[Tried], kept_rps: floa
     """The highest rate that kept it, below every long window that missed; no short window counts beyond `kept_rps`."""
     if kept_rps is None:
         return None
-    missed = min((each.probe.rate_rps for each in fine if each.outcome == MISSED), default=math.inf)
-    keeping = [each.probe.rate_rps for each in history if each.outcome == KEPT]
+    missed = min(rates(fine, Outcome.MISSED), default=math.inf)
+    keeping = rates(history, Outcome.KEPT)
     return max((rate for rate in keeping if rate < missed and rate <= kept_rps), default=None)
 
 
@@ -155,7 +163,7 @@ def spent_s(history: Sequence[Tried]) -> float:
 
 
 def _spent_s(one: Tried) -> float:
-    late = one.outcome == MISSED
+    late = one.outcome == Outcome.MISSED
     if one.took_s:
         return one.took_s + (RESTART_S if late else 0.0)
     return one.probe.duration_s + WINDOW_OVERHEAD_S + (LATE_OVERHEAD_S if late else 0.0)
@@ -172,12 +180,10 @@ def by_server(windows: Sequence[Window], objective: Slo) -> dict[str, list[Tried
 def _next_coarse(goal: Goal, coarse: Sequence[Tried]) -> float | None:
     """The next rate for a short window; None where they have told what they can."""
     wall = _ceiling(goal, coarse)
-    if coarse and coarse[-1].outcome == VOID and coarse[-1].probe.rate_rps < wall:
+    if coarse and coarse[-1].outcome == Outcome.VOID and coarse[-1].probe.rate_rps < wall:
         return coarse[-1].probe.rate_rps
-    missed = min([wall, *(each.probe.rate_rps for each in coarse if each.outcome == MISSED)])
-    kept = max(
-        (each.probe.rate_rps for each in coarse if each.outcome == KEPT and each.probe.rate_rps < missed), default=None
-    )
+    missed = min([wall, *rates(coarse, Outcome.MISSED)])
+    kept = max((rate for rate in rates(coarse, Outcome.KEPT) if rate < missed), default=None)
     if kept is None:
         if math.isinf(missed):
             return min(goal.start_rps, goal.highest_rps)
@@ -189,15 +195,15 @@ def _next_coarse(goal: Goal, coarse: Sequence[Tried]) -> float | None:
 
 def _next_fine(goal: Goal, coarse: Sequence[Tried], fine: Sequence[Tried]) -> float | None:
     """The next rate for a long window; None where the bracket is narrow enough, or nothing kept the SLO at all."""
-    guess = max((each.probe.rate_rps for each in coarse if each.outcome == KEPT), default=None)
+    guess = max(rates(coarse, Outcome.KEPT), default=None)
     if guess is None:
         return None
     wall = _ceiling(goal, [*coarse, *fine])
-    undecided = [rate for rate in _rates(fine) if _decided(fine, rate) is None and rate < wall]
+    undecided = [rate for rate in rates(fine) if _decided(fine, rate) is None and rate < wall]
     if undecided:
         return undecided[-1]
     kept, missed = _bracket(fine)
-    stride = goal.fine_step ** (2.0 ** (len(_rates(fine)) - 1))  # 4 %, 8 %, 17 %: a guess may be far off
+    stride = goal.fine_step ** (2.0 ** (len(rates(fine)) - 1))  # 4 %, 8 %, 17 %: a guess may be far off
     if kept is None:
         down = _round(missed / stride if missed else guess / math.sqrt(goal.fine_step))
         return down if down >= goal.lowest_rps and down != missed else None
@@ -210,38 +216,40 @@ def _next_fine(goal: Goal, coarse: Sequence[Tried], fine: Sequence[Tried]) -> fl
 
 def _bracket(fine: Sequence[Tried]) -> tuple[float | None, float | None]:
     """(highest rate decided as kept, lowest rate decided as missed), the first below the second."""
-    decided = {rate: _decided(fine, rate) for rate in _rates(fine)}
-    missed = min((rate for rate, outcome in decided.items() if outcome == MISSED), default=None)
-    kept = [rate for rate, outcome in decided.items() if outcome == KEPT and (missed is None or rate < missed)]
+    decided = {rate: _decided(fine, rate) for rate in rates(fine)}
+    missed = min((rate for rate, outcome in decided.items() if outcome == Outcome.MISSED), default=None)
+    kept = [rate for rate, outcome in decided.items() if outcome == Outcome.KEPT and (missed is None or rate < missed)]
     return max(kept, default=None), missed
 
 
-def _decided(fine: Sequence[Tried], rate: float) -> str | None:
+def _decided(fine: Sequence[Tried], rate: float) -> Outcome | None:
     """What the windows at a rate say together: one that is far from the bound, or two of three; None while open."""
-    here = [each for each in fine if each.probe.rate_rps == rate and each.outcome != VOID]
+    here = [attempt for attempt in fine if attempt.probe.rate_rps == rate and attempt.outcome != Outcome.VOID]
     if len(here) == 1 and here[0].clear:
         return here[0].outcome
-    for outcome in (KEPT, MISSED):
-        if sum(each.outcome == outcome for each in here) >= 2:
+    for outcome in (Outcome.KEPT, Outcome.MISSED):
+        if sum(attempt.outcome == outcome for attempt in here) >= 2:
             return outcome
     return None
 
 
-def _rates(fine: Sequence[Tried]) -> list[float]:
-    """The rates of long windows, each once, in the order in which they were first tried."""
-    return list(dict.fromkeys(each.probe.rate_rps for each in fine))
+def rates(history: Sequence[Tried], outcome: Outcome | None = None) -> list[float]:
+    """The rates that were tried, each once, in the order in which they were first; those with this outcome only."""
+    return list(
+        dict.fromkeys(attempt.probe.rate_rps for attempt in history if outcome is None or attempt.outcome == outcome)
+    )
 
 
 def _ceiling(goal: Goal, history: Sequence[Tried]) -> float:
     """The lowest rate at which windows came out void again and again; the largest rate allowed; or infinity."""
     runs: dict[float, int] = defaultdict(int)
     walls = [math.inf]
-    for each in history:
-        rate = each.probe.rate_rps
-        runs[rate] = runs[rate] + 1 if each.outcome == VOID else 0
+    for attempt in history:
+        rate = attempt.probe.rate_rps
+        runs[rate] = runs[rate] + 1 if attempt.outcome == Outcome.VOID else 0
         if runs[rate] >= MOST_VOID:
             walls.append(rate)
-        if each.outcome == KEPT and rate >= goal.highest_rps:
+        if attempt.outcome == Outcome.KEPT and rate >= goal.highest_rps:
             walls.append(rate + 1)
     return min(walls)
 

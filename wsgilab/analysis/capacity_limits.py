@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from wsgilab.analysis import capacity
-from wsgilab.analysis.capacity import Capacity, Goal, Tried
+from wsgilab.analysis.capacity import Capacity, Goal, Outcome, Tried
 from wsgilab.model import words
 from wsgilab.model.outcomes import Limit, Rating
 from wsgilab.model.slo import Slo
@@ -35,7 +35,7 @@ def capacity_row(row: ServerRow, history: Sequence[Tried], goal: Goal, objective
 
 def _rating(found: Capacity, history: Sequence[Tried], goal: Goal) -> Rating:
     if found.kept_rps is None:
-        missed = [each.probe.rate_rps for each in history if each.outcome == capacity.MISSED]
+        missed = capacity.rates(history, Outcome.MISSED)
         return Rating.BAD if missed and min(missed) <= goal.lowest_rps else Rating.INCONCLUSIVE
     return Rating.GOOD if found.finished or found.ceiling else Rating.INCONCLUSIVE
 
@@ -43,13 +43,13 @@ def _rating(found: Capacity, history: Sequence[Tried], goal: Goal) -> Rating:
 def _said(found: Capacity, history: Sequence[Tried], goal: Goal, objective: Slo) -> str:
     tries = words.counted(len(history), "window")
     if found.kept_rps is None:
-        missed = [each.probe.rate_rps for each in history if each.outcome == capacity.MISSED]
+        missed = capacity.rates(history, Outcome.MISSED)
         if not missed:
             return f"no valid window in {tries}"
         return f"missed {objective} at every rate tried, the lowest {words.rps(min(missed))} ({tries})"
     kept = f"kept {objective} for {goal.fine_s:g} s at {words.rps(found.kept_rps)}"
     if found.ceiling:
-        return f"{kept} at least: above it k6 could not be trusted, so this is its limit, not the server's ({tries})"
+        return f"{kept} at least: above that k6 could not be trusted, so this limit is k6's, not the server's ({tries})"
     if found.missed_rps is None:
         return f"{kept}, and no higher rate was decided in the time there was ({tries})"
     early = "" if found.finished else ", stopped before the gap was closed"

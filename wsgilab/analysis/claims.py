@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from wsgilab.model import words
+from wsgilab.model.metrics import METRICS
 from wsgilab.model.outcomes import Difference, Finding, Rating
 from wsgilab.model.verdict import Claim, Comparison, LoadRow, ServerRow
 
@@ -54,9 +55,9 @@ class _Evidence:
 
     def less(self, a: str, b: str, rate_rps: float, metric: str) -> str | None:
         """The server that is lower by a paired comparison; None where no difference is shown."""
-        for each in self.comparisons:
-            if {each.a, each.b} == {a, b} and (each.rate_rps, each.metric) == (rate_rps, metric):
-                return {Difference.A_LOWER: each.a, Difference.B_LOWER: each.b}.get(each.result)
+        for pair in self.comparisons:
+            if {pair.a, pair.b} == {a, b} and (pair.rate_rps, pair.metric) == (rate_rps, metric):
+                return {Difference.A_LOWER: pair.a, Difference.B_LOWER: pair.b}.get(pair.result)
         return None
 
 
@@ -89,7 +90,7 @@ def one_thread(evidence: _Evidence) -> Answer:
     sentence = f"flask run served {_served(load)}; one thread could serve about {limit:.0f} rps"
     result = _parallel(load, limit)
     if result == Finding.INCONCLUSIVE:
-        return Finding.INCONCLUSIVE, f"{sentence}, but the CPU was used up, which no thread adds to"
+        return Finding.INCONCLUSIVE, f"{sentence}, but the CPU was used up, and more threads would not add any"
     if result == Finding.DOES_NOT_HOLD:
         return Finding.HOLDS, sentence
     single = _most_served(evidence.loads(DEV_SINGLE))
@@ -102,8 +103,8 @@ def built_in_blocks(evidence: _Evidence) -> Answer:
     loads = _beyond_one(evidence, DEV)
     if not loads:
         return _needs(evidence, DEV)
-    load = ([each for each in loads if each.rating == Rating.GOOD] or loads)[-1]
-    single = [each for each in evidence.loads(DEV_SINGLE) if each.rating == Rating.BAD]
+    load = ([load for load in loads if load.rating == Rating.GOOD] or loads)[-1]
+    single = [load for load in evidence.loads(DEV_SINGLE) if load.rating == Rating.BAD]
     only = f"; with one thread ({DEV_SINGLE}) it does: {_latency(single[0])}" if single else ""
     result = SLOW[load.rating]
     return result, f"flask run as it starts today: {_latency(load)}{only}"
@@ -118,7 +119,7 @@ def gunicorn_parallel(evidence: _Evidence) -> Answer:
     limit = _one_slot_rps(row)
     served = load["goodput_rps"]
     times = served.value / limit if served else 0.0
-    one = f"{limit:.0f} rps that one worker could at {words.duration(row.service_ms)} a request"
+    one = f"{limit:.0f} rps that one worker could serve at {words.duration(row.service_ms)} per request"
     return _parallel(load, limit), f"{row.concurrency} workers served {_served(load)}: {times:.1f} times the {one}"
 
 
@@ -129,10 +130,10 @@ def gunicorn_moderate(evidence: _Evidence) -> Answer:
         return Finding.INCONCLUSIVE, "needs gunicorn and two other servers measured in the same run"
     rate = loads[0].rate_rps
     ranks = [_rank(evidence, rate, metric) for metric in ("cpu_ms_per_request", "memory_mb")]
-    cpu, memory = loads[0]["cpu_ms_per_request"], loads[0]["memory_mb"]
+    cpu, memory = (f"{_full(loads[0], metric)}" for metric in ("cpu_ms_per_request", "memory_mb"))
     sentence = (
-        f"at {words.rps(rate)}: {words.full_amount(cpu, 'ms')} CPU a request ({ranks[0]}), "
-        f"{words.full_amount(memory, 'MB')} ({ranks[1]}) of {len(evidence.rows)} servers"
+        f"at {words.rps(rate)}: {cpu} CPU per request ({ranks[0]}), "
+        f"{memory} ({ranks[1]}) of {len(evidence.rows)} servers"
     )
     if UNTOLD in ranks:
         return Finding.INCONCLUSIVE, sentence
@@ -143,7 +144,7 @@ def uwsgi_single_slow(evidence: _Evidence) -> Answer:
     """Does it miss the SLO where the same server with more slots keeps it?"""
     for single, several in evidence.shared(UWSGI_SINGLE, UWSGI):
         if single.rating == Rating.BAD and several.rating == Rating.GOOD:
-            against = words.full_duration(several["p99_ms"])
+            against = _full(several, "p99_ms")
             return Finding.HOLDS, f"{_latency(single)}, with several processes and threads {against}"
     loads = _beyond_one(evidence, UWSGI_SINGLE)
     if not loads:
@@ -161,10 +162,9 @@ def uwsgi_several_fast(evidence: _Evidence) -> Answer:
     several, single = shared[0]
     less = evidence.less(UWSGI, UWSGI_SINGLE, several.rate_rps, "memory_mb")
     memory, cpu = (
-        f"{words.full_amount(several[name], unit)} against {words.full_amount(single[name], unit)}"
-        for name, unit in (("memory_mb", "MB"), ("cpu_ms_per_request", "ms"))
+        f"{_full(several, metric)} against {_full(single, metric)}" for metric in ("memory_mb", "cpu_ms_per_request")
     )
-    sentence = f"{_latency(loads[-1])}; memory {memory} with one of each, CPU a request {cpu}"
+    sentence = f"{_latency(loads[-1])}; memory {memory} with one of each, CPU per request {cpu}"
     if loads[-1].rating == Rating.BAD or less == UWSGI:
         return Finding.DOES_NOT_HOLD, sentence
     shown = loads[-1].rating == Rating.GOOD and less == UWSGI_SINGLE
@@ -172,13 +172,15 @@ def uwsgi_several_fast(evidence: _Evidence) -> Answer:
 
 
 def waiting(evidence: _Evidence) -> Answer:
-    """Where the SLO is missed, which share of the median response was spent outside the app?"""
+    """Where the SLO is missed, which share of the median response time was spent outside the app?"""
     slow = {name: [load for load in evidence.loads(name) if _is_slow(load)] for name in evidence.rows}
     first = [(name, loads[0], _queue_share(loads[0])) for name, loads in slow.items() if loads]
     shares = [(f"{name} {_share(share)} ({words.rps(load.rate_rps)})", share) for name, load, share in first if share]
     if not shares:
         return Finding.INCONCLUSIVE, "no server was slow at these rates: try a higher --rate"
-    sentence = f"share of the median response spent before the app: {words.listed([phrase for phrase, _ in shares])}"
+    sentence = (
+        f"share of the median response time spent before the app: {words.listed([phrase for phrase, _ in shares])}"
+    )
     waits = [share >= MOSTLY for _, share in shares]
     if any(waits) and not all(waits):
         return Finding.INCONCLUSIVE, sentence
@@ -211,7 +213,7 @@ def tuning_pays(evidence: _Evidence) -> Answer:
         for few, many in gained[:1]:
             gains.append(f"of {words.rps(few.rate_rps)} {fewer} served {_rps(few)} and {more} {_rps(many)}")
     if not gains:
-        return Finding.INCONCLUSIVE, "no server of this run was bad with few slots and good with more"
+        return Finding.INCONCLUSIVE, "no server in this run was bad with few slots and good with more"
     return Finding.HOLDS, f"{words.listed(gains)}; which setting suits the app best was not searched in this run"
 
 
@@ -288,7 +290,7 @@ def _share(ratio: float) -> str:
 
 
 def _latency(load: LoadRow) -> str:
-    return f"p99 {words.full_duration(load['p99_ms'])} at {words.rps(load.rate_rps)}"
+    return f"p99 {_full(load, 'p99_ms')} at {words.rps(load.rate_rps)}"
 
 
 def _served(load: LoadRow) -> str:
@@ -296,4 +298,8 @@ def _served(load: LoadRow) -> str:
 
 
 def _rps(load: LoadRow) -> str:
-    return words.amount(load["goodput_rps"], "rps", 0)
+    return METRICS["goodput_rps"].text(load["goodput_rps"])
+
+
+def _full(load: LoadRow, metric: str) -> str:
+    return METRICS[metric].full(load[metric])

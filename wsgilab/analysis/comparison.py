@@ -25,7 +25,7 @@ COMPARED = [metric for metric in shown(Place.COLUMN) if metric.mean is not Mean.
 HOST = ("machine", "cpu_model", "cpus", "cpus_usable", "memory_mb", "os", "kernel")
 SAME = ("engine", "workload", "duration_s", "warmup_s", "timeout_s", "grace_s")
 """What must be equal for a difference to be the servers'."""
-UNKNOWN_ORIGIN = "what a run was measured on is not known, for its manifest is missing or damaged"
+UNKNOWN_ORIGIN = "what a run was measured on is not known: its manifest is missing or damaged"
 OF_ONE_RUN = re.compile(r"wsgilab-[^/\s]+")
 """The folder that the local engine makes for a run: another one each time, and no difference."""
 
@@ -44,12 +44,12 @@ class Change:
     ratio: Interval | None
     """after ÷ before."""
     result: Shift
-    """Not shown where the interval of the ratio holds 1."""
+    """Not shown where the interval of the ratio contains 1."""
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON values."""
         intervals = {name: getattr(self, name) for name in ("before", "after", "ratio")}
-        return {**asdict(self), **{name: each and each.to_json() for name, each in intervals.items()}}
+        return {**asdict(self), **{name: interval and interval.to_json() for name, interval in intervals.items()}}
 
 
 def compare(before: Sequence[Window], after: Sequence[Window]) -> list[Change]:
@@ -69,7 +69,7 @@ def compare_searches(before: Verdict, after: Verdict) -> list[Change]:
 
     Each is known to lie between two rates, so the ratio lies between the ratios of their far ends.
     """
-    first, second = ({row.server: row.capacity_rps for row in each.servers} for each in (before, after))
+    first, second = ({row.server: row.capacity_rps for row in verdict.servers} for verdict in (before, after))
     return [
         Change(server, 0.0, CAPACITY, one, other, (ratio := _bracket_ratio(one, other)), _shift(ratio))
         for server, other in second.items()
@@ -95,7 +95,7 @@ def only_in_one(before: Sequence[Window], after: Sequence[Window]) -> list[str]:
     first, second = ({(window.plan.server, window.plan.rate_rps) for window in run} for run in (before, after))
     said = []
     for name, own in (("first", first - second), ("second", second - first)):
-        rates = {server: sorted(rate for each, rate in own if each == server) for server, _ in sorted(own)}
+        rates = {server: sorted(rate for other, rate in own if other == server) for server, _ in sorted(own)}
         cells = [f"{server} at {words.listed([f'{rate:g}' for rate in at])} rps" for server, at in rates.items()]
         if cells:
             said.append(f"Only in the {name} run: {', '.join(cells)}")
@@ -161,7 +161,7 @@ def _servers(before: Manifest, after: Manifest) -> Iterator[str]:
         if name not in first:
             continue
         old, new = first[name], second[name]
-        yield from (f"{name}: {each}" for each in _command_changes(_command(old), _command(new)))
+        yield from (f"{name}: {change}" for change in _command_changes(_command(old), _command(new)))
         ours, theirs = old.environment or {}, new.environment or {}
         for key in sorted({*ours, *theirs}):
             if ours.get(key) != theirs.get(key):

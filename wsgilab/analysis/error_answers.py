@@ -38,7 +38,7 @@ def sentences(windows: Sequence[Window]) -> Iterator[str]:
         advice = ADVICE.get(status) or ADVICE.get(status[:1])
         mostly = f"mostly HTTP {status}{f': {advice}' if advice else ''}"
         much = words.percent(Interval(share))
-        yield f"{server} answered {much} of its requests with something else than 2xx, {mostly}"
+        yield f"{server} answered {much} of its requests with something other than 2xx, {mostly}"
 
 
 def _statuses(windows: Sequence[Window]) -> Counter[str]:

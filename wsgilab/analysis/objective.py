@@ -50,8 +50,8 @@ def _judge_term(metric: str, bound: float, figure: Interval | None, windows: Seq
     if _is_under(bound, figure) or all(_is_far_under(bound, window) for window in measured):
         return Rating.GOOD, f"{text}, under {limit}"
     if figure.low is None:
-        return Rating.INCONCLUSIVE, f"{text}, one window, too near to {limit} to decide"
-    return Rating.INCONCLUSIVE, f"{text}, and the interval holds {limit}: more rounds may tell"
+        return Rating.INCONCLUSIVE, f"{text}, one window, too close to {limit} to decide"
+    return Rating.INCONCLUSIVE, f"{text}, and the interval contains {limit}: more rounds may settle it"
 
 
 def _is_over(bound: float, figure: Interval) -> bool:

@@ -6,12 +6,13 @@ from collections.abc import Iterator, Sequence
 
 from wsgilab.analysis.claims import DEV, DEV_SINGLE
 from wsgilab.model import words
+from wsgilab.model.metrics import TABLE
 from wsgilab.model.outcomes import Difference, Rating
 from wsgilab.model.verdict import Comparison, ServerRow, Verdict
 
 MOST_FIGURES = 3
 """Servers whose figure is written out. With more, a sentence becomes a table, and there is one below."""
-BEST = (("p99_ms", "the lowest p99"), ("cpu_ms_per_request", "the least CPU a request"))
+BEST = [metric for metric in TABLE if metric.best]
 FOR_DEVELOPMENT = (
     "made for development: one process on one core, a new connection for every request, a debugger one switch away"
 )
@@ -98,14 +99,14 @@ def _kept(verdict: Verdict, leaders: Sequence[ServerRow], reach: float) -> str:
 def _best(comparisons: Sequence[Comparison], leaders: Sequence[ServerRow], rate_rps: float) -> Iterator[str]:
     """What one of several leaders does better than every other, by paired comparisons."""
     names = [row.server for row in leaders]
-    for metric, title in BEST:
-        at_once = [each for each in comparisons if (each.rate_rps, each.metric) == (rate_rps, metric)]
-        lower = {(each.a, each.b) for each in at_once if each.result == Difference.A_LOWER}
-        lower |= {(each.b, each.a) for each in at_once if each.result == Difference.B_LOWER}
+    for metric in BEST:
+        pairs = [pair for pair in comparisons if (pair.rate_rps, pair.metric) == (rate_rps, metric.key)]
+        lower = {(pair.a, pair.b) for pair in pairs if pair.result == Difference.A_LOWER}
+        lower |= {(pair.b, pair.a) for pair in pairs if pair.result == Difference.B_LOWER}
         for name in names:
             others = [other for other in names if other != name]
             if others and all((name, other) in lower for other in others):
-                yield f"Of these {name} has {title}."
+                yield f"Of these {name} has {metric.best}."
 
 
 def _failing(servers: Sequence[ServerRow], rate_rps: float) -> Iterator[str]:

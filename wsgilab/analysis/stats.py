@@ -95,8 +95,8 @@ def typical(values: Sequence[Interval], most: float = math.inf) -> Interval | No
     if not values:
         return None
     tiny = 1e-9  # a value of 0 has no logarithm
-    centre, half = _student([math.log(max(each.value, tiny)) for each in values])
-    censored = any(each.censored for each in values)
+    centre, half = _student([math.log(max(figure.value, tiny)) for figure in values])
+    censored = any(figure.censored for figure in values)
     value = _exp(centre)
     if half is None:
         return Interval(value, censored=censored)
@@ -154,10 +154,10 @@ def unpaired_ratio(first: Sequence[Interval], second: Sequence[Interval]) -> Int
 
     (Welch, Biometrika 1947; whole degrees of freedom, rounded down.) Cut-off values make bounds, as in `paired_ratio`.
     """
-    first_cut, second_cut = (any(each.censored for each in group) for group in (first, second))
-    if not first or not second or (first_cut and second_cut) or any(each.value <= 0 for each in (*first, *second)):
+    first_cut, second_cut = (any(figure.censored for figure in group) for group in (first, second))
+    if not first or not second or (first_cut and second_cut) or any(figure.value <= 0 for figure in (*first, *second)):
         return None
-    logs = [[math.log(each.value) for each in group] for group in (first, second)]
+    logs = [[math.log(figure.value) for figure in group] for group in (first, second)]
     centre = math.fsum(logs[1]) / len(logs[1]) - math.fsum(logs[0]) / len(logs[0])
     value, censored = _exp(centre), first_cut or second_cut
     half = _welch(*logs)
@@ -169,7 +169,7 @@ def unpaired_ratio(first: Sequence[Interval], second: Sequence[Interval]) -> Int
 
 
 def lower(ratio: Interval | None) -> Difference:
-    """Which side of a paired ratio is lower: `a lower`, `b lower` or `no difference shown` (the interval holds 1)."""
+    """Which side of a paired ratio is lower; no difference is shown where its interval contains 1."""
     if ratio is not None and ratio.high is not None and ratio.high < 1:
         return Difference.A_LOWER
     if ratio is not None and ratio.low is not None and ratio.low > 1:

@@ -37,7 +37,7 @@ def _all_visible(value: Any) -> Any:
     if isinstance(value, tuple | list):
         return type(value)(map(_all_visible, value))
     if is_dataclass(value) and not isinstance(value, type):
-        own = {each.name: getattr(value, each.name) for each in fields(value) if each.init}
+        own = {part.name: getattr(value, part.name) for part in fields(value) if part.init}
         return replace(value, **_all_visible(own))
     return value
 

@@ -80,7 +80,7 @@ class Metric:
     lower_is_better: bool = True
     mean: Mean = Mean.GEOMETRIC
     percentile: float | None = None
-    """Of a latency, the per cent of the scheduled requests that kept it. It is cut off at the timeout."""
+    """The per cent of the scheduled requests that kept this latency, which is cut off at the timeout; else None."""
     bound_as: str = ""
     """What an objective calls it; empty where none can bound it."""
     best: str = ""

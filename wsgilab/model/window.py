@@ -66,7 +66,7 @@ class LoadResult:
     redirect_to: str = ""
     """Where the answers led, if the commonest one other than 2xx was a redirect."""
     host: str = ""
-    """The Host that k6 asked for, where something else than 2xx was answered."""
+    """The Host that k6 asked for, where something other than 2xx was answered."""
     blames_host: bool = False
     """Whether the body of the commonest answer other than 2xx speaks of the host."""
 

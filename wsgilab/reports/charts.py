@@ -22,7 +22,7 @@ X_LABEL = 34.0
 """Room for a figure of the x axis."""
 LONGEST_NAME = {NARROW: 16, WIDE: 40}
 DODGE = 14.0
-"""Servers with equal figures stand beside each other, at most so far."""
+"""Servers with equal figures stand next to each other, at most so far apart."""
 FAR = 5.0
 """Whiskers stretch the y axis at most by this factor beyond the figures: two windows may give an interval of hours."""
 ROUND_MS = [decade * step for decade in (0.01, 0.1, 1.0, 10.0, 100.0, 1e3, 1e4, 1e5) for step in (1, 2, 5)]
@@ -85,8 +85,8 @@ class _LogScale:
         ends = [end for figure in figures for end in (figure.low, figure.high) if end]
         low = max(min([*values, *ends]), min(values) / FAR)
         high = min(max([*values, *ends]), max(values) * FAR)
-        below = max((each for each in ROUND_MS if each < low), default=ROUND_MS[0] / 10)
-        return cls(below, min((each for each in ROUND_MS if each >= high), default=high), height)
+        below = max((ms for ms in ROUND_MS if ms < low), default=ROUND_MS[0] / 10)
+        return cls(below, min((ms for ms in ROUND_MS if ms >= high), default=high), height)
 
     def __call__(self, ms: float) -> float:
         share = math.log(min(max(ms, self.low_ms), self.high_ms) / self.low_ms) / self._decades
@@ -99,9 +99,9 @@ class _LogScale:
     @property
     def ticks_ms(self) -> list[float]:
         """Round figures, fewer of them where they would touch."""
-        ticks = [each for each in ROUND_MS if self.low_ms <= each <= self.high_ms]
+        ticks = [ms for ms in ROUND_MS if self.low_ms <= ms <= self.high_ms]
         crowded = any(self(a) - self(b) < TICK_GAP for a, b in pairwise(ticks))
-        return [each for each in ticks if _whole_decade(each)] if crowded else ticks
+        return [ms for ms in ticks if _whole_decade(ms)] if crowded else ticks
 
     def shows(self, ms: float) -> bool:
         return self.low_ms <= ms <= self.high_ms
@@ -111,16 +111,16 @@ def latency_chart(
     title: str, across: Across, series: Sequence[Series], bound_ms: float | None = None, width: float = NARROW
 ) -> Markup:
     """Times in ms over places on the x axis, with the SLO's bound. Empty where no figure is known."""
-    shown = [figure for each in series for figure in each.figures if figure is not None]
+    shown = [figure for server in series for figure in server.figures if figure is not None]
     if not shown:
         return Markup()
-    names = [shortened(each.name, LONGEST_NAME[width]) for each in series]
+    names = [shortened(server.name, LONGEST_NAME[width]) for server in series]
     y = _LogScale.around(shown, bound_ms, max(LEAST_HEIGHT, len(series) * LABEL_GAP))
     x = _Places.of(across, len(series), width - 20 - LETTER * max(map(len, names)))
     parts = [_grid(x, y), _x_axis(x, y, across)]
     if bound_ms:
         parts.append(_bound(x, y(bound_ms), bound_ms))
-    parts += [_line(each, across.labels, x, y, number) for number, each in enumerate(series)]
+    parts += [_line(server, across.labels, x, y, number) for number, server in enumerate(series)]
     parts.append(_names(names, series, x, y))
     return picture(title, _in_words(across.labels, series), width, TOP + y.height + BOTTOM, parts)
 
@@ -195,7 +195,7 @@ def _whisker(figure: Interval, x: float, y: _LogScale, colour: str) -> Markup:
 
 def _names(names: Sequence[str], series: Sequence[Series], x: _Places, y: _LogScale) -> Markup:
     """Names at the right edge, at the height of the last figure, pushed apart where they would overlap."""
-    last = [next((figure for figure in reversed(each.figures) if figure), None) for each in series]
+    last = [next((figure for figure in reversed(server.figures) if figure), None) for server in series]
     wanted = sorted(
         ((y(figure.value), number) for number, figure in enumerate(last) if figure), key=lambda pair: pair[0]
     )
@@ -223,8 +223,8 @@ def _apart(heights: Sequence[float], limit: float) -> list[float]:
 
 
 def _in_words(labels: Sequence[str], series: Sequence[Series]) -> str:
-    def of(each: Series) -> str:
-        figures = zip(labels, each.figures, strict=True)
-        return f"{each.name}: " + ", ".join(f"{label} {words.full_duration(figure)}" for label, figure in figures)
+    def of(server: Series) -> str:
+        figures = zip(labels, server.figures, strict=True)
+        return f"{server.name}: " + ", ".join(f"{label} {words.full_duration(figure)}" for label, figure in figures)
 
-    return "; ".join(of(each) for each in series)
+    return "; ".join(of(server) for server in series)

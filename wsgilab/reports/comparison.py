@@ -49,10 +49,12 @@ def _summary(changes: Sequence[Change]) -> Iterator[Text]:
     compared = words.counted(len(changes), "figure")
     shown = [change for change in changes if change.result != Shift.NOT_SHOWN]
     if not shown and not _has_intervals(changes):
-        yield Text(f"No change can be shown, in {compared}: none has an interval, so all may be chance.", "bold")
+        yield Text(
+            f"No change can be shown in {compared}: none has an interval, so any difference may be chance.", "bold"
+        )
         return
     if not shown:
-        yield Text(f"Nothing is shown to have changed, in {compared}.", "bold")
+        yield Text(f"No change is shown in {compared}.", "bold")
         return
     yield Text(f"What changed, in {compared}:", "bold")
     for change in shown:
@@ -61,7 +63,7 @@ def _summary(changes: Sequence[Change]) -> Iterator[Text]:
         yield Text(f"  {change.server}{at}: {what}")
     chance = len(changes) * ERRS
     if chance >= 1:
-        yield Text(f"Where nothing changed at all, about {chance:.0f} of so many would be called different.", "dim")
+        yield Text(f"Even if nothing had changed, about {chance:.0f} of so many would be called different.", "dim")
 
 
 def _table(changes: Sequence[Change]) -> Table:
@@ -81,7 +83,15 @@ def _cells(change: Change, first: bool) -> Iterator[Text]:
     yield _figure(change.metric, change.before)
     yield _figure(change.metric, change.after)
     yield _two_lines(words.ratio(change.ratio), words.amount_range(change.ratio))
-    yield Text(change.result, "dim" if change.result == Shift.NOT_SHOWN else "bold")
+    yield _second_is(change)
+
+
+def _second_is(change: Change) -> Text:
+    """`lower`, and what that means."""
+    if change.result == Shift.NOT_SHOWN:
+        return Text(change.result, "dim")
+    better = METRICS[change.metric].lower_is_better == (change.result == Shift.LOWER)
+    return _two_lines(change.result, "better" if better else "worse")
 
 
 def _figure(metric: str, figure: Interval | None) -> Text:

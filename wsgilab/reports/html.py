@@ -29,7 +29,7 @@ MOST_COMPARISONS = 240
 MOST_WINDOWS, MOST_REMARKS = 240, 4
 PERCENTILES = [metric for metric in TABLE if metric.percentile is not None]
 MARKS = {Rating.GOOD: "✓", Rating.BAD: "✕", Rating.INCONCLUSIVE: "?", Finding.HOLDS: "✓", Finding.DOES_NOT_HOLD: "✕"}
-"""Beside the word: no verdict is told by colour alone."""
+"""Next to the word: no rating is told by colour alone."""
 
 BEST_FIRST = (Rating.GOOD, Rating.INCONCLUSIVE, Rating.BAD)
 
@@ -42,7 +42,7 @@ def render(verdict: Verdict, manifest: Manifest) -> str:
         verdict=verdict,
         started=_minute(manifest.started_at),
         css=Markup((HERE / "report.css").read_text(encoding="utf-8")),
-        swatches={name: swatch(each) for name, each in look.items()},
+        swatches={name: swatch(look[name]) for name in look},
         marks=MARKS,
         decided=any(row.rating == Rating.GOOD for row in verdict.servers),
         headline=_headline(verdict),
@@ -158,8 +158,8 @@ def _timelines(verdict: Verdict, look: Mapping[str, Look]) -> list[tuple[str, li
     for row in verdict.servers:
         cells = []
         for rate in rates:
-            windows = [each for each in verdict.windows if (each.server, each.rate_rps) == (row.server, rate)]
-            remarks = [f"round {each.round}: {remark}" for each in windows for remark in each.remarks]
+            windows = [window for window in verdict.windows if (window.server, window.rate_rps) == (row.server, rate)]
+            remarks = [f"round {window.round}: {remark}" for window in windows for remark in window.remarks]
             cells.append((rate, timeline(row.server, rate, look[row.server], windows), remarks[:MOST_REMARKS]))
         if any(chart for _, chart, _ in cells):
             found.append((row.server, cells))
@@ -167,7 +167,7 @@ def _timelines(verdict: Verdict, look: Mapping[str, Look]) -> list[tuple[str, li
 
 
 def _worth_a_line(verdict: Verdict) -> list[WindowRow]:
-    """Every window; of a long run, those with something to say beside figures."""
+    """Every window; of a long run, those with something to say besides figures."""
     if len(verdict.windows) <= MOST_WINDOWS:
         return list(verdict.windows)
     return [window for window in verdict.windows if window.remarks][:MOST_WINDOWS]

@@ -13,7 +13,7 @@ from wsgilab.reports import notes
 from wsgilab.reports.markup import Marked, bold, code, plain
 
 MARKS = {Rating.GOOD: "✅", Rating.BAD: "❌", Finding.HOLDS: "✅", Finding.DOES_NOT_HOLD: "❌"}
-"""Beside the word, never instead of it."""
+"""Next to the word, never instead of it."""
 COLUMNS = shown(Place.COLUMN)
 FIGURES = ("Server", "At once", *(metric.label for metric in COLUMNS), "Verdict")
 CAPACITY = ("Server", "At once", "Capacity (rates around it)", "Slots allow", "CPU allows", "Limited by", "Verdict")

@@ -44,11 +44,11 @@ def method(verdict: Verdict) -> tuple[str, ...]:
         "Response time counts from setting up the connection to the last byte. Percentiles are over scheduled "
         "requests: one that failed, timed out, was dropped or was not answered by the end counts as slower than the "
         "timeout, and a percentile that falls there is printed with >.",
-        "A figure takes one value per window and is their mean (the geometric mean of times, CPU and memory), with a "
-        "95 % interval by Student's t over windows, for the geometric means on the logarithmic scale. Requests are not "
+        "A figure is the mean of one value per window (the geometric mean for times, CPU and memory), with a 95 % "
+        "interval by Student's t over windows, on the logarithmic scale for geometric means. Requests are not "
         "pooled, since those of one window are not independent. A single window has no interval. Shares of failed "
         "requests take the wider of that and Wilson's interval over requests.",
-        "Comparisons are ratios within each round, with an interval by the same method; where it holds 1, no "
+        "Comparisons are ratios within each round, with an interval by the same method; where it contains 1, no "
         "difference is shown.",
         f"Verdict: under one rate a server is good when the whole interval keeps {verdict.slo}, or every window does "
         "by a factor of 2; bad when all of it misses, every window does by that factor, or the server died; otherwise "
@@ -67,7 +67,7 @@ def _search_method(verdict: Verdict) -> tuple[str, ...]:
         "scheduled requests, failed ones as slower than the timeout.",
         f"Short windows double the rate until one misses {verdict.slo} and halve the gap; long windows then decide: "
         "one where it is a factor of two away from the bound, else two of three. A capacity is the highest rate that "
-        "kept the objective for so long; beside it stand the highest rate below every long window that missed, and "
+        "kept the objective for so long; next to it are the highest rate below every long window that missed, and "
         "the lowest rate that missed.",
         "At least: k6's own limit, or the largest rate allowed, ended the search, not the server.",
         "Slots ÷ time in the app and CPUs ÷ CPU time per request are what a server could serve at most; the lower one "

@@ -15,7 +15,7 @@ from factories import FIGURES, SERVERS, Model, _queue, load_result, manifest, pl
 from factories import MODELS as FACTORY_MODELS
 from support import ROOT
 
-from wsgilab.analysis.capacity import KEPT, MISSED, VOID, Goal, Probe, Tried, next_probe, spent_s, tried
+from wsgilab.analysis.capacity import Goal, Outcome, Probe, Tried, next_probe, spent_s, tried
 from wsgilab.analysis.capacity import conclude as found
 from wsgilab.analysis.capacity_limits import capacity_row
 from wsgilab.commands import capacity as search
@@ -55,7 +55,7 @@ def queue_of(capacity_rps: float, seed: int) -> Callable[[Probe], tuple[str, boo
             wait = max(0.0, wait - 1 / probe.rate_rps) + (0.85 + 0.15 * rng.expovariate(1)) / served
             waits.append(wait)
         p99_s = sorted(waits)[int(len(waits) * 0.99) - 1] + 0.022
-        return (KEPT if p99_s < 0.25 else MISSED), not 0.125 < p99_s < 0.5
+        return (Outcome.KEPT if p99_s < 0.25 else Outcome.MISSED), not 0.125 < p99_s < 0.5
 
     return outcome
 
@@ -95,21 +95,21 @@ def test_two_searches_of_the_same_server_agree_within_five_per_cent() -> None:
 
 
 def test_a_server_that_misses_at_every_rate_has_no_capacity() -> None:
-    history = searched(lambda _: (MISSED, True))
+    history = searched(lambda _: (Outcome.MISSED, True))
     assert found(GOAL, history).interval is None
     assert min(each.probe.rate_rps for each in history) == GOAL.lowest_rps
     assert len(history) < 8
 
 
 def test_where_k6_is_the_limit_the_result_says_at_least() -> None:
-    history = searched(lambda probe: (KEPT, True) if probe.rate_rps < 1000 else (VOID, False))
+    history = searched(lambda probe: (Outcome.KEPT, True) if probe.rate_rps < 1000 else (Outcome.VOID, False))
     result = found(GOAL, history)
     assert result.ceiling
     assert result.interval is not None
     assert result.interval.censored
     assert result.interval.high is None
     assert 850 <= result.interval.value < 1000
-    void = Counter(each.probe for each in history if each.outcome == VOID)
+    void = Counter(each.probe for each in history if each.outcome == Outcome.VOID)
     assert set(void.values()) == {2}, "no rate is tried a third time"
 
 
@@ -119,8 +119,8 @@ def test_one_void_window_is_tried_again_and_is_no_ceiling() -> None:
     def outcome(probe: Probe) -> tuple[str, bool]:
         if probe.rate_rps >= 100 and probe.rate_rps not in voided:
             voided.append(probe.rate_rps)
-            return VOID, False
-        return (KEPT if probe.rate_rps < 180 else MISSED), True
+            return Outcome.VOID, False
+        return (Outcome.KEPT if probe.rate_rps < 180 else Outcome.MISSED), True
 
     result = found(Goal(budget_s=600), searched(outcome, Goal(budget_s=600)))
     assert not result.ceiling
@@ -129,7 +129,7 @@ def test_one_void_window_is_tried_again_and_is_no_ceiling() -> None:
 
 def test_the_largest_rate_allowed_is_a_ceiling_too() -> None:
     goal = Goal(highest_rps=400.0)
-    result = found(goal, searched(lambda _: (KEPT, True), goal))
+    result = found(goal, searched(lambda _: (Outcome.KEPT, True), goal))
     assert result.ceiling
     assert result.kept_rps == 400
 
@@ -143,12 +143,12 @@ def test_a_search_whose_time_is_up_says_what_it_knows() -> None:
 
 def test_void_windows_apart_from_each_other_are_no_ceiling() -> None:
     fine = Probe(100.0, GOAL.fine_s)
-    assert found(GOAL, [Tried(fine, VOID), Tried(fine, VOID)]).ceiling
-    assert not found(GOAL, [Tried(fine, VOID), Tried(fine, KEPT), Tried(fine, VOID)]).ceiling
+    assert found(GOAL, [Tried(fine, Outcome.VOID), Tried(fine, Outcome.VOID)]).ceiling
+    assert not found(GOAL, [Tried(fine, Outcome.VOID), Tried(fine, Outcome.KEPT), Tried(fine, Outcome.VOID)]).ceiling
 
 
 def test_a_rate_kept_above_one_that_missed_does_not_count() -> None:
-    rates = {90.0: KEPT, 100.0: MISSED, 120.0: KEPT}
+    rates = {90.0: Outcome.KEPT, 100.0: Outcome.MISSED, 120.0: Outcome.KEPT}
     result = found(GOAL, [Tried(Probe(rate, GOAL.fine_s), outcome, True) for rate, outcome in rates.items()])
     assert (result.kept_rps, result.missed_rps, result.sure_rps) == (90.0, 100.0, 90.0)
 
@@ -156,48 +156,52 @@ def test_a_rate_kept_above_one_that_missed_does_not_count() -> None:
 def test_a_short_window_that_kept_more_than_long_ones_decided_is_no_lower_end() -> None:
     short, long = GOAL.coarse_s, GOAL.fine_s
     history = [
-        *(Tried(Probe(rate, short), KEPT, clear=True) for rate in (42.1, 45.9)),
-        *(Tried(Probe(rate, long), KEPT, clear=True) for rate in (45.0,)),
-        *(Tried(Probe(rate, long), MISSED, clear=True) for rate in (46.8,)),
+        *(Tried(Probe(rate, short), Outcome.KEPT, clear=True) for rate in (42.1, 45.9)),
+        *(Tried(Probe(rate, long), Outcome.KEPT, clear=True) for rate in (45.0,)),
+        *(Tried(Probe(rate, long), Outcome.MISSED, clear=True) for rate in (46.8,)),
     ]
     assert found(GOAL, history).interval == Interval(45.0, 45.0, 46.8)
 
 
 def test_a_first_rate_that_is_far_too_high_is_left_by_a_factor_of_four() -> None:
-    assert next_probe(GOAL, [Tried(Probe(50.0, 2.0), MISSED, True)]) == Probe(12.5, 2.0)
+    assert next_probe(GOAL, [Tried(Probe(50.0, 2.0), Outcome.MISSED, True)]) == Probe(12.5, 2.0)
 
 
 def test_a_guess_that_is_far_off_is_left_in_strides_that_double() -> None:
-    history = [Tried(Probe(100.0, 2.0), KEPT, True), Tried(Probe(110.0, 2.0), MISSED, True)]
+    history = [Tried(Probe(100.0, 2.0), Outcome.KEPT, True), Tried(Probe(110.0, 2.0), Outcome.MISSED, True)]
     rates = []
     for _ in range(4):
         probe = next_probe(GOAL, history)
         assert probe is not None
         rates.append(probe.rate_rps)
-        history.append(Tried(probe, MISSED, True))
+        history.append(Tried(probe, Outcome.MISSED, True))
     strides = [high / low for high, low in pairwise(rates)]
     assert strides == pytest.approx([1.04, 1.04**2, 1.04**4], abs=0.01)
 
 
 def test_time_spent_holds_the_fresh_start_of_a_late_server() -> None:
     probe = Probe(100.0, 8.0)
-    assert spent_s([Tried(probe, KEPT, took_s=11.0)]) == 11.0
-    assert spent_s([Tried(probe, MISSED, took_s=11.0)]) == 12.0
-    assert spent_s([Tried(probe, KEPT)]) == pytest.approx(10.2), "about, where it was not measured"
-    assert spent_s([Tried(probe, MISSED)]) == pytest.approx(11.7)
+    assert spent_s([Tried(probe, Outcome.KEPT, took_s=11.0)]) == 11.0
+    assert spent_s([Tried(probe, Outcome.MISSED, took_s=11.0)]) == 12.0
+    assert spent_s([Tried(probe, Outcome.KEPT)]) == pytest.approx(10.2), "about, where it was not measured"
+    assert spent_s([Tried(probe, Outcome.MISSED)]) == pytest.approx(11.7)
 
 
 def test_a_window_begins_only_where_there_is_time_for_it_even_if_the_server_is_late() -> None:
     """Two seconds, 2.2 s beside them, and 3.5 s for a late server."""
-    tries = [[Tried(Probe(50.0, 2.0), KEPT, True, took_s)] for took_s in (172.2, 172.4)]
+    tries = [[Tried(Probe(50.0, 2.0), Outcome.KEPT, True, took_s)] for took_s in (172.2, 172.4)]
     assert [next_probe(GOAL, history) is None for history in tries] == [False, True]
 
 
 def test_near_the_bound_two_of_three_windows_decide() -> None:
-    coarse = [Tried(Probe(50, 2.0), KEPT, True), Tried(Probe(56, 2.0), MISSED, True)]
+    coarse = [Tried(Probe(50, 2.0), Outcome.KEPT, True), Tried(Probe(56, 2.0), Outcome.MISSED, True)]
     (first,) = {next_probe(GOAL, coarse)}
     assert first is not None
-    for outcomes, decided in (([KEPT], False), ([KEPT, MISSED], False), ([KEPT, MISSED, KEPT], True)):
+    for outcomes, decided in (
+        ([Outcome.KEPT], False),
+        ([Outcome.KEPT, Outcome.MISSED], False),
+        ([Outcome.KEPT, Outcome.MISSED, Outcome.KEPT], True),
+    ):
         history = [*coarse, *(Tried(first, each) for each in outcomes)]
         assert (next_probe(GOAL, history) != first) is decided
 
@@ -205,13 +209,13 @@ def test_near_the_bound_two_of_three_windows_decide() -> None:
 @pytest.mark.parametrize(
     ("latencies", "failed", "objective", "outcome", "clear"),
     [
-        ([24.0] * 600, 0, "p99<250ms", KEPT, True),
-        ([200.0] * 600, 0, "p99<250ms", KEPT, False),
-        ([300.0] * 600, 0, "p99<250ms", MISSED, False),
-        ([600.0] * 600, 0, "p99<250ms", MISSED, True),
-        ([24.0] * 580, 20, "p99<250ms", MISSED, True),
-        ([24.0] * 590, 10, "p95<250ms and failed<1%", MISSED, False),
-        ([24.0] * 600, 0, "p99.9<250ms and failed<1%", KEPT, True),
+        ([24.0] * 600, 0, "p99<250ms", Outcome.KEPT, True),
+        ([200.0] * 600, 0, "p99<250ms", Outcome.KEPT, False),
+        ([300.0] * 600, 0, "p99<250ms", Outcome.MISSED, False),
+        ([600.0] * 600, 0, "p99<250ms", Outcome.MISSED, True),
+        ([24.0] * 580, 20, "p99<250ms", Outcome.MISSED, True),
+        ([24.0] * 590, 10, "p95<250ms and failed<1%", Outcome.MISSED, False),
+        ([24.0] * 600, 0, "p99.9<250ms and failed<1%", Outcome.KEPT, True),
     ],
 )
 def test_one_window_is_held_against_every_term(
@@ -224,8 +228,8 @@ def test_one_window_is_held_against_every_term(
 
 def test_void_and_dead_windows_are_told_apart() -> None:
     window = plain_window([24.0] * 600)
-    assert tried(replace(window, void="k6 was short of CPU"), P99).outcome == VOID
-    assert tried(Window(plan(), None, None, died="killed"), P99) == Tried(Probe(100.0, 6.0), MISSED, True)
+    assert tried(replace(window, void="k6 was short of CPU"), P99).outcome == Outcome.VOID
+    assert tried(Window(plan(), None, None, died="killed"), P99) == Tried(Probe(100.0, 6.0), Outcome.MISSED, True)
 
 
 def measured(wanted: WindowPlan) -> Window:
@@ -284,7 +288,7 @@ def test_a_search_that_was_cut_short_is_inconclusive_and_says_so(saved: RunFolde
     assert rows["gunicorn"].rating == "inconclusive"
 
 
-LATE = Tried(Probe(200.0, 2.0), MISSED, True)
+LATE = Tried(Probe(200.0, 2.0), Outcome.MISSED, True)
 
 
 @pytest.mark.parametrize(
@@ -296,8 +300,8 @@ def test_what_is_near_the_capacity_binds(kept_rps: float, cores: int, binds: str
     service_ms = 20.0 if cores > 1 else 19.0
     loads = [with_cost(rate, cost) for rate, cost in ((50.0, 4.0), (kept_rps, 5.0), (300.0, 9.0))]
     row = ServerRow("gunicorn", "Gunicorn", "4", 4, None, Interval(service_ms), "", "", tuple(loads))
-    fine = [Tried(Probe(kept_rps, 8.0), KEPT, True), Tried(Probe(kept_rps * 1.01, 8.0), MISSED, True)]
-    judged = capacity_row(row, [Tried(Probe(100.0, 2.0), KEPT, True), LATE, *fine], GOAL, P99, cores)
+    fine = [Tried(Probe(kept_rps, 8.0), Outcome.KEPT, True), Tried(Probe(kept_rps * 1.01, 8.0), Outcome.MISSED, True)]
+    judged = capacity_row(row, [Tried(Probe(100.0, 2.0), Outcome.KEPT, True), LATE, *fine], GOAL, P99, cores)
     assert (judged.limited_by, judged.cpu_allows_rps) == (binds, cpu_allows_rps)
 
 
@@ -306,11 +310,11 @@ def with_cost(rate_rps: float, cpu_ms: float) -> LoadRow:
 
 
 def test_a_search_that_k6_ended_is_good_for_what_it_showed() -> None:
-    coarse = [Tried(Probe(100.0, 2.0), KEPT, True), *[Tried(Probe(200.0, 2.0), VOID)] * 2]
+    coarse = [Tried(Probe(100.0, 2.0), Outcome.KEPT, True), *[Tried(Probe(200.0, 2.0), Outcome.VOID)] * 2]
     row = ServerRow("dev", "dev", "unbounded", None, None, None, "", "", ())
-    judged = capacity_row(row, [*coarse, Tried(Probe(100.0, 8.0), KEPT, True)], GOAL, P99, 1)
+    judged = capacity_row(row, [*coarse, Tried(Probe(100.0, 8.0), Outcome.KEPT, True)], GOAL, P99, 1)
     assert judged.rating == "good"
-    assert "at least: above it k6 could not be trusted" in judged.why
+    assert "at least: above that k6 could not be trusted" in judged.why
 
 
 def test_servers_take_turns_in_an_order_that_the_seed_decides() -> None:

@@ -31,7 +31,7 @@ def default_run() -> dict[str, Claim]:
         ("built-in-single-threaded", "does not hold", ["served 250 rps of 250", "one thread could", "Flask 1.0"]),
         ("built-in-blocks", "does not hold", ["at 250 rps", "with one thread (dev-single) it does: p99 > 10 s"]),
         ("gunicorn-parallel", "holds", ["4 workers served 175 rps of 250", "3.9 times"]),
-        ("gunicorn-moderate", "does not hold", ["CPU a request (between the others)", "(the highest)"]),
+        ("gunicorn-moderate", "does not hold", ["CPU per request (between the others)", "(the highest)"]),
         ("uwsgi-single-slow", "holds", ["p99 > 10 s at 100 rps"]),
         ("uwsgi-several-fast", "holds", ["at 250 rps", "96.0 MB (95.4–96.5) against 41.0 MB"]),
         ("waiting-is-the-bottleneck", "holds", ["gunicorn 98 % (250 rps)"]),

@@ -28,10 +28,10 @@ def answered_with(statuses: Mapping[str, int]) -> Window:
 @pytest.mark.parametrize(
     ("statuses", "said"),
     [
-        ({"404": 600}, "answered 100 % of its requests with something else than 2xx, mostly HTTP 404: is the path"),
+        ({"404": 600}, "answered 100 % of its requests with something other than 2xx, mostly HTTP 404: is the path"),
         (
             {"200": 570, "404": 10, "503": 20},
-            "answered 5.0 % of its requests with something else than 2xx, mostly HTTP 503: the server or nginx",
+            "answered 5.0 % of its requests with something other than 2xx, mostly HTTP 503: the server or nginx",
         ),
         ({"302": 600}, "mostly HTTP 302: a redirect is not followed"),
         ({"5xx": 600}, "mostly HTTP 5xx: the app fails"),

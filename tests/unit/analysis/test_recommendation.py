@@ -77,7 +77,7 @@ def test_several_are_named_together_and_the_best_of_them_where_it_is_shown() -> 
     said = answer(windows, [*facts("gunicorn", "uwsgi"), frugal.facts])
     assert said[0] == "Use gunicorn, uwsgi or frugal."
     assert said[1].startswith("They kept p99<250ms at 100 rps: p99 gunicorn ")
-    assert "Of these frugal has the least CPU a request." in said
+    assert "Of these frugal has the least CPU per request." in said
     assert not [each for each in said if "lowest p99" in each], "the three are equal in that"
 
 
