@@ -31,7 +31,7 @@ from wsgilab.machine.cpus import available
 from wsgilab.machine.tools import find_k6
 from wsgilab.machine.waiting import Stop
 from wsgilab.measure.k6_command import K6
-from wsgilab.measure.usage import read_sample
+from wsgilab.measure.readings import take_reading
 from wsgilab.measure.windows import Bench, measure_window
 from wsgilab.model.window import Window, WindowPlan
 
@@ -86,13 +86,13 @@ def stalled_window(bench: Bench, engine: LocalEngine) -> tuple[Window, tuple[flo
     """A window, and when its server was stopped and continued, in seconds since the first request."""
     (server,) = engine.servers
     exporter = engine.endpoint(server).exporter_url
-    before = read_sample(exporter, None)
+    before = take_reading(exporter, None)
     assert before is not None
     due = before.requests + PLAN.rate_rps * (PLAN.warmup_s / 2 + STALL_AT_S)
     moments: list[float] = []
 
     def stall() -> None:
-        while (now := read_sample(exporter, None)) and now.requests < due:
+        while (now := take_reading(exporter, None)) and now.requests < due:
             time.sleep(0.05)
         master = engine._started[SERVER].process.pid
         children = Path(f"/proc/{master}/task/{master}/children").read_text().split()

@@ -1,6 +1,19 @@
-"""What every gunicorn server of the lab shares; workers, threads and class are on its command line in compose.yaml."""
+"""What every gunicorn server of the lab shares; workers, threads and class are on its command line in compose.yaml.
 
+The hooks at the end note why workers end, in LAB_RUN_DIR/gunicorn-ends for the exporter: gunicorn itself says so only
+in its log, and an exit status is told to its master alone. Lines are `PID REASON` and, once it is over, `PID ended
+REASON`.
+"""
+
+from __future__ import annotations
+
+import logging
 import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gunicorn.arbiter import Arbiter
+    from gunicorn.workers.base import Worker
 
 # The heartbeat file is touched by every worker; on a disk that can block a worker for seconds, in memory it can not.
 # macOS has no such folder, and gunicorn does not start with one that it cannot write.
@@ -15,3 +28,49 @@ keepalive = 75
 
 # One line a request to a log that nobody reads would be measured as the server's cost.
 accesslog = None
+
+# What gunicorn's master writes to its log, and what it means; the first argument is the worker's process.
+_LOGGED = {
+    "WORKER TIMEOUT (pid:%s)": "timeout",
+    "Worker (pid:%s) exited with code %s.": "exit {1}",
+    "Worker (pid:%s) was sent %s!": "{1}",
+    "Worker (pid:%s) was sent %s! Perhaps out of memory?": "{1}",
+}
+
+
+def on_starting(server: Arbiter) -> None:
+    """Listen to the log of the master (and, after forks, of the workers, who write none of these messages)."""
+    _note("")
+    server.log.error_log.addFilter(_overhear)
+
+
+def on_reload(server: Arbiter) -> None:
+    """SIGHUP: every worker there is gets replaced."""
+    for pid in server.WORKERS:
+        _note(f"{pid} reload\n")
+
+
+def worker_exit(server: Arbiter, worker: Worker) -> None:  # noqa: ARG001  gunicorn counts arguments
+    """In the worker, on its way out."""
+    if worker.nr >= worker.max_requests:
+        _note(f"{worker.pid} max_requests\n")
+
+
+def child_exit(server: Arbiter, worker: Worker) -> None:
+    """In the master, when a worker has ended: with code 0 where the log would tell of any other, and does not."""
+    silent = not server.log.error_log.isEnabledFor(logging.WARNING)
+    _note(f"{worker.pid} ended {'unknown' if silent else 'exit 0'}\n")
+
+
+def _overhear(record: logging.LogRecord) -> bool:
+    reason = _LOGGED.get(str(record.msg))
+    if reason and isinstance(record.args, tuple):
+        _note(f"{record.args[0]} {reason.format(*record.args)}\n")
+    return True
+
+
+def _note(line: str) -> None:
+    run_dir = os.environ.get("LAB_RUN_DIR")
+    if run_dir:
+        with open(f"{run_dir}/gunicorn-ends", "ab") as file:
+            file.write(line.encode())

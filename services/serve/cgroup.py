@@ -12,9 +12,10 @@ from typing import TypeVar
 
 from kernel_files import read
 
-Number = TypeVar("Number", int, float)
+Value = TypeVar("Value", int, float, str)
 
 PROC_SELF = Path("/proc/self")
+_V1_NO_LIMIT = 1 << 62
 _V1_CONTROLLERS = ("cpuacct", "cpu", "memory")
 
 
@@ -27,6 +28,8 @@ class Limits:
     throttled_periods: int | None
     memory_bytes: int | None
     oom_kills: int | None
+    memory_limit_bytes: int | None
+    """None also where nothing limits it."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,9 @@ class ControlGroup:
             oom_kills=_first(
                 _fields(self.v1.get("memory"), "memory.oom_control").get("oom_kill"),
                 _fields(self.v2, "memory.events").get("oom_kill"),
+            ),
+            memory_limit_bytes=_limit(
+                _first(_read(self.v1.get("memory"), "memory.limit_in_bytes"), _read(self.v2, "memory.max"))
             ),
         )
 
@@ -114,5 +120,12 @@ def _scaled(value: int | None, factor: float) -> float | None:
     return None if value is None else value * factor
 
 
-def _first(*values: Number | None) -> Number | None:
+def _limit(text: str | None) -> int | None:
+    """Version 2 says `max` where there is no limit, version 1 the largest number of whole pages."""
+    if text is None or not text.strip().isdecimal():
+        return None
+    return int(text) if int(text) < _V1_NO_LIMIT else None
+
+
+def _first(*values: Value | None) -> Value | None:
     return next((value for value in values if value is not None), None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -20,10 +21,14 @@ from nginx_status import NginxStatus
 from proctree import ProcessTree
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector as BaseCollector
-from tally import Tables
+from tally import Tables, Tally
+from uwsgi_stats import UwsgiStats
+from workers import Workers
 
 Value = TypeVar("Value")
-Refusals = type[Exception] | tuple[type[Exception], ...]
+
+REFUSALS = (OSError, ValueError, LookupError)
+"""What a reader raises where its source refuses, or is not what it should be."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,7 @@ class Sources:
 
     root: int
     tables: Tables | None
+    workers: Workers | None
     tree: ProcessTree | None
     listeners: Listeners | None
     control_group: ControlGroup
@@ -54,10 +60,14 @@ class Collector(BaseCollector):
 
     def collect(self) -> Iterator[Metric]:
         """Everything that can be read at this moment; what refuses is absent, and counted by its source."""
+        tables = self.sources.tables
+        tally = self._attempt("metrics", tables.read) if tables else None
+        uwsgi = self._uwsgi()
         yield from self._identity()
-        yield from self._requests()
+        yield from self._requests(tally)
+        yield from self._workers(tally, uwsgi)
         yield from self._processes()
-        yield from self._queue()
+        yield from self._queue(uwsgi)
         yield from self._container()
         yield from self._nginx()
         yield from self._host()
@@ -74,19 +84,19 @@ class Collector(BaseCollector):
         info.add_metric(list(labels.values()), 1)
         yield info
 
-    def _requests(self) -> Iterator[Metric]:
-        tables = self.sources.tables
-        tally = self._attempt("metrics", tables.read) if tables else None
+    def _uwsgi(self) -> UwsgiStats | None:
+        path = self.sources.uwsgi_socket
+        if path is None or not path.exists():
+            return None
+        return self._attempt("uwsgi", lambda: uwsgi_stats.read(path))
+
+    def _requests(self, tally: Tally | None) -> Iterator[Metric]:
         if tally is None:
             return
         requests = CounterMetricFamily("wsgi_requests", "Finished requests.", labels=["code"])
         for code, count in tally.requests_by_code.items():
             requests.add_metric([str(code)], count)
         yield requests
-        workers = CounterMetricFamily("wsgi_worker_requests", "Of each living worker, by process.", labels=["worker"])
-        for pid, count in tally.requests_by_worker.items():
-            workers.add_metric([str(pid)], count)
-        yield workers
         edges = [*map(str, BUCKET_EDGES_S), "+Inf"]
         yield HistogramMetricFamily(
             "wsgi_request_duration_seconds",
@@ -95,6 +105,38 @@ class Collector(BaseCollector):
             sum_value=tally.duration_sum_s,
         )
         yield from _gauge("wsgi_requests_in_flight", "Requests under way.", tally.in_flight)
+
+    def _workers(self, tally: Tally | None, uwsgi: UwsgiStats | None) -> Iterator[Metric]:
+        if tally is None:
+            return
+        requests = CounterMetricFamily("wsgi_worker_requests", "Of each living worker, by process.", labels=["worker"])
+        arrivals = CounterMetricFamily(
+            "wsgi_worker_arrivals",
+            "Requests that began while so many, themselves included, were inside the app of one living worker.",
+            labels=["worker", "inside"],
+        )
+        for worker in tally.living:
+            requests.add_metric([str(worker.pid)], worker.requests)
+            for inside, count in worker.arrivals.items():
+                arrivals.add_metric([str(worker.pid), str(inside)], count)
+        yield requests
+        yield arrivals
+        workers = self.sources.workers
+        report = self._attempt("workers", lambda: workers.read(tally, uwsgi)) if workers else None
+        if report is None:
+            return
+        starts = GaugeMetricFamily(
+            "wsgi_worker_start_time_seconds",
+            "Epoch of the start of each worker that lives, or has ended in the last ten seconds.",
+            labels=["worker"],
+        )
+        for pid, started_at in report.started_at.items():
+            starts.add_metric([str(pid)], started_at)
+        yield starts
+        ends = CounterMetricFamily("server_worker_ends", "Workers that have ended, by why.", labels=["why"])
+        for why, count in report.ends.items():
+            ends.add_metric([why], count)
+        yield ends
 
     def _processes(self) -> Iterator[Metric]:
         tree, root = self.sources.tree, self.sources.root
@@ -117,20 +159,19 @@ class Collector(BaseCollector):
         switches.add_metric(["involuntary"], usage.involuntary_switches)
         yield switches
 
-    def _queue(self) -> Iterator[Metric]:
+    def _queue(self, uwsgi: UwsgiStats | None) -> Iterator[Metric]:
         source = self.sources
-        waiting = overflows = uwsgi = None
+        waiting = overflows = None
         if source.listeners and source.tree:
             listeners, pids = source.listeners, source.tree.pids
             waiting = self._attempt("listeners", lambda: listeners.queue_length(pids))
+            connections = self._attempt("connections", listeners.connections)
+            yield from _gauge("server_connections", "Open TCP connections, those that wait included.", connections)
             overflows = self._attempt("netstat", lambda: listen_overflows(source.root))
-        if source.uwsgi_socket and source.uwsgi_socket.exists():
-            path = source.uwsgi_socket
-            uwsgi = self._attempt("uwsgi", lambda: uwsgi_stats.read(path), (OSError, ValueError))
         if uwsgi:
             waiting = uwsgi.listen_queue if waiting is None else waiting
             overflows = (overflows or 0) + uwsgi.listen_queue_errors
-            yield from _gauge("uwsgi_workers", "Workers.", uwsgi.workers)
+            yield from _gauge("uwsgi_workers", "Workers.", len(uwsgi.pids))
             yield from _gauge("uwsgi_workers_busy", "Workers with a request.", uwsgi.workers_busy)
             yield from _counter("uwsgi_exceptions", "Exceptions that the app raised.", uwsgi.exceptions)
             yield from _counter("uwsgi_harakiri", "Requests killed for taking too long.", uwsgi.harakiris)
@@ -145,11 +186,12 @@ class Collector(BaseCollector):
         yield from _counter("container_cpu_throttled_seconds", "Frozen by the CPU quota.", limits.throttled_s)
         yield from _counter("container_cpu_throttled_periods", "Periods frozen.", limits.throttled_periods)
         yield from _gauge("container_memory_usage_bytes", "Memory, file cache included.", limits.memory_bytes)
+        yield from _gauge("container_memory_limit_bytes", "What it may use.", limits.memory_limit_bytes)
         yield from _counter("container_oom_kills", "Killed for want of memory.", limits.oom_kills)
 
     def _nginx(self) -> Iterator[Metric]:
         nginx = self.sources.nginx
-        status = self._attempt("nginx", nginx.read, (OSError, ValueError)) if nginx else None
+        status = self._attempt("nginx", nginx.read) if nginx else None
         if status is None:
             return
         yield from _gauge("nginx_connections_active", "Open client connections.", status.active)
@@ -159,21 +201,26 @@ class Collector(BaseCollector):
 
     def _host(self) -> Iterator[Metric]:
         # Every exporter says it, so that the machine is in the picture whichever servers run. 0.1 ms each.
-        machine = self._attempt("host", host.read_host, (OSError, ValueError))
+        machine = self._attempt("host", host.read_host)
         if machine is None:
             return
         busy = CounterMetricFamily("host_cpu_seconds", "CPU time in use, by CPU of the machine.", labels=["cpu"])
         for cpu, seconds in machine.busy_s.items():
             busy.add_metric([cpu], seconds)
         yield busy
+        root = self.sources.root
+        allowed = self._attempt("affinity", lambda: os.sched_getaffinity(root))
+        if allowed:
+            busy_s = sum(machine.busy_s.get(str(cpu), 0.0) for cpu in allowed)
+            yield from _counter("server_cpus_busy_seconds", "Use, by anybody, of the CPUs it may use.", busy_s)
         yield from _gauge("host_memory_total_bytes", "The machine's memory.", machine.memory_bytes)
         yield from _gauge("host_memory_available_bytes", "What could still be taken.", machine.available_bytes)
 
-    def _attempt(self, source: str, read: Callable[[], Value], refusals: Refusals = OSError) -> Value | None:
+    def _attempt(self, source: str, read: Callable[[], Value]) -> Value | None:
         """The reading, or None and one more on this source's count of errors where it refuses."""
         try:
             return read()
-        except refusals:
+        except REFUSALS:
             self._errors[source] += 1
             return None
 

@@ -14,8 +14,12 @@ X-Lab-Run: a run can tell its own exporter from another's).
 from __future__ import annotations
 
 import argparse
+import contextlib
+import ipaddress
 import os
+import re
 import select
+import socket
 import socketserver
 import sys
 import threading
@@ -32,6 +36,7 @@ from proctree import ProcessTree
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from tally import Tables
+from workers import Workers
 
 POLL_S = 1.0
 EXIT_USAGE, EXIT_MISSING = 2, 3
@@ -39,6 +44,7 @@ RUN_ID = os.environ.get("LAB_RUN_ID", "")
 
 
 def main() -> int:
+    """Answer scrapes until the server ends. The exit code says whether it came that far."""
     options = _options()
     host = os.environ.get("LAB_EXPORTER_HOST", "127.0.0.1")
     port = os.environ.get("LAB_EXPORTER_PORT", "9100")
@@ -83,6 +89,10 @@ class Handler(BaseHTTPRequestHandler):
     server: MetricsServer
 
     def do_GET(self) -> None:
+        """Answer a scrape."""
+        if not is_own_name(self.headers.get("Host")):
+            self.send_error(403, "This Host is not served here: ask for an address, or a name without dots")
+            return
         if self.path.partition("?")[0] != "/metrics":
             self.send_error(404, "Try /metrics")
             return
@@ -100,6 +110,21 @@ class Handler(BaseHTTPRequestHandler):
         """Say nothing: the log is the server's."""
 
 
+def is_own_name(host: str | None) -> bool:
+    """Whether a Host header can be meant for this exporter: an address, or a name that only a local network knows.
+
+    A web page may point a name of its own at 127.0.0.1 (DNS rebinding) and would then read the metrics; such a name
+    has a dot. Those of containers, `localhost` and what /etc/hosts adds have none.
+    """
+    if host is None:  # before HTTP/1.1
+        return True
+    name = host.rpartition(":")[0] if re.search(r":\d*$", host) else host
+    with contextlib.suppress(ValueError):
+        ipaddress.ip_address(name.strip("[]"))
+        return True
+    return "." not in name or name == socket.gethostname()
+
+
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Prometheus exporter beside one server.")
     which = parser.add_mutually_exclusive_group(required=True)
@@ -115,6 +140,7 @@ def _sources(root: int, stub_status: str | None) -> Sources:
     return Sources(
         root=root,
         tables=Tables(Path(run_dir) / "metrics", is_alive) if run_dir and not stub_status else None,
+        workers=Workers(Path(run_dir)) if run_dir and not stub_status else None,
         tree=ProcessTree(root) if on_linux else None,
         listeners=Listeners(root) if on_linux else None,
         control_group=cgroup.find(),

@@ -1,14 +1,18 @@
-"""Connections that the kernel has accepted and the server has not: the accept queues of its listening sockets."""
+"""The connections of a server's listening sockets: those it has, and those the kernel has accepted and it has not."""
 
 from __future__ import annotations
 
 import itertools
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Generic, TypeVar
 
+import sock_diag
 from kernel_files import read
-from sock_diag import accept_queues
+from sock_diag import Listener
+
+Value = TypeVar("Value")
 
 _TCP_LISTEN = b"0A"
 _RESCAN_S = 5.0
@@ -19,11 +23,13 @@ class Listeners:
     """The listening sockets of a process tree, TCP and unix. Not thread-safe."""
 
     def __init__(self, root: int) -> None:
-        self._queues = accept_queues if _same_network(root) else SlowQueues(root).read
-        self._slow_queues = SlowQueues(root).read
+        self._read = sock_diag.listeners if _same_network(root) else SlowListeners(root).read
+        self._slow_read = SlowListeners(root).read
         self._inodes: frozenset[int] = frozenset()
         self._pids: tuple[int, ...] = ()
         self._scanned_at = float("-inf")
+        self._ports: frozenset[tuple[int, int]] = frozenset()
+        self._connections = Thrifty(self._count_connections)
 
     def queue_length(self, pids: Sequence[int]) -> int | None:
         """Connections waiting, over all listeners of these processes; None while there is none.
@@ -31,37 +37,59 @@ class Listeners:
         Raises PermissionError for another user's processes.
         """
         try:
-            queues = self._queues()
+            found = self._read()
         except OSError:  # no sock_diag here: do without unix sockets, and do not ask again
-            self._queues = self._slow_queues
-            queues = self._queues()
+            self._read = self._slow_read
+            found = self._read()
         changed = tuple(pids) != self._pids and time.monotonic() - self._scanned_at > _RESCAN_S
         if changed or not self._inodes:
             # Only listeners are kept. Workers that share one have it under the same inode.
-            self._inodes = frozenset().union(*map(_socket_inodes, pids)) & queues.keys()
+            self._inodes = frozenset().union(*map(_socket_inodes, pids)) & found.keys()
             self._pids, self._scanned_at = tuple(pids), time.monotonic()
-        return sum(queues.get(inode, 0) for inode in self._inodes) if self._inodes else None
+        ours = [found[inode] for inode in self._inodes if inode in found]
+        self._ports = frozenset(listener.port for listener in ours if listener.port)
+        return sum(listener.waiting for listener in ours) if self._inodes else None
+
+    def connections(self) -> int | None:
+        """Open connections of the TCP listeners that the last reading of the queue has found, waiting ones among them.
+
+        None where the server has no such listener, or the kernel does not tell. Raises OSError.
+        """
+        return self._connections.read() if self._ports else None
+
+    def _count_connections(self) -> int:
+        return sum(sock_diag.connections(family, port) for family, port in self._ports)
 
 
-class SlowQueues:
-    """Queues of TCP listeners from /proc/PID/net: for another network namespace, or a kernel without sock_diag.
+class Thrifty(Generic[Value]):
+    """A reading that may take the kernel long: kept until reading again stays below 0.2 % of a core."""
 
-    The kernel walks its whole table of connections for it (several ms), so a value is kept until reading again stays
-    below 0.2 % of a core.
+    def __init__(self, read_now: Callable[[], Value]) -> None:
+        self._read_now = read_now
+        self._last: Value | None = None
+        self._due_at = float("-inf")
+
+    def read(self) -> Value:
+        """The value as of the last time that it was looked up."""
+        if self._last is None or time.monotonic() >= self._due_at:
+            started = time.thread_time()
+            self._last = self._read_now()
+            self._due_at = time.monotonic() + (time.thread_time() - started) / _SLOW_SHARE_OF_A_CORE
+        return self._last
+
+
+class SlowListeners:
+    """TCP listeners from /proc/PID/net: for another network namespace, or a kernel without sock_diag.
+
+    The kernel walks its whole table of connections for it (several ms). No connections are counted this way.
     """
 
     def __init__(self, pid: int) -> None:
         self.paths = (f"/proc/{pid}/net/tcp", f"/proc/{pid}/net/tcp6")
-        self._last: dict[int, int] = {}
-        self._due_at = float("-inf")
+        self.read = Thrifty(self._read_now).read
 
-    def read(self) -> dict[int, int]:
-        """Connections waiting, by inode of the listening socket, as of the last time they were looked up."""
-        if time.monotonic() >= self._due_at:
-            started = time.thread_time()
-            self._last = {inode: length for path in self.paths for inode, length in _listening_rows(path).items()}
-            self._due_at = time.monotonic() + (time.thread_time() - started) / _SLOW_SHARE_OF_A_CORE
-        return self._last
+    def _read_now(self) -> dict[int, Listener]:
+        return {inode: listener for path in self.paths for inode, listener in _listening_rows(path).items()}
 
 
 def listen_overflows(pid: int) -> int | None:
@@ -83,13 +111,15 @@ def _same_network(pid: int) -> bool:
         return False
 
 
-def _listening_rows(path: str) -> dict[int, int]:
+def _listening_rows(path: str) -> dict[int, Listener]:
     try:
         rows = read(path).splitlines()[1:]
     except FileNotFoundError:  # no IPv6
         return {}
     fields = (row.split() for row in rows)
-    return {int(field[9]): int(field[4].partition(b":")[2], 16) for field in fields if field[3] == _TCP_LISTEN}
+    return {
+        int(field[9]): Listener(int(field[4].partition(b":")[2], 16)) for field in fields if field[3] == _TCP_LISTEN
+    }
 
 
 def _socket_inodes(pid: int) -> frozenset[int]:

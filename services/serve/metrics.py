@@ -7,22 +7,27 @@ has a number instead of a JSON name. That makes a request three to four times ch
 own values, keeps its import out of the measured server's memory, and leaves an app that uses
 prometheus_client itself exactly as it would be without the lab.
 
-Layout, in float64 slots: requests in flight, sum of durations in seconds, one slot per histogram bucket
-(not cumulative; the last is +Inf), one slot per status code from 100 to 999.
+Layout, in float64 slots: sum of durations in seconds, one slot per histogram bucket (not cumulative; the last is +Inf),
+one slot per status code from 100 to 999, one slot per level: requests that began while so many, themselves included,
+were inside the app. Only this grows as a request begins, all the rest as it ends; the difference is in flight. The
+highest level that grew between two readings is what the process did at once at most, however short that was, and
+whoever else reads.
 """
 
 from __future__ import annotations
 
 import contextlib
+import copy
+import itertools
 import mmap
 import os
 import sys
 import time
 from _thread import allocate_lock
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Sized
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 BUCKET_EDGES_S = (
     0.001, 0.002, 0.005, 0.010, 0.015, 0.020, 0.025, 0.030, 0.040, 0.050, 0.075, 0.100, 0.150, 0.200, 0.250,
@@ -30,21 +35,41 @@ BUCKET_EDGES_S = (
 )  # fmt: skip
 """Upper bounds of the histogram's buckets, in seconds: finest where answers are expected, one on the SLO of 250 ms."""
 
-IN_FLIGHT, DURATION_SUM, FIRST_BUCKET = 0, 1, 2
+DURATION_SUM, FIRST_BUCKET = 0, 1
 FIRST_CODE = FIRST_BUCKET + len(BUCKET_EDGES_S) + 1
 LOWEST_CODE, HIGHEST_CODE = 100, 999
-SLOTS = FIRST_CODE + HIGHEST_CODE - LOWEST_CODE + 1
+FIRST_LEVEL = FIRST_CODE + HIGHEST_CODE - LOWEST_CODE + 1
+EXACT_LEVELS, LEVELS = 64, 288
+"""Below 64 a level is a number of requests; above, 32 levels share each doubling: none is wider than 3 %."""
+SLOTS = FIRST_LEVEL + LEVELS
 TABLE_BYTES = SLOTS * 8
 SUFFIX = ".table"
 
 _CODE_SLOTS = {str(code): FIRST_CODE + code - LOWEST_CODE for code in range(LOWEST_CODE, HIGHEST_CODE + 1)}
 _EXCEPTION_SLOT = _CODE_SLOTS["500"]
 
+_PREFIX = "x-lab-"
 _MADV_WIPEONFORK = 18  # asm-generic/mman-common.h; Python has no name for it
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
 WsgiApp = Callable[[Environ, StartResponse], Iterable[bytes]]
+
+
+def level_of(inside: int) -> int:
+    """The level to which so many requests inside the app belong; the last one also takes all that is beyond it."""
+    if inside < EXACT_LEVELS:
+        return inside
+    shift = inside.bit_length() - 6
+    return min(32 * shift + (inside >> shift), LEVELS - 1)
+
+
+def least_inside(level: int) -> int:
+    """The smallest number of requests that belongs to a level."""
+    if level < EXACT_LEVELS:
+        return level
+    shift = (level - 32) // 32
+    return (level - 32 * shift) << shift
 
 
 class Table:
@@ -61,6 +86,13 @@ class Table:
             self.slots = memoryview(mmap.mmap(file.fileno(), TABLE_BYTES)).cast("d")
         # `slots[i] += 1` is a read and a write; threads of one worker share the table.
         self.lock = allocate_lock()
+        self.inside = 0
+        """Requests in flight."""
+
+    def enter(self) -> None:
+        """Count a request that begins."""
+        self.inside = inside = self.inside + 1
+        self.slots[FIRST_LEVEL + (inside if inside < EXACT_LEVELS else level_of(inside))] += 1.0
 
 
 class _PidMark:
@@ -114,9 +146,9 @@ class Middleware:
         request = _Request(start_response, self.headers, table, threaded)
         if threaded:
             with table.lock:
-                table.slots[IN_FLIGHT] += 1.0
+                table.enter()
         else:
-            table.slots[IN_FLIGHT] += 1.0
+            table.enter()
         try:
             request.body = body = self.app(environ, request.start_response)
         except BaseException:
@@ -126,9 +158,7 @@ class Middleware:
         # uWSGI's wrapper is a function that gives back the file as it was; the others' are classes.
         if wrapper and (isinstance(body, wrapper) if isinstance(wrapper, type) else hasattr(body, "fileno")):
             return _hand_over(body, request)
-        if hasattr(body, "__len__"):
-            return _Sized(request, len(cast(Sized, body)))
-        return request
+        return _Sized(request) if hasattr(body, "__len__") else request
 
     def _open_table(self) -> Table:
         with self.opening:
@@ -158,7 +188,10 @@ class _Request:
         # A status line without a number is the app's fault and counts as 500.
         self.slot = _CODE_SLOTS.get(status[:3], _EXCEPTION_SLOT)
         # A copy: the list is the app's, which may hand over the same one each time.
-        headers = [*headers, *self.headers]
+        if type(headers) is list and not _needs_care(headers):
+            headers = [*headers, *self.headers]
+        else:
+            headers = _extended(headers, self.headers)
         if exc_info is None:
             return self.server_start_response(status, headers)
         return self.server_start_response(status, headers, exc_info)
@@ -197,39 +230,74 @@ class _Request:
 
     def finish(self) -> None:
         table, self.table = self.table, None
-        if table is None:
+        # A child that the app forked may come back through here as well: the request is its parent's.
+        if table is None or not table.mine[0]:
             return
         if self.threaded:
             with table.lock:
-                self._count(table.slots)
+                self._count(table)
         else:
-            self._count(table.slots)
+            self._count(table)
 
-    def _count(self, slots: memoryview) -> None:
+    def _count(self, table: Table) -> None:
         seconds = time.perf_counter() - self.started
+        slots = table.slots
         slots[self.slot] += 1.0
         slots[FIRST_BUCKET + bisect_left(BUCKET_EDGES_S, seconds)] += 1.0
         slots[DURATION_SUM] += seconds
-        slots[IN_FLIGHT] -= 1.0
+        table.inside -= 1
 
 
 class _Sized:
     """A body whose app gave a list: servers set Content-Length where `len(body)` is 1."""
 
-    __slots__ = ("length", "request")
+    __slots__ = ("request",)
 
-    def __init__(self, request: _Request, length: int) -> None:
+    def __init__(self, request: _Request) -> None:
         self.request = request
-        self.length = length
 
     def __len__(self) -> int:
-        return self.length
+        # Asked only when the server asks: a length that raises must do so where the server is ready for it.
+        return len(self.request.body)
 
     def __iter__(self) -> Iterator[bytes]:
         return iter(self.request)
 
     def close(self) -> None:
         self.request.close()
+
+
+def _needs_care(headers: list[tuple[str, str]]) -> bool:
+    """Whether one of the headers is called as the lab's own are, or is no pair of texts at all."""
+    try:
+        for name, _ in headers:
+            if name[0] in "Xx" and name[:6].lower() == _PREFIX:
+                return True
+    except (LookupError, TypeError, ValueError):
+        return True
+    return False
+
+
+def _extended(headers: Any, ours: tuple[tuple[str, str], ...]) -> Any:
+    """The headers of an app that does not keep to PEP 3333, or uses the lab's names, with the lab's own in their place.
+
+    A server may refuse what is not a list, and is to do so here as it does without the lab: the kind of thing stays.
+    """
+    if not isinstance(headers, Iterable):
+        return headers
+    others = (pair for pair in headers if not _is_one_of(ours, pair))
+    if isinstance(headers, list):
+        extended = copy.copy(headers)
+        extended[:] = [*others, *ours]
+        return extended
+    return (*others, *ours) if isinstance(headers, tuple) else itertools.chain(others, ours)
+
+
+def _is_one_of(ours: tuple[tuple[str, str], ...], pair: Any) -> bool:
+    try:
+        return pair[0].lower() in [name.lower() for name, _ in ours]
+    except (AttributeError, LookupError, TypeError):
+        return False
 
 
 def _hand_over(body: Any, request: _Request) -> Iterable[bytes]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import http.client
+import socket
 from dataclasses import dataclass
 from urllib.parse import urlsplit
+
+from receive import receive_all
 
 _TIMEOUT_S = 0.5
 
@@ -26,16 +28,14 @@ class NginxStatus:
         self._url = urlsplit(url)
 
     def read(self) -> Connections:
-        """Raise OSError (no answer) or ValueError (some other page)."""
-        # Not urllib: it looks for proxies and handlers each time, which costs more than asking.
-        connection = http.client.HTTPConnection(self._url.hostname or "", self._url.port, timeout=_TIMEOUT_S)
-        try:
-            connection.request("GET", self._url.path)
-            return parse(connection.getresponse().read().decode())
-        except http.client.HTTPException as error:
-            raise ValueError(f"not HTTP: {error!r}") from error
-        finally:
-            connection.close()
+        """What the page says. Raises OSError (no answer, or not all of it in time) or ValueError (some other page)."""
+        host, port = self._url.hostname or "", self._url.port or 80
+        # Not http.client: its timeout is for each read, and a page that drips would hold up every scrape.
+        request = f"GET {self._url.path} HTTP/1.0\r\nHost: {self._url.netloc}\r\n\r\n"
+        with socket.create_connection((host, port), _TIMEOUT_S) as connection:
+            connection.sendall(request.encode())
+            answer = receive_all(connection, _TIMEOUT_S)
+        return parse(answer.partition(b"\r\n\r\n")[2].decode())
 
 
 def parse(text: str) -> Connections:

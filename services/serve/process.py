@@ -118,9 +118,10 @@ def _all_processes() -> Iterator[tuple[int, Stat]]:
 
 
 def started_at(pid: int) -> float:
-    """Epoch seconds at which a process started."""
-    boot = next(line for line in read(f"{PROC}/stat").splitlines() if line.startswith(b"btime "))
-    return float(boot.split()[1]) + read_stat(pid).start_ticks / _TICKS_PER_S
+    """Epoch seconds at which a process started, to the hundredth."""
+    since_boot_s = read_stat(pid).start_ticks / _TICKS_PER_S
+    # /proc/stat has the time of boot as well, but in whole seconds.
+    return time.time() - time.clock_gettime(time.CLOCK_BOOTTIME) + since_boot_s
 
 
 def pss_bytes(pid: int) -> int:

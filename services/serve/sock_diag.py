@@ -1,7 +1,7 @@
-"""Accept queues from the kernel's sock_diag(7), which is where `ss -l` has them from.
+"""Accept queues and connections from the kernel's sock_diag(7), which is where `ss` has them from.
 
-Only listening sockets are walked. /proc/net/tcp walks every connection of the machine, several milliseconds on one
-with much memory, and nothing under /proc tells the queue of a unix socket.
+/proc/net/tcp writes a line for every connection of the machine, several milliseconds on a busy one, and nothing under
+/proc tells the queue of a unix socket. Here the kernel picks out what is asked for.
 """
 
 from __future__ import annotations
@@ -10,40 +10,68 @@ import os
 import socket
 import struct
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 # linux/netlink.h, linux/sock_diag.h, linux/inet_diag.h, linux/unix_diag.h, net/tcp_states.h
 _NETLINK_SOCK_DIAG = 4
 _SOCK_DIAG_BY_FAMILY = 20
 _NLM_F_REQUEST, _NLM_F_DUMP = 0x1, 0x300
 _NLMSG_ERROR, _NLMSG_DONE = 2, 3
-_LISTENING = 1 << 10
+_ESTABLISHED, _LISTENING = 1 << 1, 1 << 10
 _UDIAG_SHOW_RQLEN, _UNIX_DIAG_RQLEN = 0x10, 4
 _HEADER = struct.Struct("=IHHII")
 _TIMEOUT_S = 0.2
 
 
-def accept_queues() -> dict[int, int]:
-    """Connections waiting, by inode of the listening socket, of this process's network namespace.
+@dataclass(frozen=True)
+class Listener:
+    """One listening socket."""
+
+    waiting: int
+    """Connections that nobody has accepted yet."""
+    port: tuple[int, int] | None = None
+    """Address family and port; None for a unix socket."""
+
+
+def listeners() -> dict[int, Listener]:
+    """All listening sockets of this process's network namespace, by inode.
 
     Raises OSError where the kernel or a sandbox does not offer it.
     """
-    with socket.socket(socket.AF_NETLINK, socket.SOCK_DGRAM, _NETLINK_SOCK_DIAG) as netlink:
-        netlink.settimeout(_TIMEOUT_S)
-        queues: dict[int, int] = {}
+    with _netlink() as netlink:
+        found: dict[int, Listener] = {}
         for family in (socket.AF_INET, socket.AF_INET6):
-            # struct inet_diag_req_v2: family, protocol, extensions, pad, states, an address that may stay empty
-            for answer in _dump(netlink, struct.pack("=BBBBI48x", family, socket.IPPROTO_TCP, 0, 0, _LISTENING)):
-                # struct inet_diag_msg: 56 bytes of addresses and timers, then these four
-                length, _, _, inode = struct.unpack_from("=IIII", answer, 56)
-                queues[inode] = length
+            for answer in _dump(netlink, _inet_request(family, _LISTENING)):
+                # struct inet_diag_msg: family, state, timer, retransmits, port, … 56 bytes; then these four
+                (port,) = struct.unpack_from("!H", answer, 4)
+                waiting, _, _, inode = struct.unpack_from("=IIII", answer, 56)
+                found[inode] = Listener(waiting, (family, port))
         # struct unix_diag_req: family, protocol, pad, states, inode, what to show, cookie
         for answer in _dump(
             netlink, struct.pack("=BBHIIIII", socket.AF_UNIX, 0, 0, _LISTENING, 0, _UDIAG_SHOW_RQLEN, 0, 0)
         ):
             # struct unix_diag_msg: family, type, state, pad, inode, cookie; then attributes
             (inode,) = struct.unpack_from("=I", answer, 4)
-            queues[inode] = _unix_queue(answer[16:])
-    return queues
+            found[inode] = Listener(_unix_queue(answer[16:]))
+    return found
+
+
+def connections(family: int, port: int) -> int:
+    """Established connections whose own end is this port, those that wait to be accepted among them. Raises OSError."""
+    with _netlink() as netlink:
+        return sum(1 for _ in _dump(netlink, _inet_request(family, _ESTABLISHED, port)))
+
+
+def _netlink() -> socket.socket:
+    netlink = socket.socket(socket.AF_NETLINK, socket.SOCK_DGRAM, _NETLINK_SOCK_DIAG)
+    netlink.settimeout(_TIMEOUT_S)
+    return netlink
+
+
+def _inet_request(family: int, states: int, port: int = 0) -> bytes:
+    # struct inet_diag_req_v2: family, protocol, extensions, pad, states, own port (0: any), the rest of both addresses
+    head = struct.pack("=BBBBI", family, socket.IPPROTO_TCP, 0, 0, states)
+    return head + struct.pack("!H46x", port)
 
 
 def _dump(netlink: socket.socket, request: bytes) -> Iterator[bytes]:

@@ -16,15 +16,38 @@ from itertools import accumulate, compress
 from pathlib import Path
 
 from metrics import (
-    BUCKET_EDGES_S,
     DURATION_SUM,
     FIRST_BUCKET,
     FIRST_CODE,
-    IN_FLIGHT,
+    FIRST_LEVEL,
     LOWEST_CODE,
     SUFFIX,
     TABLE_BYTES,
+    least_inside,
 )
+
+
+@dataclass(frozen=True)
+class Worker:
+    """One process that has had a request."""
+
+    pid: int
+    first_request_at: float
+    """Epoch seconds."""
+    requests: float
+    """Finished ones."""
+    arrivals: dict[int, float]
+    """Requests that began while so many, themselves included, were inside the app (from 64 on: at least so many)."""
+
+    @property
+    def identity(self) -> tuple[int, float]:
+        """What no other worker has: its number may be given out again."""
+        return self.pid, self.first_request_at
+
+    @property
+    def in_flight(self) -> float:
+        """Requests under way; never less than there were at some moment of the reading."""
+        return sum(self.arrivals.values()) - self.requests
 
 
 @dataclass(frozen=True)
@@ -37,8 +60,9 @@ class Tally:
     cumulative_buckets: tuple[float, ...]
     """Requests at or below each of BUCKET_EDGES_S, then all of them."""
     requests_by_code: dict[int, float]
-    requests_by_worker: dict[int, float]
-    """Finished requests of each living worker process, by its id: is the work shared evenly?"""
+    living: tuple[Worker, ...]
+    dead: tuple[Worker, ...]
+    """Those whose tables went to the archive in this reading."""
 
 
 class Tables:
@@ -53,32 +77,53 @@ class Tables:
     def read(self) -> Tally:
         """What all workers have recorded up to now; the dead ones' tables move to the archive. Raises OSError."""
         # The files first, then who is alive: the other way round, a worker born in between would look dead.
-        files = sorted(self.directory.glob(f"*{SUFFIX}"), key=_pid_and_birth, reverse=True)
-        living = array("d", bytes(TABLE_BYTES))
+        files = sorted(_births(self.directory.glob(f"*{SUFFIX}")), reverse=True)
+        total = array("d", self.archive)
+        living: list[Worker] = []
+        dead: list[Worker] = []
         pids: set[int] = set()
-        by_worker: dict[int, float] = {}
-        for file in files:
-            pid, _ = _pid_and_birth(file)
+        for pid, birth_ns, file in files:
             # An older table under the same number is that of a former process.
             alive = pid not in pids and self.is_alive(pid)
             pids.add(pid)
             content = file.read_bytes()
             # Shorter while it is being made, or for ever if its process was killed at that.
             table = array("d", content if len(content) == TABLE_BYTES else bytes(TABLE_BYTES))
-            if alive:
-                _add(living, table)
-                by_worker[pid] = sum(table[FIRST_CODE:])
-            else:
+            (living if alive else dead).append(_worker(pid, birth_ns / 1e9, table))
+            if not alive:
                 file.unlink()  # first: should it fail, nothing is counted twice
-                table[IN_FLIGHT] = 0.0
                 _add(self.archive, table)
-        _add(living, self.archive)
-        return _tally(living, by_worker)
+            _add(total, table)
+        return Tally(
+            in_flight=sum(worker.in_flight for worker in living),
+            duration_sum_s=total[DURATION_SUM],
+            cumulative_buckets=tuple(accumulate(total[FIRST_BUCKET:FIRST_CODE])),
+            requests_by_code={
+                slot - FIRST_CODE + LOWEST_CODE: total[slot]
+                for slot in _filled(total)
+                if FIRST_CODE <= slot < FIRST_LEVEL
+            },
+            living=tuple(living),
+            dead=tuple(dead),
+        )
 
 
-def _pid_and_birth(file: Path) -> tuple[int, int]:
-    pid, _, birth_ns = file.name.removesuffix(SUFFIX).partition("-")
-    return int(pid), int(birth_ns)
+def _births(files: Iterable[Path]) -> Iterable[tuple[int, int, Path]]:
+    """(process, nanoseconds at which it made its table, file) of every file that is named like a table."""
+    for file in files:
+        pid, _, birth_ns = file.name.removesuffix(SUFFIX).partition("-")
+        if pid.isdecimal() and birth_ns.isdecimal() and file.is_file():
+            yield int(pid), int(birth_ns), file
+
+
+def _worker(pid: int, first_request_at: float, table: array[float]) -> Worker:
+    filled = [slot for slot in _filled(table) if slot >= FIRST_CODE]
+    return Worker(
+        pid=pid,
+        first_request_at=first_request_at,
+        requests=sum(table[slot] for slot in filled if slot < FIRST_LEVEL),
+        arrivals={least_inside(slot - FIRST_LEVEL): table[slot] for slot in filled if slot >= FIRST_LEVEL},
+    )
 
 
 def _add(total: array[float], table: array[float]) -> None:
@@ -89,15 +134,3 @@ def _add(total: array[float], table: array[float]) -> None:
 def _filled(slots: Sequence[float]) -> Iterable[int]:
     """The numbers of the slots that are not 0; nearly all are."""
     return compress(range(len(slots)), slots)
-
-
-def _tally(slots: Sequence[float], by_worker: dict[int, float]) -> Tally:
-    return Tally(
-        in_flight=slots[IN_FLIGHT],
-        duration_sum_s=slots[DURATION_SUM],
-        cumulative_buckets=tuple(accumulate(slots[FIRST_BUCKET : FIRST_BUCKET + len(BUCKET_EDGES_S) + 1])),
-        requests_by_code={
-            slot - FIRST_CODE + LOWEST_CODE: slots[slot] for slot in _filled(slots) if slot >= FIRST_CODE
-        },
-        requests_by_worker=by_worker,
-    )

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from receive import receive_all
+
 _TIMEOUT_S = 0.2
 
 
@@ -15,7 +17,8 @@ _TIMEOUT_S = 0.2
 class UwsgiStats:
     """Workers and the queue as they are now; exceptions, harakiris and errors since uWSGI started."""
 
-    workers: int
+    pids: frozenset[int]
+    """Of the workers that live, as far as uWSGI's master knows."""
     workers_busy: int
     exceptions: int
     harakiris: int
@@ -29,23 +32,28 @@ def read(path: Path) -> UwsgiStats:
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(_TIMEOUT_S)
         connection.connect(str(path))
-        chunks: list[bytes] = []
-        while chunk := connection.recv(65536):
-            chunks.append(chunk)
-    return parse(json.loads(b"".join(chunks)))
-
-
-def parse(document: dict[str, Any]) -> UwsgiStats:
-    """Sums over the workers of a stats document. Raises ValueError where something is missing in it."""
+        text = receive_all(connection, _TIMEOUT_S)
     try:
-        workers = document["workers"]
-        return UwsgiStats(
-            workers=sum(worker["pid"] > 0 for worker in workers),
-            workers_busy=sum(worker["status"] == "busy" for worker in workers),
-            exceptions=sum(worker["exceptions"] for worker in workers),
-            harakiris=sum(worker["harakiri_count"] for worker in workers),
-            listen_queue=document["listen_queue"],
-            listen_queue_errors=document["listen_queue_errors"],
-        )
-    except KeyError as error:
-        raise ValueError(f"no {error} in uWSGI's stats") from error
+        return parse(json.loads(text))
+    except RecursionError as error:
+        raise ValueError("nested too deeply for uWSGI's stats") from error
+
+
+def parse(document: Any) -> UwsgiStats:
+    """Sums over the workers of a stats document. Raises ValueError where something is missing or odd in it."""
+    workers = _field(document, "workers", list)
+    return UwsgiStats(
+        pids=frozenset(pid for worker in workers if (pid := _field(worker, "pid", int)) > 0),
+        workers_busy=sum(_field(worker, "status", str) == "busy" for worker in workers),
+        exceptions=sum(_field(worker, "exceptions", int) for worker in workers),
+        harakiris=sum(_field(worker, "harakiri_count", int) for worker in workers),
+        listen_queue=_field(document, "listen_queue", int),
+        listen_queue_errors=_field(document, "listen_queue_errors", int),
+    )
+
+
+def _field(record: Any, name: str, kind: type) -> Any:
+    value = record.get(name) if isinstance(record, dict) else None
+    if not isinstance(value, kind):
+        raise ValueError(f"no {name} in uWSGI's stats, or one that is no {kind.__name__}")
+    return value

@@ -26,7 +26,7 @@ from wsgilab.lab.servers import load_lab
 from wsgilab.machine.cpus import available, pinned
 from wsgilab.machine.waiting import Stop
 from wsgilab.measure.k6_command import K6
-from wsgilab.measure.usage import read_sample
+from wsgilab.measure.readings import take_reading
 from wsgilab.measure.windows import Bench, measure_window
 from wsgilab.model.server import Server
 from wsgilab.model.window import Window, WindowPlan
@@ -69,12 +69,12 @@ def measured(bench: Bench, trouble: Trouble = lambda: None) -> Window:
     """A window of `twin`; `trouble` comes when about a second of it has been measured."""
     server = twin(bench)
     exporter = bench.engine.endpoint(server).exporter_url
-    before = read_sample(exporter, None)
+    before = take_reading(exporter, None)
     assert before
     due = before.requests + WARMUP_REQUESTS + RATE_RPS
 
     def when_under_way() -> None:
-        wait_for(lambda: (now := read_sample(exporter, None)) and now.requests >= due, "the measured part")
+        wait_for(lambda: (now := take_reading(exporter, None)) and now.requests >= due, "the measured part")
         trouble()
 
     thread = threading.Thread(target=when_under_way)

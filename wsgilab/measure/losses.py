@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from wsgilab.engines import Engine
-from wsgilab.measure.usage import scrape
+from wsgilab.measure.readings import scrape
 from wsgilab.model.server import Server
 from wsgilab.model.window import LoadResult, Sample, Window, WindowPlan
 

@@ -14,7 +14,7 @@ from wsgilab.engines import Engine
 from wsgilab.lab.servers import Lab
 from wsgilab.machine import processes
 from wsgilab.machine.cpus import available
-from wsgilab.measure.usage import identity
+from wsgilab.measure.readings import identity
 from wsgilab.measure.windows import Settings
 from wsgilab.model.manifest import Facts, Manifest, ServerEntry
 from wsgilab.model.server import Server

@@ -15,9 +15,10 @@ from wsgilab.machine.waiting import Stop, poll_until
 from wsgilab.measure import load, losses
 from wsgilab.measure.k6_command import K6
 from wsgilab.measure.losses import Loss
-from wsgilab.measure.usage import read_sample, to_usage
+from wsgilab.measure.readings import Reading, take_reading
+from wsgilab.measure.usage import to_usage
 from wsgilab.model.server import Server
-from wsgilab.model.window import LoadResult, Sample, Usage, Window, WindowPlan
+from wsgilab.model.window import LoadResult, Usage, Window, WindowPlan
 
 SAMPLE_EVERY_S = 1.0
 DRAIN_TIMEOUT_S = 1.5
@@ -27,7 +28,7 @@ DRAIN_PATIENCE_S = 40.0
 EXPORTER_PATIENCE_S = 5.0
 """An exporter shares its server's CPU; one late answer is no death."""
 
-Sampler = Callable[[], Sample | None]
+Sampler = Callable[[], Reading | None]
 
 
 @dataclass(frozen=True)
@@ -152,9 +153,9 @@ def measure_window(plan: WindowPlan, server: Server, bench: Bench) -> tuple[Wind
 
 def _drive(
     plan: WindowPlan, server: Server, sample: Sampler, bench: Bench
-) -> tuple[LoadResult | None, list[Sample], str | None]:
+) -> tuple[LoadResult | None, list[Reading], str | None]:
     """Run k6 and read the exporter about once a second. (result, samples, what went wrong with k6)."""
-    during: list[Sample] = []
+    during: list[Reading] = []
     next_sample = time.monotonic() + SAMPLE_EVERY_S
     with load.start(bench.k6, plan, bench.engine.endpoint(server)) as run:
         bench.follow(run)
@@ -169,7 +170,7 @@ def _drive(
             return None, during, error.what
 
 
-def _drain(sample: Sampler, stop: Stop, timeout_s: float) -> tuple[Sample | None, bool]:
+def _drain(sample: Sampler, stop: Stop, timeout_s: float) -> tuple[Reading | None, bool]:
     """Wait until nothing is in flight or queued and no request was counted since the reading before.
 
     Gives the last reading (None where the exporter is gone) and whether it got that far within `timeout_s`.
@@ -184,9 +185,9 @@ def _drain(sample: Sampler, stop: Stop, timeout_s: float) -> tuple[Sample | None
     return readings[-1], ended and readings[-1] is not None
 
 
-def _patiently(sample: Sampler, server: Server, bench: Bench) -> Sample | None:
+def _patiently(sample: Sampler, server: Server, bench: Bench) -> Reading | None:
     """A reading, asked for until there is one; None when server or proxy is dead, or an exporter stays silent."""
-    readings: list[Sample | None] = []
+    readings: list[Reading | None] = []
 
     def answered() -> bool:
         readings.append(sample())
@@ -196,7 +197,7 @@ def _patiently(sample: Sampler, server: Server, bench: Bench) -> Sample | None:
     return readings[-1]
 
 
-def _is_quiet(previous: Sample | None, latest: Sample | None) -> bool:
+def _is_quiet(previous: Reading | None, latest: Reading | None) -> bool:
     if previous is None or latest is None:
         return False
     return latest.in_flight <= 0 and latest.listen_queue <= 0 and previous.requests == latest.requests
@@ -212,10 +213,10 @@ def _make_ready_again(server: Server, window: Window, drained: bool, bench: Benc
 
 def _sampler(server: Server, bench: Bench) -> Sampler:
     at = bench.engine.endpoint(server)
-    return lambda: read_sample(at.exporter_url, at.proxy_exporter_url, at.run_id)
+    return lambda: take_reading(at.exporter_url, at.proxy_exporter_url, at.run_id)
 
 
-def _measured_part(result: LoadResult | None, before: Sample, plan: WindowPlan) -> tuple[float, float]:
+def _measured_part(result: LoadResult | None, before: Reading, plan: WindowPlan) -> tuple[float, float]:
     """Start and end of the part that counts, in epoch seconds."""
     start = result.started_at if result and result.started_at else before.at + plan.warmup_s
     return start, start + plan.duration_s

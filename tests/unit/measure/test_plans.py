@@ -14,12 +14,12 @@ from wsgilab.commands.progress import minutes
 from wsgilab.errors import Interrupted, MissingError, UsageError
 from wsgilab.machine.ports import another, free_port, holder, is_free, require_free
 from wsgilab.machine.waiting import Stop, poll_until
-from wsgilab.measure.usage import read_sample, scrape, to_sample, to_usage
+from wsgilab.measure.readings import Metrics, Reading, scrape, take_reading, to_reading
+from wsgilab.measure.usage import to_usage
 from wsgilab.measure.windows import Settings, plan_windows
-from wsgilab.model.window import Sample
 
 SETTINGS = Settings(("a", "b", "c"), "mix", (100.0, 250.0), rounds=4, duration_s=3.0, seed=7)
-START = Sample(100.0, True, 50.0, 1.0, 0.0, 0.0, 2.0, 80e6, 0.0, 5.0, 0.0, 90.0)
+START = Reading(100.0, True, 50.0, 1.0, 0.0, 0.0, 2.0, 80e6, 0.0, 5.0, 0.0, 90.0)
 
 
 def test_each_round_has_every_server_at_every_rate_once() -> None:
@@ -84,16 +84,19 @@ def test_what_the_kernel_did_is_the_windows_own_and_gauges_are_the_largest_seen(
 
 def test_figures_are_summed_over_their_labels(monkeypatch: pytest.MonkeyPatch) -> None:
     text = '# TYPE wsgi_requests_total counter\nwsgi_requests_total{code="200"} 40\nwsgi_requests_total{code="404"} 2\n'
-    monkeypatch.setattr("wsgilab.measure.usage.fetch", lambda *_: text)
-    assert scrape("http://127.0.0.1:1/metrics") == {"wsgi_requests_total": 42.0}
+    monkeypatch.setattr("wsgilab.measure.readings.fetch", lambda *_: text)
+    said = scrape("http://127.0.0.1:1/metrics")
+    assert said is not None
+    assert said.totals == {"wsgi_requests_total": 42.0}
+    assert said.by("code", "wsgi_requests_total") == {"200": 40.0, "404": 2.0}
 
 
 def test_half_a_reading_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without its proxy's share a server would look cheaper than it is."""
-    said = {"server": {"server_up": 0.0}, "proxy": None}
-    monkeypatch.setattr("wsgilab.measure.usage.scrape", said.get)
-    assert read_sample("server", "proxy") is None
-    alone = read_sample("server", None)
+    said = {"server": Metrics({"server_up": 0.0}), "proxy": None}
+    monkeypatch.setattr("wsgilab.measure.readings.scrape", said.get)
+    assert take_reading("server", "proxy") is None
+    alone = take_reading("server", None)
     assert alone is not None
     assert not alone.up
 
@@ -106,9 +109,9 @@ def test_usage_of_a_window_without_requests_is_unknown_not_zero() -> None:
 
 
 def test_a_proxys_cpu_and_memory_are_charged_to_the_server_behind_it() -> None:
-    server = {"server_up": 1.0, "server_cpu_seconds_total": 2.0, "server_memory_pss_bytes": 50e6}
-    proxy = {"server_cpu_seconds_total": 0.5, "server_memory_pss_bytes": 10e6, "wsgi_requests_total": 1e9}
-    sample = to_sample(server, proxy, at=1.0)
+    server = Metrics({"server_up": 1.0, "server_cpu_seconds_total": 2.0, "server_memory_pss_bytes": 50e6})
+    proxy = Metrics({"server_cpu_seconds_total": 0.5, "server_memory_pss_bytes": 10e6, "wsgi_requests_total": 1e9})
+    sample = to_reading(server, proxy, at=1.0)
     assert (sample.cpu_s, sample.memory_bytes, sample.requests) == (2.5, 60e6, 0.0)
 
 

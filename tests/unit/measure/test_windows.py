@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,12 +17,13 @@ from wsgilab.errors import Interrupted, LabError, MissingError, ServerError
 from wsgilab.lab.servers import load_lab
 from wsgilab.machine.waiting import Stop
 from wsgilab.measure.k6_command import K6
+from wsgilab.measure.readings import Reading
 from wsgilab.measure.windows import Bench, measure, measure_window
 from wsgilab.model.server import Server
-from wsgilab.model.window import LoadResult, Sample, Window, WindowPlan
+from wsgilab.model.window import LoadResult, Window, WindowPlan
 
 SERVERS = load_lab(ROOT, {}).select(["gunicorn", "uwsgi"])
-QUIET = samples(0.0, 0.0, 1)[0]
+QUIET = Reading(**asdict(samples(0.0, 0.0, 1)[0]))
 K6_TAKES_S = 9.0
 
 
@@ -36,7 +37,7 @@ class World(Stop):
         super().__init__()
         self.now = 1000.0
         self.log: list[str] = []
-        self.exporter: Callable[[], Sample | None] = lambda: replace(QUIET, requests=800.0 * (self.now > 1000.0))
+        self.exporter: Callable[[], Reading | None] = lambda: replace(QUIET, requests=800.0 * (self.now > 1000.0))
         self.result: LoadResult | LabError = load_result([24.0] * 600)
         self.dead: str | None = None
         self.dead_proxy: str | None = None
@@ -67,7 +68,7 @@ class World(Stop):
         if not self.comes_back:
             raise ServerError(f"{server.name} did not start: exit code 1\n  | a log", "its app", "mend it")
 
-    def read(self, *_urls: str | None) -> Sample | None:
+    def read(self, *_urls: str | None) -> Reading | None:
         reading = self.exporter()
         return reading and replace(reading, at=self.now)
 
@@ -109,7 +110,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     clock = SimpleNamespace(monotonic=lambda: world.now)
     for module in ("measure.windows", "machine.waiting"):
         monkeypatch.setattr(f"wsgilab.{module}.time", clock)
-    monkeypatch.setattr("wsgilab.measure.windows.read_sample", world.read)
+    monkeypatch.setattr("wsgilab.measure.windows.take_reading", world.read)
     monkeypatch.setattr("wsgilab.measure.windows.load.start", lambda *_: FakeK6(world))
     return world
 
@@ -179,7 +180,7 @@ def test_what_the_kernel_did_is_noted(world: World) -> None:
 )
 @pytest.mark.parametrize("restarts", [True, False], ids=["local", "Compose"])
 def test_a_server_that_did_not_live_through_its_window_has_died(
-    world: World, after: Sample | None, said: str, restarts: bool
+    world: World, after: Reading | None, said: str, restarts: bool
 ) -> None:
     """Where Compose starts it again, `restart` waits for it."""
     world.restarts = restarts
@@ -211,7 +212,7 @@ def test_an_exporter_that_died_alone_takes_no_server_with_it(world: World, gone_
 
 
 def test_a_proxy_that_died_is_named_and_started_again_and_its_server_lives(world: World) -> None:
-    def dying() -> Sample | None:
+    def dying() -> Reading | None:
         if world.now > 1005.0 and len(world.log) == 1:
             world.dead_proxy = "ended by SIGKILL"
         return None if world.dead_proxy else replace(QUIET, requests=800.0 * (len(world.log) % 2))
@@ -267,7 +268,7 @@ def test_a_server_that_does_not_start_again_is_measured_no_more_and_the_others_a
 # ── before the next window ──────────────────────────────────────────────────────────────────────────────────────────
 
 
-def busy_until(world: World, end: float, **how: Any) -> Callable[[], Sample]:
+def busy_until(world: World, end: float, **how: Any) -> Callable[[], Reading]:
     return lambda: replace(QUIET, **(how if 1000.0 < world.now < end else {"requests": 800.0 * (world.now > 1000.0)}))
 
 

@@ -15,14 +15,16 @@ V1_FILES = {
     "cpuacct/cpuacct.usage": "1500000000\n",
     "cpu/cpu.stat": "nr_periods 10\nnr_throttled 4\nthrottled_time 250000000\n",
     "memory/memory.usage_in_bytes": "4096\n",
+    "memory/memory.limit_in_bytes": "8192\n",
     "memory/memory.oom_control": "oom_kill_disable 0\nunder_oom 0\noom_kill 2\n",
 }
 V2_FILES = {
     "cpu.stat": "usage_usec 1500000\nuser_usec 1\nnr_periods 10\nnr_throttled 4\nthrottled_usec 250000\n",
     "memory.current": "4096\n",
+    "memory.max": "8192\n",
     "memory.events": "low 0\nhigh 0\nmax 0\noom 3\noom_kill 2\n",
 }
-READ = cgroup.Limits(1.5, 0.25, 4, 4096, 2)
+READ = cgroup.Limits(1.5, 0.25, 4, 4096, 2, 8192)
 
 
 def lay_out(root: Path, files: dict[str, str]) -> None:
@@ -81,11 +83,18 @@ def test_both_versions_at_once_where_version_2_controls_nothing(tmp_path: Path) 
 def test_a_root_group_has_cpu_time_and_no_memory(tmp_path: Path) -> None:
     lay_out(tmp_path / "fs", {"cpu.stat": "usage_usec 1500000\nuser_usec 1\nsystem_usec 2\n"})
     proc = proc_self(tmp_path, "0::/\n", f"30 25 0:26 / {tmp_path}/fs rw - cgroup2 cgroup2 rw\n")
-    assert cgroup.find(proc).read() == cgroup.Limits(1.5, None, None, None, None)
+    assert cgroup.find(proc).read() == cgroup.Limits(1.5, None, None, None, None, None)
 
 
 def test_without_control_groups_everything_is_unknown(tmp_path: Path) -> None:
-    assert cgroup.find(tmp_path).read() == cgroup.Limits(None, None, None, None, None)
+    assert cgroup.find(tmp_path).read() == cgroup.Limits(None, None, None, None, None, None)
+
+
+@pytest.mark.parametrize("unlimited", ["max\n", "9223372036854771712\n"], ids=["version 2", "version 1"])
+def test_a_limit_that_limits_nothing_is_none(tmp_path: Path, unlimited: str) -> None:
+    lay_out(tmp_path / "fs", V2_FILES | {"memory.max": unlimited})
+    proc = proc_self(tmp_path, "0::/\n", f"30 25 0:26 / {tmp_path}/fs ro,nosuid - cgroup2 cgroup rw\n")
+    assert cgroup.find(proc).read().memory_limit_bytes is None
 
 
 @pytest.mark.skipif(not Path("/proc/self/cgroup").exists(), reason="no control groups on this system")

@@ -14,7 +14,9 @@ from collector import Collector, Sources
 from uwsgi_stats import UwsgiStats
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="no /proc on this system")
-STATS = UwsgiStats(workers=4, workers_busy=1, exceptions=0, harakiris=0, listen_queue=0, listen_queue_errors=2)
+STATS = UwsgiStats(
+    pids=frozenset({1, 2, 3, 4}), workers_busy=1, exceptions=0, harakiris=0, listen_queue=0, listen_queue_errors=2
+)
 
 
 def collected(tmp_path: Path, waiting: int | None = None) -> dict[str, float]:
@@ -22,7 +24,7 @@ def collected(tmp_path: Path, waiting: int | None = None) -> dict[str, float]:
     sources: dict[str, Any] = dict.fromkeys(("tables", "tree", "listeners", "nginx"))
     if waiting is not None:
         sources["tree"] = SimpleNamespace(pids=(), read=lambda: None)
-        sources["listeners"] = SimpleNamespace(queue_length=lambda _pids: waiting)
+        sources["listeners"] = SimpleNamespace(queue_length=lambda _pids: waiting, connections=lambda: None)
     given = cast(Sources, SimpleNamespace(**sources, root=os.getpid(), control_group=ControlGroup({}, None)))
     given.uwsgi_socket = tmp_path  # type: ignore[misc]
     samples = [sample for family in Collector(given).collect() for sample in family.samples]

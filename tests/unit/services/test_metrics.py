@@ -89,7 +89,7 @@ def test_a_request_counts_once_its_body_is_closed(tmp_path: Path) -> None:
     tally = counted(tmp_path)
     assert tally.in_flight == 0
     assert tally.requests_by_code == {200: 1}
-    assert tally.requests_by_worker == {os.getpid(): 1}
+    assert [(worker.pid, worker.requests) for worker in tally.living] == [(os.getpid(), 1)]
     assert tally.cumulative_buckets[-1] == 1
     assert len(tally.cumulative_buckets) == len(BUCKET_EDGES_S) + 1
     assert tally.duration_sum_s > 0
@@ -333,11 +333,20 @@ def test_a_dead_workers_counts_stay_and_its_requests_in_flight_go(tmp_path: Path
 
 def test_a_worker_with_a_dead_ones_number_starts_a_table_of_its_own(tmp_path: Path) -> None:
     former, present = Table(tmp_path), Table(tmp_path)
-    former.slots[0] = 1.0  # in flight as it died
-    present.slots[0] = 2.0
+    former.enter()  # in flight as it died
+    present.enter()
+    present.enter()
 
     assert counted(tmp_path).in_flight == 2
     assert len(list(tmp_path.glob("*.table"))) == 1
+
+
+@pytest.mark.parametrize("name", ["x.table", "1-x.table", "-1.table", "1-1-1.table"])
+def test_what_is_no_table_is_left_alone(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"?")
+    (tmp_path / "1-1.table").mkdir()
+    assert counted(tmp_path).requests_by_code == {}
+    assert (tmp_path / name).exists()
 
 
 def test_a_table_that_is_just_being_made_is_not_read(tmp_path: Path) -> None:
