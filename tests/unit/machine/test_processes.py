@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import ast
 import logging
-import os
 import sys
 from pathlib import Path
 
 import pytest
-from support import ROOT
+from support import ROOT, wait_for
 
 from wsgilab.machine import processes
 
@@ -65,14 +64,10 @@ def test_each_command_is_logged_as_it_would_be_typed(caplog: pytest.LogCaptureFi
 
 
 def test_a_group_is_ended_with_all_that_stayed_in_it(tmp_path: Path) -> None:
-    deaf = "import signal, os; signal.signal(signal.SIGTERM, signal.SIG_IGN); os.fork(); print(1, flush=True); input()"
-    reader, writer = os.pipe()
-    process = processes.start(
-        ["sh", "-c", f'"$0" -c "{deaf}" <&{reader}; true', sys.executable], tmp_path / "log", folder=tmp_path
-    )
-    os.close(reader)
+    deaf = "import os, signal as s; s.signal(s.SIGTERM, s.SIG_IGN); os.fork(); print(1, flush=True); s.pause()"
+    log = tmp_path / "log"
+    process = processes.start(["sh", "-c", f'"$0" -c "{deaf}"; true', sys.executable], log, folder=tmp_path)
+    wait_for(lambda: log.read_text().count("1") == 2, "both to have become deaf")
     processes.end([process], patience_s=0.2)
-    os.close(writer)
     assert processes.how_it_ended(process) in ("ended by SIGTERM", "ended by SIGKILL")
-    with pytest.raises(ProcessLookupError):
-        os.killpg(process.pid, 0)
+    assert not processes._group_lives(process.pid), "but for a zombie whose init does not collect it"
