@@ -1,0 +1,148 @@
+"""lab.toml is read whole or refused with the file, the line, the cause, and the next command."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from support import ROOT
+
+from wsgilab.errors import UsageError
+from wsgilab.lab.app_file import NAME, read, traffic_for_k6
+from wsgilab.lab.toml_lines import line_of
+from wsgilab.model.app_file import schema
+
+GOOD = """\
+[app]
+app = "shop:create_app()"
+env = {SHOP_MODE = "lab"}
+
+[traffic]
+rates = [20, 60]
+slo = "p99<250ms and failed<1%"
+
+[[login]]
+path = "/login"
+method = "POST"
+form = {user = "{user}", csrf = "{csrf}"}
+save = {csrf = 'name="csrf" value="([^"]+)"'}
+
+[[requests]]
+name = "catalogue"
+weight = 5
+path = "/items/{id}?page={page}"
+data = "items.csv"
+
+[[requests]]
+name = "order"
+method = "POST"
+path = "/orders"
+json = {item = "{id}", express = true}
+data = [{id = 1}, {id = 2}]
+expect = {status = [201, 202], text = "ordered"}
+
+[services.db]
+command = "postgres -p {port}"
+export = {DATABASE_URL = "postgresql://127.0.0.1:{port}/shop"}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "items.csv").write_text("id,page\n1,2\n7,1\n")
+    (tmp_path / "photo.jpg").write_bytes(b"\xff\xd8")
+    return tmp_path
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / NAME
+    path.write_text(text)
+    return path
+
+
+def test_all_that_can_be_said_is_read(folder: Path) -> None:
+    found = read(written(folder, GOOD))
+    assert found.app.app == "shop:create_app()"
+    assert found.traffic.rates == [20, 60]
+    assert [request.name for request in found.requests] == ["catalogue", "order"]
+    assert found.requests[1].expect.status == [201, 202]
+    assert found.services["db"].export == {"DATABASE_URL": "postgresql://127.0.0.1:{port}/shop"}
+
+
+def test_k6_gets_rows_and_bodies_in_place_of_files(folder: Path) -> None:
+    upload = '[[requests]]\nname = "upload"\nmethod = "PUT"\npath = "/photo"\nbody_file = "photo.jpg"\n'
+    traffic = traffic_for_k6(read(written(folder, GOOD + upload)), folder)
+    catalogue, order, photo = traffic["requests"]
+    assert catalogue["rows"] == [{"id": "1", "page": "2"}, {"id": "7", "page": "1"}]
+    assert order["rows"] == [{"id": "1"}, {"id": "2"}]
+    assert (order["json"], order["status"], order["text"]) == ({"item": "{id}", "express": True}, [201, 202], "ordered")
+    assert photo["body_base64"] == "/9g="
+    assert traffic["login"][0]["save"] == {"csrf": 'name="csrf" value="([^"]+)"'}
+
+
+# ruff: noqa: E501 — a table of one case a line
+WRONG = {
+    "a key nobody reads": ('name = "catalogue"', 'name = "catalogue"\nwieght = 2', 17, "there is no key 'wieght'", "did you mean 'weight'?"),
+    "a section nobody reads": ("[traffic]", "[trafic]", 5, "there is no key 'trafic'", "did you mean 'traffic'?"),
+    "text for a number": ("weight = 5", 'weight = "5"', 17, "requests[1].weight: it must be a number, not text", ""),
+    "a weight of nothing": ("weight = 5", "weight = 0", 17, "requests[1].weight: the number must be > 0", ""),
+    "a path without a slash": ('path = "/orders"', 'path = "orders"', 24, "requests[2].path", "begins with a slash"),
+    "a method that is none": ('method = "POST"\npath = "/orders"', 'method = "POTS"\npath = "/orders"', 23, "'POTS'", ""),
+    "no path": ('path = "/orders"\n', "", 21, "requests[2]: the key 'path' is missing", "a name and a path"),
+    "a rate of text": ("rates = [20, 60]", 'rates = [20, "fast"]', 6, "traffic.rates[2]", ""),
+    "an objective that is none": ("p99<250ms and", "p98<250ms and", 7, "traffic.slo", ""),
+    "a name twice": ('name = "order"', 'name = "catalogue"', 22, "a second request is named 'catalogue'", "figures of its own"),
+    "two bodies": ("json = {item", 'body = "x"\njson = {item', 25, "one body, and this one has json and body", ""),
+    "a body by GET": ('method = "POST"\npath = "/orders"', 'path = "/orders"', 24, "a GET carries no json", 'method = "POST"'),
+    "nothing fills it": ("{page}", "{pages}", 18, "nothing fills {pages}", "did you mean 'page'?"),
+    "a CSV that is not there": ('"items.csv"', '"item.csv"', 19, "cannot be read: No such file", "relative to lab.toml"),
+    "an expression that is none": ("([^\"]+)\"'", "([^\"]+\"'", 13, "save.csrf is no regular expression", ""),
+    "an expression without a group": ("([^\"]+)\"'", "[^\"]+\"'", 13, "save.csrf has 0 groups", "in brackets"),
+    "a service of nothing": ('command = "postgres -p {port}"\n', "", 29, "needs either a command or a Compose file", ""),
+    "no TOML": ('app = "shop:create_app()"', 'app = "shop:create_app()', 2, "this is no TOML", ""),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_what_is_wrong_is_told_with_its_line(folder: Path, case: str) -> None:
+    old, new, line, what, cause = WRONG[case]
+    assert old in GOOD
+    path = written(folder, GOOD.replace(old, new, 1))
+    with pytest.raises(UsageError) as refused:
+        traffic_for_k6(read(path), folder)
+    assert refused.value.what.startswith(f"{path}, line {line}: "), refused.value.what
+    assert what in refused.value.what
+    assert cause in refused.value.cause
+    assert str(path) in refused.value.next_command
+
+
+def test_a_csv_with_a_missing_column_names_its_line(folder: Path) -> None:
+    (folder / "items.csv").write_text("id,page\n1,2\n7\n")
+    path = written(folder, GOOD)
+    with pytest.raises(UsageError, match=r"items\.csv, line 3, has not as many columns"):
+        traffic_for_k6(read(path), folder)
+
+
+def test_no_file_names_the_command_that_writes_one(folder: Path) -> None:
+    with pytest.raises(UsageError) as refused:
+        read(folder / NAME)
+    assert refused.value.next_command == f"./lab init --app-dir {folder}"
+
+
+def test_the_line_of_a_key_is_found_in_tables_and_arrays() -> None:
+    text = 'a = 1\n[b.c]\n"d e" = 2\n[[f]]\ng = 1\n[[f]]\ng = 2\n[f.h]\ni = 3\n'
+    assert [line_of(text, where) for where in (("a",), ("b", "c"), ("b", "c", "d e"), ("f", 1, "g"))] == [1, 2, 3, 7]
+    assert line_of(text, ("f", 1, "h", "i")) == 9
+    assert line_of(text, ("f", 0, "missing")) == 4
+    assert line_of(text, ("b", "*", "d e")) == 3
+    assert line_of(text, ("nowhere",)) is None
+
+
+def test_the_published_schema_is_the_one_that_is_read() -> None:
+    """After a change, write it anew with the line that the assertion shows."""
+    anew = (
+        "python -c 'import json; from wsgilab.model.app_file import schema; print(json.dumps(schema(), indent=2))' "
+        "> docs/lab.toml.schema.json"
+    )
+    assert json.loads((ROOT / "docs/lab.toml.schema.json").read_text()) == schema(), anew

@@ -1,0 +1,130 @@
+"""What `lab.toml` may say: an app, what it needs, and its traffic. Pure; the JSON Schema is made from these types."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+MOST_REQUESTS = 100
+"""Each has figures of its own in every window: more would be a table that nobody reads."""
+
+Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9 _.-]{0,39}$", description="Shown in reports.")]
+Path = Annotated[str, Meta(pattern=r"^/\S*$", max_length=8_000, description="Begins with a slash; {placeholders}.")]
+Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
+Status = Annotated[int, Meta(ge=100, le=599)]
+Rate = Annotated[float, Meta(gt=0, le=20_000, description="Requests per second.")]
+Scalar = str | int | float | bool
+
+
+class _Strict(Struct, frozen=True, forbid_unknown_fields=True):
+    """A key that nobody reads is a typo, and no wish."""
+
+
+class Expectation(_Strict, frozen=True):
+    """What a good answer looks like."""
+
+    status: Status | list[Status] | None = None
+    """One status code or several; any 2xx where it is left out."""
+    text: Annotated[str, Meta(min_length=1)] | None = None
+    """Text that the answer's body must hold."""
+
+
+class Exchange(_Strict, frozen=True, kw_only=True):
+    """One request: what is sent, and what is kept of the answer."""
+
+    path: Path
+    method: Method = "GET"
+    headers: dict[str, str] = {}
+    json: Any | UnsetType = UNSET
+    form: dict[str, str] | None = None
+    body: str | None = None
+    body_file: str | None = None
+    """A file next to lab.toml, sent as it is."""
+    save: dict[str, str] = {}
+    """Name to regular expression: its first group, found in the answer, fills {name} from then on."""
+
+
+class TrafficRequest(Exchange, frozen=True, kw_only=True):
+    """One kind of request in the mix."""
+
+    name: Name
+    weight: Annotated[float, Meta(gt=0, le=1e6)] = 1.0
+    """Its share of the traffic, relative to the others."""
+    data: str | list[dict[str, Scalar]] | None = None
+    """Rows that fill {placeholders}, one after the other: a CSV file with a header line, or a list of tables."""
+    expect: Expectation = Expectation()
+    slo: str | None = None
+    """An objective of its own, such as `p99<100ms`."""
+
+
+class Traffic(_Strict, frozen=True):
+    """How the requests arrive."""
+
+    rates: Annotated[list[Rate], Meta(min_length=1, max_length=20)] | None = None
+    slo: str | None = None
+    follow_redirects: bool = False
+    keep_alive: bool = False
+    users: Annotated[int, Meta(ge=1, le=1_000)] = 20
+    """Sessions that log in before the schedule begins; requests take turns among them."""
+    think_time_s: Annotated[float, Meta(ge=0, le=600)] = 0.0
+    """The least time between two requests of one user."""
+
+
+class AppSection(_Strict, frozen=True):
+    """Which app, and what it needs to be installed, started and put back."""
+
+    app: Annotated[str, Meta(min_length=1)] | None = None
+    """MODULE:ATTRIBUTE, or a factory: `shop:create_app()`."""
+    requirements: list[str] | None = None
+    """Requirement files next to lab.toml, or requirements as pip takes them."""
+    python: str | None = None
+    env: dict[str, str] = {}
+    env_file: str | None = None
+    health: Path | None = None
+    writes: list[str] = []
+    """What the app writes to, relative to its folder: each server then gets a scratch copy of the folder."""
+    setup: str | None = None
+    """Run once in each server's scratch copy, before it starts."""
+    reset: str | None = None
+    """Run between windows."""
+
+
+class ServiceHealth(_Strict, frozen=True):
+    """How the lab knows that a service is there."""
+
+    tcp: bool = False
+    http: str | None = None
+    command: str | None = None
+    timeout_s: Annotated[float, Meta(gt=0, le=600)] = 30.0
+
+
+class Service(_Strict, frozen=True):
+    """Something that the app needs next to it, started before the servers: a command, or a Compose service."""
+
+    command: str | None = None
+    """For local processes; {port} is a free port and {scratch} a folder of its own."""
+    compose: str | None = None
+    service: str | None = None
+    """The name of a service in that Compose file."""
+    export: dict[str, str] = {}
+    """Variables that the app gets, with {port}, {host} and {scratch} filled in."""
+    health: ServiceHealth = ServiceHealth()
+
+
+class AppFile(_Strict, frozen=True):
+    """All of lab.toml."""
+
+    app: AppSection = AppSection()
+    traffic: Traffic = Traffic()
+    login: list[Exchange] = []
+    """Steps that each user takes once, in this order; cookies are kept."""
+    requests: Annotated[list[TrafficRequest], Meta(max_length=MOST_REQUESTS)] = []
+    services: dict[str, Service] = {}
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema (draft 2020-12) of lab.toml."""
+    found = msgspec.json.schema(AppFile)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "lab.toml of WSGI Lab", **found}
