@@ -4,9 +4,9 @@
 // As time passes:  warm-up -> settle -> measure (a blank lead-in, then the schedule) -> grace
 // Open model: requests start when the schedule says so, however late the answers are.
 
-import http from 'k6/http';
 import exec from 'k6/execution';
 import { Counter, Gauge, Trend } from 'k6/metrics';
+import { described, named, scripted } from './traffic.js';
 import { workloads } from './workloads.js';
 
 // Names of our own: k6 reads K6_VUS, K6_DURATION and the like itself, and they replace the scenarios.
@@ -17,6 +17,7 @@ const GRACE_S = Number(__ENV.LAB_GRACE_S);
 const TIMEOUT_S = Number(__ENV.LAB_TIMEOUT_S);
 const VUS = Number(__ENV.LAB_VUS);
 const SERVER = __ENV.LAB_SERVER;
+const KEEP_ALIVE = __ENV.LAB_KEEP_ALIVE === '1';
 const RUN = __ENV.LAB_RUN || ''; // the run that started the server, where one did
 
 const PERIOD_S = 1 / RATE_RPS;
@@ -91,6 +92,18 @@ ladder.push(99.95, 99.99, 100);
 const STATUSES = ['0', '200', '201', '204', '301', '302', '304', '400', '401', '403', '404', '405', '408', '413',
   '415', '422', '429', '500', '502', '503', '504', '2xx', '3xx', '4xx', '5xx', 'other'];
 
+const traffic = chosenTraffic();
+
+function chosenTraffic() {
+  const timeout = seconds(TIMEOUT_S);
+  if (__ENV.LAB_SCRIPT) return scripted(__ENV.LAB_SCRIPT);
+  if (__ENV.LAB_TRAFFIC) return described(__ENV.LAB_TRAFFIC, __ENV.LAB_TARGET, timeout);
+  const path = __ENV.LAB_WORKLOAD;
+  const shape = path.startsWith('/') ? { method: 'GET', path } : workloads[path];
+  if (!shape) throw new Error(`no workload is called ${path}`);
+  return named(shape, __ENV.LAB_TARGET, timeout);
+}
+
 // A metric's share under one tag is in the summary only if a threshold asks for it. These always hold. (A counter
 // for each would cost every VU some 50 µs at the start.)
 const finishedAs = (status) => `requests_finished{phase:measure,status:${status}}`;
@@ -101,6 +114,11 @@ const thresholds = {};
 for (const name of [MEASURED_SENT, MEASURED_DROPPED, NEVER_ANSWERED, ...STATUSES.map(finishedAs)]) {
   thresholds[name] = ['count>=0'];
 }
+for (const name of traffic.names) {
+  thresholds[`requests_sent{phase:measure,request:${name}}`] = ['count>=0'];
+  thresholds[`requests_ok{request:${name}}`] = ['count>=0'];
+  thresholds[`response_time{request:${name}}`] = ['max>=0'];
+}
 
 export const options = {
   scenarios,
@@ -110,8 +128,8 @@ export const options = {
   // a VU keeps its connections to itself: with hundreds of VUs, keep-alive means hundreds of idle connections and
   // hardly any reuse. That stalls waitress (100 connections at most) and uWSGI's http11-socket (an idle
   // connection holds a thread), and reuse would depend on the offered rate.
-  noConnectionReuse: true,
-  maxRedirects: 0, // an answer is what the server said first: a redirect would be a second request off schedule
+  noConnectionReuse: !KEEP_ALIVE,
+  setupTimeout: '120s', // users log in there
   summaryTrendStats: ladder.map((p) => `p(${p})`),
   systemTags: ['status', 'scenario'], // no url, name, error…: every tag is a label in Prometheus
   tags: { server: SERVER, workload: __ENV.LAB_WORKLOAD, rate: __ENV.LAB_RATE, round: __ENV.LAB_ROUND },
@@ -125,27 +143,18 @@ const finished = new Counter('requests_finished');
 const ok = new Counter('requests_ok');
 const okInGrace = new Counter('requests_ok_in_grace');
 const wrongServer = new Counter('requests_wrong_server');
-
-const shape = __ENV.LAB_WORKLOAD.startsWith('/')
-  ? { method: 'GET', path: __ENV.LAB_WORKLOAD }
-  : workloads[__ENV.LAB_WORKLOAD];
-if (!shape) throw new Error(`no workload is called ${__ENV.LAB_WORKLOAD}`);
-const url = __ENV.LAB_TARGET + shape.path;
-const params = { timeout: seconds(TIMEOUT_S), headers: { 'Content-Type': 'application/octet-stream' } };
-if (!shape.body_kb) delete params.headers;
+const unexpectedText = new Counter('requests_unexpected_text');
 
 // A few answers are looked at more closely: counts alone cannot say where a redirect leads or whom a 400 blames.
 const LOOKED_AT = 10;
 const LOOK_EVERY = Math.ceil(SCHEDULED / LOOKED_AT);
-const lookingParams = { ...params, responseType: 'text' };
 
-function ask(asked = params) {
-  // Made anew each time: kept in every VU, 1,000 of them would hold 64 MB of the same letters.
-  const body = shape.body_kb ? 'x'.repeat(shape.body_kb * 1024) : null;
-  sent.add(1); // before the request: what is cut off when the grace ends was sent all the same
-  const response = http.request(shape.method, url, body, asked);
-  finished.add(1, { status: statusName(response.status) });
-  return response;
+function ask(tick, users, look) {
+  const name = traffic.nameOf(tick);
+  sent.add(1, name ? { request: name } : {}); // before the request: what the grace cuts off was sent all the same
+  const answer = traffic.ask(tick, users, look);
+  finished.add(1, { status: statusName(answer.response.status) });
+  return answer;
 }
 
 function statusName(status) {
@@ -155,36 +164,53 @@ function statusName(status) {
   return STATUSES.includes(byClass) ? byClass : 'other';
 }
 
-export function warmup() {
-  ask();
+// Users log in before the schedule begins: what that costs is not measured.
+export function setup() {
+  return traffic.login((send) => {
+    sent.add(1);
+    const response = send();
+    finished.add(1, { status: statusName(response.status) });
+    return response;
+  });
 }
 
-export function measure() {
+export function warmup(users) {
+  ask(exec.scenario.iterationInTest, users, false);
+}
+
+export function measure(users) {
   // Counts the iterations that began. A dropped one is not among them, but none is dropped in the lead-in.
   const tick = exec.scenario.iterationInTest - LEAD_TICKS;
   if (tick < 0 || tick >= SCHEDULED) return;
   if (tick === 0) firstRequestAt.add(Date.now());
   const isLookedAt = tick % LOOK_EVERY === 0;
-  const response = ask(isLookedAt ? lookingParams : params);
-  if (response.status < 200 || response.status > 299) {
+  const { response, name, good, unexpected } = ask(tick, users, isLookedAt);
+  if (unexpected) unexpectedText.add(1);
+  if (!good) {
     if (isLookedAt && response.status > 0) describe(response);
     return;
   }
-  if (response.headers['X-Lab-Server'] !== SERVER || (RUN && response.headers['X-Lab-Run'] !== RUN)) {
+  // A script of the user's own need not hand over its answers; where it does not, nothing is known of them.
+  if (response.headers && !isFrom(response.headers)) {
     wrongServer.add(1);
     return;
   }
-  ok.add(1);
+  const tags = name ? { request: name } : {};
+  ok.add(1, tags);
   if (Date.now() - exec.scenario.startTime > scheduleEndMs) okInGrace.add(1);
   // `duration` alone leaves the connection out, and a full backlog shows nowhere else.
-  responseTime.add(response.timings.blocked + response.timings.duration);
+  responseTime.add(response.timings.blocked + response.timings.duration, tags);
+}
+
+function isFrom(headers) {
+  return headers['X-Lab-Server'] === SERVER && (!RUN || headers['X-Lab-Run'] === RUN);
 }
 
 // The summary holds numbers only, so this goes through the console, which the runner keeps in a file.
 function describe(response) {
   const answer = {
     status: statusName(response.status),
-    redirect_to: response.headers.Location || '',
+    redirect_to: (response.headers || {}).Location || '',
     host: __ENV.LAB_TARGET.replace(/^https?:\/\//, ''),
     blames_host: /\bhost\b|ALLOWED_HOSTS/i.test(response.body || ''),
   };
@@ -203,7 +229,24 @@ export function handleSummary(data) {
   const count = (name) => value(name, 'count');
   const quantiles = count('requests_ok') > 0 ? data.metrics.response_time.values : {};
   const statuses = STATUSES.map((name) => [name, count(finishedAs(name))]).filter((entry) => entry[1] > 0);
+  const ladderOf = (values) =>
+    Object.fromEntries(ladder.filter((p) => `p(${p})` in values).map((p) => [String(p), values[`p(${p})`]]));
+  const scheduledOf = traffic.scheduled(SCHEDULED);
+  const byRequest = traffic.names.map((name, number) => {
+    const okCount = count(`requests_ok{request:${name}}`);
+    return [
+      name,
+      {
+        scheduled: scheduledOf[number],
+        sent: count(`requests_sent{phase:measure,request:${name}}`),
+        ok: okCount,
+        ladder_ms: okCount > 0 ? ladderOf(data.metrics[`response_time{request:${name}}`].values) : {},
+      },
+    ];
+  });
   const measured = statuses.reduce((sum, entry) => sum + entry[1], 0);
+  // A redirect that is followed, and a script with several requests a tick, make more of them than ticks.
+  const more = Math.max(0, count('http_reqs') - count('requests_finished'));
   const summary = {
     period_s: PERIOD_S,
     scheduled: SCHEDULED,
@@ -213,12 +256,12 @@ export function handleSummary(data) {
     ok_in_time: count('requests_ok') - count('requests_ok_in_grace'),
     wrong_server: count('requests_wrong_server'),
     failed: measured - count('requests_ok') - count('requests_wrong_server'),
-    total_sent: count('requests_sent'),
-    total_answered: count('requests_finished') - count(NEVER_ANSWERED),
+    total_sent: count('requests_sent') + more,
+    total_answered: count('requests_finished') - count(NEVER_ANSWERED) + more,
     statuses: Object.fromEntries(statuses),
-    ladder_ms: Object.fromEntries(
-      ladder.filter((p) => `p(${p})` in quantiles).map((p) => [String(p), quantiles[`p(${p})`]]),
-    ),
+    ladder_ms: ladderOf(quantiles),
+    by_request: Object.fromEntries(byRequest),
+    unexpected_text: count('requests_unexpected_text'),
     started_at_ms: value('first_request_at', 'min'),
     clock_lag_ms: value('clock_lag', 'p(100)'),
     vus_max: value('vus_max', 'max'),

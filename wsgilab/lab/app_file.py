@@ -6,6 +6,8 @@ import base64
 import csv
 import re
 import tomllib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -14,213 +16,229 @@ import msgspec
 from wsgilab.errors import UsageError, did_you_mean
 from wsgilab.lab import toml_words
 from wsgilab.lab.toml_lines import line_of
+from wsgilab.lab.toml_words import Where
 from wsgilab.model import slo
-from wsgilab.model.app_file import AppFile, Exchange, TrafficRequest
+from wsgilab.model.app_file import AppFile, Exchange, Rows, Service, TrafficRequest
 
 NAME = "lab.toml"
 MOST_ROWS = 100_000
 MOST_BYTES = 8_000_000
-"""Of rows and bodies in all: k6 keeps them in memory, once for each of its virtual users."""
+"""Of rows and bodies in all: k6 keeps them in memory, and writes them down anew for each window."""
 PLACEHOLDER = re.compile(r"\{(\w+)\}")
-GIVEN = ("user", "password")
-"""Placeholders that a user of the session fills in."""
 
 
 def read(path: Path) -> AppFile:
     """The description in a file. Raises UsageError, with file and line, where it cannot be used as it stands."""
-    text = _text(path)
+    source = _Source.open(path)
     try:
-        document = tomllib.loads(text)
+        document = tomllib.loads(source.text)
     except tomllib.TOMLDecodeError as error:
         at = re.search(r"\(at line (\d+)", str(error))
-        raise _wrong(
-            path, int(at[1]) if at else None, f"this is no TOML: {error}", "a quote or a bracket is missing"
-        ) from error
+        line = int(at[1]) if at else None
+        raise source.wrong(line, f"this is no TOML: {error}", "a quote or a bracket is missing") from error
     try:
         found = msgspec.convert(document, AppFile)
     except msgspec.ValidationError as error:
         message, _, at_path = str(error).partition(" - at `")
         where = toml_words.parts(at_path.rstrip("`"))
-        raise _wrong(
-            path,
-            line_of(text, where, toml_words.key_in(message)),
-            toml_words.in_words(message, where),
-            toml_words.cause(message, where),
-        ) from error
-    _check(found, path, text)
+        line = line_of(source.text, where, toml_words.key_in(message))
+        what, cause = toml_words.in_words(message, where), toml_words.cause(message, where)
+        raise source.wrong(line, what, cause) from error
+    _check(found, source)
     return found
 
 
-def traffic_for_k6(file: AppFile, folder: Path) -> dict[str, Any]:
-    """The traffic as k6/load.js reads it: rows and bodies in place of the names of files.
+def traffic_for_k6(file: AppFile, path: Path) -> dict[str, Any]:
+    """The traffic of the file at `path` as k6/traffic.js reads it: rows and bodies in place of the names of files.
 
     Raises UsageError for a file that is missing, or that lacks a column which a placeholder names.
     """
-    path = folder / NAME
-    text = _text(path)
+    source = _Source.open(path)
+    known = _known_to_all(file, source)
     found = {
-        "login": [_exchange(step, folder, path, text, ("login", number)) for number, step in enumerate(file.login)],
+        "login": [_exchange(step, source, ("login", number)) for number, step in enumerate(file.login)],
+        "login_rows": source.rows(file.traffic.login_data, ("traffic", "login_data")),
         "requests": [
-            {
-                **_exchange(request, folder, path, text, ("requests", number)),
-                "name": request.name,
-                "weight": request.weight,
-                "rows": _rows(request, folder, path, text, ("requests", number)),
-                "status": _statuses(request),
-                "text": request.expect.text,
-            }
-            for number, request in enumerate(file.requests)
+            _request(request, source, ("requests", number), known) for number, request in enumerate(file.requests)
         ],
         "users": file.traffic.users,
-        "think_time_s": file.traffic.think_time_s,
         "follow_redirects": file.traffic.follow_redirects,
     }
     size = len(msgspec.json.encode(found))
     if size > MOST_BYTES:
-        raise _wrong(
-            path,
-            None,
-            f"its rows and bodies are {size / 1e6:.1f} MB in all, and {MOST_BYTES / 1e6:.0f} MB is the most",
-            "k6 keeps them in memory for each of its virtual users",
-        )
+        what = f"its rows and bodies are {size / 1e6:.1f} MB in all, and {MOST_BYTES / 1e6:.0f} MB is the most"
+        raise source.wrong(None, what, "k6 keeps them in memory")
     return found
 
 
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except FileNotFoundError as error:
-        raise UsageError(
-            f"There is no {path}.",
-            "the folder of the app has no description of its traffic yet",
-            f"./lab init --app-dir {path.parent}",
-        ) from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(
-            f"{path} cannot be read: {error}.", "not a text file in UTF-8, or not yours to read", f"ls -l {path}"
-        ) from error
+def require_time_to_think(file: AppFile, rate_rps: float, path: Path) -> None:
+    """Raise UsageError where so few users cannot make `rate_rps` with the pause that each takes between requests."""
+    traffic = file.traffic
+    if traffic.users / rate_rps >= traffic.think_time_s:
+        return
+    source = _Source.open(path)
+    raise source.wrong(
+        line_of(source.text, ("traffic", "think_time_s")),
+        f"{traffic.users} users who pause for {traffic.think_time_s:g} s cannot make {rate_rps:g} requests per second",
+        f"users = {int(rate_rps * traffic.think_time_s) + 1} would do, or a lower rate",
+    )
+
+
+@dataclass(frozen=True)
+class _Source:
+    """The file itself, and those next to it that it names."""
+
+    path: Path
+    text: str
+
+    @classmethod
+    def open(cls, path: Path) -> _Source:
+        """Raises UsageError."""
+        try:
+            return cls(path, path.read_text(encoding="utf-8"))
+        except FileNotFoundError as error:
+            what, cause = f"There is no {path}.", "the folder of the app has no description of its traffic yet"
+            raise UsageError(what, cause, f"./lab init --app-dir {path.parent}") from error
+        except (OSError, UnicodeDecodeError) as error:
+            what, cause = f"{path} cannot be read: {error}.", "not a text file in UTF-8, or not yours to read"
+            raise UsageError(what, cause, f"ls -l {path}") from error
+
+    def wrong(self, line: int | None, what: str, cause: str) -> UsageError:
+        """The error for what stands in a line."""
+        place, at = (f"{self.path}, line {line}", f"+{line} ") if line else (str(self.path), "")
+        return UsageError(f"{place}: {what}.", cause, f"${{EDITOR:-vi}} {at}{self.path}")
+
+    def refuse(self, where: Where, what: str, cause: str) -> NoReturn:
+        """Raise UsageError for what stands at `where`."""
+        raise self.wrong(line_of(self.text, where), f"{toml_words.written(where)}: {what}", cause)
+
+    def content(self, name: str, where: Where) -> bytes:
+        """What a file next to this one holds."""
+        file = self.path.parent / name
+        try:
+            size = file.stat().st_size
+            content = file.read_bytes() if size <= MOST_BYTES else b""
+        except OSError as error:
+            what = f"{file} cannot be read: {error.strerror}"
+            self.refuse(where, what, "a typo, or a path that is not relative to lab.toml")
+        if size > MOST_BYTES:
+            self.refuse(where, f"{file} has more than {MOST_BYTES / 1e6:.0f} MB", "k6 keeps it in memory")
+        return content
+
+    def rows(self, data: Rows | None, where: Where) -> list[dict[str, Any]]:
+        """Rows of data that stand here, or in a CSV file; those of a file are text."""
+        if data is None or not isinstance(data, str):
+            return [dict(row) for row in data or ()]
+        try:
+            rows = list(csv.DictReader(self.content(data, where).decode("utf-8-sig").splitlines()))
+        except (UnicodeDecodeError, csv.Error) as error:
+            self.refuse(where, f"{data} is no CSV file: {error}", "save it as CSV in UTF-8")
+        if not rows or len(rows) > MOST_ROWS:
+            what = f"{data} has {len(rows)} rows below its header; 1 to {MOST_ROWS} can be used"
+            self.refuse(where, what, "an empty file, or one meant for something else")
+        short = next((number for number, row in enumerate(rows, 2) if None in row or None in row.values()), None)
+        if short:
+            what = f"{data}, line {short}, has not as many columns as the header"
+            self.refuse(where, what, "a comma too many or too few; text with a comma in it wants quotes")
+        return [dict(row) for row in rows]
 
 
 # ── what types do not say ───────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _check(file: AppFile, path: Path, text: str) -> None:
+def _check(file: AppFile, source: _Source) -> None:
     """Raise UsageError for what is of the right type and still cannot be."""
-    names = [request.name for request in file.requests]
-    saved = {name for exchange in (*file.login, *file.requests) for name in exchange.save}
-    if file.traffic.slo is not None:
-        _check_slo(file.traffic.slo, path, text, ("traffic", "slo"))
+    _check_slo(file.traffic.slo, source, ("traffic", "slo"))
+    names: set[str] = set()
     for number, request in enumerate(file.requests):
-        where: toml_words.Where = ("requests", number)
-        if names.index(request.name) != number:
-            _refuse(
-                path,
-                text,
-                (*where, "name"),
-                f"a second request is named '{request.name}'",
-                "each has figures of its own, by its name",
-            )
-        if request.slo is not None:
-            _check_slo(request.slo, path, text, (*where, "slo"))
-        _check_exchange(request, path, text, where)
-        _check_placeholders(request, saved, path, text, where)
+        where: Where = ("requests", number)
+        if request.name in names:
+            what = f"a second request is named '{request.name}'"
+            source.refuse((*where, "name"), what, "each has figures of its own, by its name")
+        names.add(request.name)
+        _check_slo(request.slo, source, (*where, "slo"))
+        _check_exchange(request, source, where)
     for number, step in enumerate(file.login):
-        _check_exchange(step, path, text, ("login", number))
+        _check_exchange(step, source, ("login", number))
     for name, service in file.services.items():
-        if (service.command is None) == (service.compose is None):
-            _refuse(
-                path,
-                text,
-                ("services", name),
-                f"service '{name}' needs either a command or a Compose file",
-                "one of the two, not both and not none",
-            )
-        if service.compose is not None and service.service is None:
-            _refuse(
-                path,
-                text,
-                ("services", name),
-                f"service '{name}' does not say which service of {service.compose} it is",
-                'service = "NAME" is missing',
-            )
+        _check_service(name, service, source)
 
 
-def _check_exchange(exchange: Exchange, path: Path, text: str, where: toml_words.Where) -> None:
-    bodies = [
-        key
-        for key, value in (
-            ("json", None if exchange.json is msgspec.UNSET else exchange),
-            ("form", exchange.form),
-            ("body", exchange.body),
-            ("body_file", exchange.body_file),
-        )
-        if value is not None
-    ]
+def _check_slo(text: str | None, source: _Source, where: Where) -> None:
+    try:
+        slo.parse(text) if text is not None else None
+    except UsageError as error:
+        source.refuse(where, error.what.rstrip("."), error.cause)
+
+
+def _check_exchange(exchange: Exchange, source: _Source, where: Where) -> None:
+    bodies = list(_bodies(exchange))
     if len(bodies) > 1:
-        _refuse(
-            path,
-            text,
-            (*where, bodies[1]),
-            f"a request has one body, and this one has {' and '.join(bodies)}",
-            "keep one of them",
-        )
+        what = f"a request has one body, and this one has {' and '.join(bodies)}"
+        source.refuse((*where, bodies[1]), what, "keep one of them")
     if bodies and exchange.method in ("GET", "HEAD"):
-        _refuse(
-            path, text, (*where, bodies[0]), f"a {exchange.method} carries no {bodies[0]}", 'method = "POST" is missing'
-        )
+        what = f"a {exchange.method} carries no {bodies[0]}"
+        source.refuse((*where, bodies[0]), what, 'method = "POST" is missing')
     for name, pattern in exchange.save.items():
         try:
             groups = re.compile(pattern).groups
         except re.error as error:
-            _refuse(
-                path,
-                text,
-                (*where, "save"),
-                f"save.{name} is no regular expression: {error}",
-                "a bracket, or a backslash in a \"…\" string: use '…'",
-            )
+            what = f"save.{name} is no regular expression: {error}"
+            source.refuse((*where, "save"), what, "a bracket, or a backslash in a \"…\" string: use '…'")
         if groups != 1:
-            _refuse(
-                path,
-                text,
-                (*where, "save"),
-                f"save.{name} has {groups} groups, and needs one: the part to keep",
-                'put that part in brackets: \'value="([^"]+)"\'',
-            )
+            what = f"save.{name} has {groups} groups, and needs one: the part to keep"
+            source.refuse((*where, "save"), what, 'put that part in brackets: \'value="([^"]+)"\'')
 
 
-def _check_placeholders(
-    request: TrafficRequest, saved: set[str], path: Path, text: str, where: toml_words.Where
-) -> None:
-    if isinstance(request.data, str):
-        return  # its columns are known once it is read
-    columns = {column for row in request.data or () for column in row}
-    _require_known(request, columns | saved, path, text, where)
+def _bodies(exchange: Exchange) -> Iterator[str]:
+    if exchange.json is not msgspec.UNSET:
+        yield "json"
+    for key in ("form", "body", "body_file"):
+        if getattr(exchange, key) is not None:
+            yield key
 
 
-def _require_known(request: TrafficRequest, known: set[str], path: Path, text: str, where: toml_words.Where) -> None:
-    for name in PLACEHOLDER.findall(request.path):
-        if name not in known and name not in GIVEN:
-            _refuse(
-                path,
-                text,
-                (*where, "path"),
-                f"nothing fills {{{name}}} in '{request.path}'",
-                did_you_mean(name, known, "no column of its data and no saved value has that name"),
-            )
-
-
-def _check_slo(value: str, path: Path, text: str, where: toml_words.Where) -> None:
-    try:
-        slo.parse(value)
-    except UsageError as error:
-        _refuse(path, text, where, error.what.rstrip("."), error.cause)
+def _check_service(name: str, service: Service, source: _Source) -> None:
+    where: Where = ("services", name)
+    if (service.command is None) == (service.compose is None):
+        what = f"service '{name}' needs either a command or a Compose file"
+        source.refuse(where, what, "one of the two, not both and not none")
+    if service.compose is not None and service.service is None:
+        what = f"service '{name}' does not say which service of {service.compose} it is"
+        source.refuse(where, what, 'service = "NAME" is missing')
 
 
 # ── for k6 ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _exchange(exchange: Exchange, folder: Path, path: Path, text: str, where: toml_words.Where) -> dict[str, Any]:
+def _known_to_all(file: AppFile, source: _Source) -> set[str]:
+    """Placeholders that any request may use: what is saved of an answer, and the columns of the users' data."""
+    saved = {name for exchange in (*file.login, *file.requests) for name in exchange.save}
+    return saved | _columns(source.rows(file.traffic.login_data, ("traffic", "login_data")))
+
+
+def _columns(rows: Sequence[dict[str, Any]]) -> set[str]:
+    return {column for row in rows for column in row}
+
+
+def _request(request: TrafficRequest, source: _Source, where: Where, known: set[str]) -> dict[str, Any]:
+    rows = source.rows(request.data, (*where, "data"))
+    for name in PLACEHOLDER.findall(request.path):
+        if name not in known | _columns(rows):
+            hint = did_you_mean(name, known | _columns(rows), "no column of its data and no saved value has that name")
+            source.refuse((*where, "path"), f"nothing fills {{{name}}} in '{request.path}'", hint)
+    status = request.expect.status
+    return {
+        **_exchange(request, source, where),
+        "name": request.name,
+        "weight": request.weight,
+        "rows": rows,
+        "status": [] if status is None else [status] if isinstance(status, int) else list(status),
+        "text": request.expect.text,
+    }
+
+
+def _exchange(exchange: Exchange, source: _Source, where: Where) -> dict[str, Any]:
     found: dict[str, Any] = {"method": exchange.method, "path": exchange.path, "headers": dict(exchange.headers)}
     if exchange.json is not msgspec.UNSET:
         found["json"] = exchange.json
@@ -229,74 +247,6 @@ def _exchange(exchange: Exchange, folder: Path, path: Path, text: str, where: to
     if exchange.body is not None:
         found["body"] = exchange.body
     if exchange.body_file is not None:
-        content = _content(folder / exchange.body_file, path, text, (*where, "body_file"))
+        content = source.content(exchange.body_file, (*where, "body_file"))
         found["body_base64"] = base64.b64encode(content).decode()
     return {**found, "save": dict(exchange.save)}
-
-
-def _rows(
-    request: TrafficRequest, folder: Path, path: Path, text: str, where: toml_words.Where
-) -> list[dict[str, str]]:
-    """The rows of a request's data, as text."""
-    if request.data is None:
-        return []
-    if not isinstance(request.data, str):
-        return [{column: _as_text(value) for column, value in row.items()} for row in request.data]
-    content = _content(folder / request.data, path, text, (*where, "data"))
-    try:
-        rows = list(csv.DictReader(content.decode("utf-8-sig").splitlines()))
-    except (UnicodeDecodeError, csv.Error) as error:
-        _refuse(path, text, (*where, "data"), f"{request.data} is no CSV file: {error}", "save it as CSV in UTF-8")
-    if not rows or len(rows) > MOST_ROWS:
-        _refuse(
-            path,
-            text,
-            (*where, "data"),
-            f"{request.data} has {len(rows)} rows below its header; 1 to {MOST_ROWS} can be used",
-            "an empty file, or one meant for something else",
-        )
-    short = next((number for number, row in enumerate(rows, 2) if None in row or None in row.values()), None)
-    if short:
-        _refuse(
-            path,
-            text,
-            (*where, "data"),
-            f"{request.data}, line {short}, has not as many columns as the header",
-            "a comma too many or too few; text with a comma in it wants quotes",
-        )
-    _require_known(request, set(rows[0]) | set(request.save), path, text, where)
-    return [dict(row) for row in rows]
-
-
-def _as_text(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _statuses(request: TrafficRequest) -> list[int]:
-    wanted = request.expect.status
-    return [] if wanted is None else [wanted] if isinstance(wanted, int) else list(wanted)
-
-
-def _content(file: Path, path: Path, text: str, where: toml_words.Where) -> bytes:
-    try:
-        size = file.stat().st_size
-        content = file.read_bytes() if size <= MOST_BYTES else b""
-    except OSError as error:
-        what = f"{file} cannot be read: {error.strerror}"
-        _refuse(path, text, where, what, "a typo, or a path that is not relative to lab.toml")
-    if size > MOST_BYTES:
-        what = f"{file} has more than {MOST_BYTES / 1e6:.0f} MB"
-        _refuse(path, text, where, what, "k6 keeps it in memory for each of its virtual users")
-    return content
-
-
-# ── errors ──────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _refuse(path: Path, text: str, where: toml_words.Where, what: str, cause: str) -> NoReturn:
-    raise _wrong(path, line_of(text, where), f"{toml_words.written(where)}: {what}", cause)
-
-
-def _wrong(path: Path, line: int | None, what: str, cause: str) -> UsageError:
-    place = f"{path}, line {line}" if line else str(path)
-    return UsageError(f"{place}: {what}.", cause, f"{'${EDITOR:-vi} ' + (f'+{line} ' if line else '')}{path}")

@@ -6,14 +6,29 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from wsgilab.engines import Endpoint
 from wsgilab.lab import ROOT
 from wsgilab.model.window import WindowPlan
 
 LOAD_JS = ROOT / "k6" / "load.js"
+TRAFFIC_JSON = "traffic.json"
+"""Where the traffic of a lab.toml stands in the folder of a window, where there is one."""
 FEW_VUS = 500
 VUS_WORTH_S = 2.0
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """What requests are made of where no named workload says it."""
+
+    described: Mapping[str, Any] | None = None
+    """The traffic of a lab.toml, as `app_file.traffic_for_k6` gives it."""
+    script: Path | None = None
+    """A k6 script of the user's own: its default function is one tick of the schedule."""
+    keep_alive: bool = False
+    """Whether connections are used again. Every request opens one of its own otherwise."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +41,7 @@ class K6:
     prometheus_url: str | None = None
     """Where its metrics also go as it runs. A Prometheus that is away costs nothing but the metrics."""
     script: Path = LOAD_JS
+    traffic: Traffic = Traffic()
 
 
 def vus_needed(rate_rps: float, duration_s: float, timeout_s: float) -> int:
@@ -55,6 +71,7 @@ def command(k6: K6, plan: WindowPlan, at: Endpoint, folder: Path) -> list[str]:
         "LAB_GRACE_S": str(plan.grace_s),
         "LAB_VUS": str(vus_needed(plan.rate_rps, plan.duration_s, plan.timeout_s)),
         "LAB_SUMMARY": str(folder / "summary.json"),
+        **_traffic(k6.traffic, folder),
     }
     line = [k6.path, "run", "--quiet", "--no-color", "--no-usage-report"]
     line += ["--address", ""]  # no REST API: k6 1.x opens port 6565 otherwise
@@ -66,6 +83,15 @@ def command(k6: K6, plan: WindowPlan, at: Endpoint, folder: Path) -> list[str]:
     if k6.prometheus_url is not None:
         line += ["--out", "experimental-prometheus-rw"]  # still its name in k6 2.2
     return [*line, str(k6.script)]
+
+
+def _traffic(traffic: Traffic, folder: Path) -> dict[str, str]:
+    settings = {
+        "LAB_TRAFFIC": str(folder / TRAFFIC_JSON) if traffic.described else "",
+        "LAB_SCRIPT": str(traffic.script.resolve()) if traffic.script else "",
+        "LAB_KEEP_ALIVE": "1" if traffic.keep_alive else "",
+    }
+    return {name: value for name, value in settings.items() if value}
 
 
 def environment(inherited: Mapping[str, str], prometheus_url: str | None) -> dict[str, str]:

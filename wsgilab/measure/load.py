@@ -19,11 +19,13 @@ from wsgilab.errors import LabError, MissingError
 from wsgilab.machine import places, processes
 from wsgilab.machine.places import Place
 from wsgilab.machine.processes import Process
-from wsgilab.measure.k6_command import K6, command, environment
-from wsgilab.model.window import LoadResult, WindowPlan
+from wsgilab.measure.k6_command import K6, TRAFFIC_JSON, command, environment
+from wsgilab.model.window import LoadResult, RequestResult, WindowPlan
 
 OVERTIME_S = 20.0
 """What k6 may need beyond its schedule: VUs to make, samples to flush, a summary to write."""
+SETUP_S = 120.0
+"""How long users may take to log in, as k6/load.js allows."""
 STOP_S = 3.0
 """How long k6 has to end after SIGTERM."""
 POLL_S = 0.02
@@ -41,7 +43,7 @@ def start(k6: K6, plan: WindowPlan, at: Endpoint) -> LoadRun:
     except BaseException:
         place.remove()
         raise
-    return LoadRun(plan, process, place)
+    return LoadRun(plan, process, place, SETUP_S if k6.traffic.described or k6.traffic.script else 0.0)
 
 
 class LoadRun:
@@ -52,6 +54,7 @@ class LoadRun:
         plan: WindowPlan,
         process: Process,
         place: Place,
+        setup_s: float = 0.0,
     ) -> None:
         self._plan = plan
         self._process = process
@@ -60,7 +63,7 @@ class LoadRun:
         self._started = time.monotonic()
         # The schedule is never longer than 1 s + one tick beyond the plan: k6 refuses phases under a second.
         planned_s = plan.warmup_s + plan.duration_s + plan.grace_s + plan.timeout_s + 1 / plan.rate_rps
-        self._deadline = self._started + planned_s + OVERTIME_S
+        self._deadline = self._started + planned_s + OVERTIME_S + setup_s
         self._wall_s = 0.0
         self._cpu_s = 0.0
         self._wait_s = 0.0
@@ -236,11 +239,24 @@ def _parse(summary: Mapping[str, Any], wall_s: float, k6_cpu_s: float) -> LoadRe
         # Ticks that k6 never came to are lag too: it was that far behind when the window closed.
         lag_ms=max(float(summary["clock_lag_ms"]), behind_at_the_end_ms),
         vus_max=int(summary["vus_max"]),
+        by_request={str(name): _by_request(found) for name, found in summary["by_request"].items()},
+        unexpected_text=int(summary["unexpected_text"]),
+    )
+
+
+def _by_request(found: Mapping[str, Any]) -> RequestResult:
+    return RequestResult(
+        scheduled=max(int(found["scheduled"]), int(found["sent"])),
+        sent=int(found["sent"]),
+        ok=int(found["ok"]),
+        ladder_ms={str(percentile): float(ms) for percentile, ms in found["ladder_ms"].items()},
     )
 
 
 def _spawn(k6: K6, plan: WindowPlan, at: Endpoint, place: Place) -> Process:
     (place.path / "k6.json").write_text("{}", encoding="utf-8")
+    if k6.traffic.described:
+        (place.path / TRAFFIC_JSON).write_text(json.dumps(k6.traffic.described), encoding="utf-8")
     line = command(k6, plan, at, place.path)
     variables = {**environment(os.environ, k6.prometheus_url), **place.environment}
     try:

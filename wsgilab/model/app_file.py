@@ -16,6 +16,8 @@ Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
 Status = Annotated[int, Meta(ge=100, le=599)]
 Rate = Annotated[float, Meta(gt=0, le=20_000, description="Requests per second.")]
 Scalar = str | int | float | bool
+Rows = str | list[dict[str, Scalar]]
+"""A CSV file next to lab.toml with a header line, or a list of tables."""
 
 
 class _Strict(Struct, frozen=True, forbid_unknown_fields=True):
@@ -52,8 +54,8 @@ class TrafficRequest(Exchange, frozen=True, kw_only=True):
     name: Name
     weight: Annotated[float, Meta(gt=0, le=1e6)] = 1.0
     """Its share of the traffic, relative to the others."""
-    data: str | list[dict[str, Scalar]] | None = None
-    """Rows that fill {placeholders}, one after the other: a CSV file with a header line, or a list of tables."""
+    data: Rows | None = None
+    """Rows that fill {placeholders}, one after the other."""
     expect: Expectation = Expectation()
     slo: str | None = None
     """An objective of its own, such as `p99<100ms`."""
@@ -68,6 +70,8 @@ class Traffic(_Strict, frozen=True):
     keep_alive: bool = False
     users: Annotated[int, Meta(ge=1, le=1_000)] = 20
     """Sessions that log in before the schedule begins; requests take turns among them."""
+    login_data: Rows | None = None
+    """Rows that fill {placeholders}, a row for each user."""
     think_time_s: Annotated[float, Meta(ge=0, le=600)] = 0.0
     """The least time between two requests of one user."""
 

@@ -26,6 +26,18 @@ class WindowPlan:
 
 
 @dataclass(frozen=True)
+class RequestResult:
+    """One of the requests that make up the traffic, in the measured part of one window."""
+
+    scheduled: int
+    sent: int
+    ok: int
+    """Answered as expected within the timeout and the grace."""
+    ladder_ms: Mapping[str, float]
+    """Quantiles of response time over `ok`, as in LoadResult."""
+
+
+@dataclass(frozen=True)
 class LoadResult:
     """What k6 saw in the measured part of one window. Times in ms are `blocked + duration` of 2xx answers."""
 
@@ -63,6 +75,10 @@ class LoadResult:
     vus_max: int
     k6_wait_s: float = 0.0
     """How long k6's threads, ready to run, waited for a CPU, in sum; 0 where the system does not tell."""
+    by_request: Mapping[str, RequestResult] = field(default_factory=dict)
+    """By the name of the request, where the traffic has several."""
+    unexpected_text: int = 0
+    """Answers with the right status and without the text that was expected; they are among `failed`."""
     redirect_to: str = ""
     """Where the answers led, if the commonest one other than 2xx was a redirect."""
     host: str = ""

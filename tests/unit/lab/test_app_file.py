@@ -72,10 +72,10 @@ def test_all_that_can_be_said_is_read(folder: Path) -> None:
 
 def test_k6_gets_rows_and_bodies_in_place_of_files(folder: Path) -> None:
     upload = '[[requests]]\nname = "upload"\nmethod = "PUT"\npath = "/photo"\nbody_file = "photo.jpg"\n'
-    traffic = traffic_for_k6(read(written(folder, GOOD + upload)), folder)
+    traffic = traffic_for_k6(read(path := written(folder, GOOD + upload)), path)
     catalogue, order, photo = traffic["requests"]
     assert catalogue["rows"] == [{"id": "1", "page": "2"}, {"id": "7", "page": "1"}]
-    assert order["rows"] == [{"id": "1"}, {"id": "2"}]
+    assert order["rows"] == [{"id": 1}, {"id": 2}]
     assert (order["json"], order["status"], order["text"]) == ({"item": "{id}", "express": True}, [201, 202], "ordered")
     assert photo["body_base64"] == "/9g="
     assert traffic["login"][0]["save"] == {"csrf": 'name="csrf" value="([^"]+)"'}
@@ -110,7 +110,7 @@ def test_what_is_wrong_is_told_with_its_line(folder: Path, case: str) -> None:
     assert old in GOOD
     path = written(folder, GOOD.replace(old, new, 1))
     with pytest.raises(UsageError) as refused:
-        traffic_for_k6(read(path), folder)
+        traffic_for_k6(read(path), path)
     assert refused.value.what.startswith(f"{path}, line {line}: "), refused.value.what
     assert what in refused.value.what
     assert cause in refused.value.cause
@@ -121,7 +121,7 @@ def test_a_csv_with_a_missing_column_names_its_line(folder: Path) -> None:
     (folder / "items.csv").write_text("id,page\n1,2\n7\n")
     path = written(folder, GOOD)
     with pytest.raises(UsageError, match=r"items\.csv, line 3, has not as many columns"):
-        traffic_for_k6(read(path), folder)
+        traffic_for_k6(read(path), path)
 
 
 def test_no_file_names_the_command_that_writes_one(folder: Path) -> None:

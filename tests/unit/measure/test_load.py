@@ -18,6 +18,8 @@ from wsgilab.model.window import LoadResult, WindowPlan
 
 PLAN = WindowPlan("gunicorn", "mix", 100.0, 2, 7, warmup_s=2.0, duration_s=6.0, timeout_s=10.0, grace_s=2.0)
 SUMMARY: dict[str, Any] = {
+    "by_request": {},
+    "unexpected_text": 0,
     "period_s": 0.01,
     "scheduled": 600,
     "sent": 590,
