@@ -22,6 +22,8 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 STAMP = VENV / "installed-locks"
 EXIT_MISSING, EXIT_INTERRUPTED = 3, 130
+ELSEWHERE = {"PYTHONPATH", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_USER", "PIP_REQUIRE_VIRTUALENV"}
+"""What would make pip install to another place than .venv, or nothing at all."""
 
 
 class SetupError(Exception):
@@ -31,7 +33,9 @@ class SetupError(Exception):
 def main(arguments: Sequence[str]) -> None:
     lock = ROOT / "locks" / ("dev.txt" if arguments[:1] == ["test"] else "local.txt")
     # As Ctrl-C does: a command under way is ended with us.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP):
+        if signal.getsignal(number) != signal.SIG_IGN:  # nohup
+            signal.signal(number, signal.default_int_handler)
     try:
         prepare(lock)
     except (SetupError, OSError) as error:
@@ -47,6 +51,12 @@ def main(arguments: Sequence[str]) -> None:
 
 def prepare(lock: Path) -> None:
     """Have everything that `lock` pins in .venv. Raises SetupError."""
+    if os.pathsep in str(ROOT):
+        raise SetupError(
+            f"no Python environment can be made in {ROOT}.",
+            f"its path has a '{os.pathsep}' in it, which separates the folders of PATH",
+            f"mv '{ROOT}' ~/wsgilab",
+        )
     wanted = f"{lock.stem} {hashlib.sha256(lock.read_bytes()).hexdigest()} {sys.version_info[:2]}"
     if wanted in _installed():
         return
@@ -131,12 +141,24 @@ def _debian_pip() -> Path:
 def _install(pip: Sequence[str], lock: Path) -> None:
     options = ["--quiet", "--disable-pip-version-check", "--no-input", "--require-hashes"]
     _run([*pip, "install", *options, "--requirement", str(lock)], "packages could not be installed")
+    # A pip.conf can say the same as these variables, and nothing overrules it without losing its index too.
+    there = subprocess.run([VENV / "bin/python", "-c", "import rich, yaml"], capture_output=True, check=False)
+    if there.returncode != 0:
+        raise SetupError(
+            f"pip installed the packages, but not into {VENV}.",
+            "target, prefix, root or user is set in a pip.conf, which has to go",
+            "python3 -m pip config list",
+        )
+
+
+def _environment() -> dict[str, str]:
+    """What venv and pip get of ours."""
+    return {name: value for name, value in os.environ.items() if name not in ELSEWHERE}
 
 
 def _run(command: Sequence[str], what: str) -> None:
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     # A group of its own: venv and pip have children, which shall not work on when they are ended.
-    with subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, start_new_session=True) as process:
+    with subprocess.Popen(command, env=_environment(), stdin=subprocess.DEVNULL, start_new_session=True) as process:
         try:
             code = process.wait()
         except BaseException:
@@ -146,7 +168,7 @@ def _run(command: Sequence[str], what: str) -> None:
         raise SetupError(
             f"{what}; the last lines above say why.",
             "no network, no room on the disk, or no package of that name for this platform",
-            "mend that, then repeat the command: what was downloaded is kept",
+            "fix that, then repeat the command: what was downloaded is kept",
         )
 
 

@@ -16,12 +16,17 @@ SERVERS = list(load_lab(ROOT).servers)
 
 @pytest.fixture(scope="module")
 def everything(tmp_path_factory: pytest.TempPathFactory, own_ports: dict[str, str]) -> tuple[Lab, str]:
-    """One short run over all eleven servers, and what it printed. The shell names a proxy, as companies have."""
+    """One short run over all eleven servers, and what it printed.
+
+    The shell names a proxy, as companies have, and holds what nginx and Flask would take for orders from a parent.
+    """
     results = tmp_path_factory.mktemp("results")
     lab = Lab(lab_environment(results, own_ports), results)
     done = lab(
         *("run", "--servers", ",".join(SERVERS), "--rate", "20", "--rounds", "1", "--duration", "2"),
         http_proxy="http://127.0.0.1:9",
+        NGINX="3;4;",
+        WERKZEUG_RUN_MAIN="true",
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return lab, done.stdout
@@ -122,7 +127,7 @@ def test_the_doctor_names_what_is_missing_and_the_cure(lab: Lab) -> None:
 
 
 def test_variants_are_measured_beside_their_server(lab: Lab, tmp_path: Path) -> None:
-    """An app that answers with a variable of its environment shows whose settings it got."""
+    """An app that answers with a variable of its environment shows whose settings it got, and not the shell's."""
     (tmp_path / "echo.py").write_text(
         "import os\n"
         "def serve(environ, start_response):\n"
@@ -134,6 +139,7 @@ def test_variants_are_measured_beside_their_server(lab: Lab, tmp_path: Path) -> 
         *("--rate", "30", "--rounds", "1", "--duration", "1"),
         *("--variant", "twin=gunicorn", "--variant", "few=uwsgi,UWSGI_PROCESSES=1,UWSGI_THREADS=1"),
         *("--variant", "teapot=gunicorn-nginx,ANSWER=418 no"),
+        ANSWER="500 out of the shell",
     )
     assert done.returncode == 0, done.stdout + done.stderr
     windows = {window["plan"]["server"]: window for window in windows_of(only_run(lab))}

@@ -25,3 +25,21 @@ def test_a_clone_that_cannot_be_written_is_told_before_anything_is_tried(
     assert raised.value.args[0] == f"cannot write to {tmp_path}: Permission denied."
     assert "write-protected" in raised.value.args[1]
     assert not capsys.readouterr().err
+
+
+def test_pip_installs_into_the_environment_whatever_the_user_has_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    misleading = {"PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_USER", "PIP_REQUIRE_VIRTUALENV"}
+    for name in misleading:
+        monkeypatch.setenv(name, "/x")
+    monkeypatch.setenv("PIP_INDEX_URL", "https://mirror.example/simple")
+    given = bootstrap._environment()
+    assert not misleading & given.keys()
+    assert given["PIP_INDEX_URL"] == "https://mirror.example/simple", "a mirror is needed"
+
+
+def test_a_path_that_takes_no_environment_is_told_as_such(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bootstrap, "ROOT", tmp_path / "a:b")
+    with pytest.raises(bootstrap.SetupError) as raised:
+        bootstrap.prepare(tmp_path / "a:b/locks/local.txt")
+    assert "':'" in raised.value.args[1]
+    assert raised.value.args[2].startswith("mv ")
