@@ -110,8 +110,9 @@ const finishedAs = (status) => `requests_finished{phase:measure,status:${status}
 const MEASURED_SENT = 'requests_sent{phase:measure}';
 const MEASURED_DROPPED = 'dropped_iterations{scenario:measure}';
 const NEVER_ANSWERED = 'requests_finished{status:0}';
+const ANY_GOOD = STATUSES.filter((status) => status[0] === '2').map((status) => `requests_finished{status:${status}}`);
 const thresholds = {};
-for (const name of [MEASURED_SENT, MEASURED_DROPPED, NEVER_ANSWERED, ...STATUSES.map(finishedAs)]) {
+for (const name of [MEASURED_SENT, MEASURED_DROPPED, NEVER_ANSWERED, ...ANY_GOOD, ...STATUSES.map(finishedAs)]) {
   thresholds[name] = ['count>=0'];
 }
 for (const name of traffic.names) {
@@ -258,6 +259,7 @@ export function handleSummary(data) {
     failed: measured - count('requests_ok') - count('requests_wrong_server'),
     total_sent: count('requests_sent') + more,
     total_answered: count('requests_finished') - count(NEVER_ANSWERED) + more,
+    total_ok: ANY_GOOD.reduce((sum, name) => sum + count(name), 0),
     statuses: Object.fromEntries(statuses),
     ladder_ms: ladderOf(quantiles),
     by_request: Object.fromEntries(byRequest),

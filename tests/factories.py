@@ -14,16 +14,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from wsgilab.analysis import causes
+from wsgilab.analysis.causes.evidence import Evidence, mean
+from wsgilab.analysis.causes.slots import observe
 from wsgilab.analysis.pipeline import RunFacts
 from wsgilab.model.manifest import Manifest
 from wsgilab.model.metrics import Place, shown
 from wsgilab.model.server import ServerFacts
 from wsgilab.model.slo import Slo
-from wsgilab.model.window import LoadResult, Sample, Usage, Window, WindowPlan
+from wsgilab.model.window import Inside, LoadResult, Sample, Usage, Window, WindowPlan
 from wsgilab.results import saved
 
 RUNGS = [float(percentile) for percentile in range(101)] + [99.5, 99.9]
 TIMEOUT_S, GRACE_S = 10.0, 2.0
+BUCKET_EDGES_MS = (
+    1, 2, 5, 10, 15, 20, 25, 30, 40, 50, 75, 100, 150, 200, 250, 350, 500, 750, 1000, 2500, 5000, 10000,
+)  # fmt: skip
+"""The middleware's."""
 FIGURES = [metric.key for metric in shown(Place.LOAD)]
 """Those of one server under one rate."""
 
@@ -175,6 +182,46 @@ def samples(in_flight: float, busy_per_s: float, count: int = 10) -> tuple[Sampl
         )
         for second in range(count)
     )
+
+
+def inside(**changes: Any) -> Inside:
+    """What goes on inside four workers that are never more than half busy, 800 requests in all."""
+    usual = Inside(
+        at_once=3,
+        at_once_in_one_process=1,
+        workers_min=4,
+        workers_max=4,
+        app_statuses={"200": 800},
+        app_time_ms=histogram([22.4] * 800),
+        connections_max=4,
+        cpus_busy=0.35,
+    )
+    return replace(usual, **changes)
+
+
+def histogram(times_ms: Sequence[float]) -> dict[str, float]:
+    """Times inside the app in the middleware's buckets, cumulative."""
+    counts = {f"{edge:g}": float(sum(ms <= edge for ms in times_ms)) for edge in BUCKET_EDGES_MS}
+    return {**counts, "+Inf": float(len(times_ms))}
+
+
+def inside_of(measured: Window, **changes: Any) -> Window:
+    """The window with an account of the inside of its server."""
+    assert measured.usage
+    return replace(measured, usage=replace(measured.usage, inside=inside(**changes)))
+
+
+def evidence(*windows: Window, server: ServerFacts | None = None, **changes: Any) -> Evidence:
+    """What is known of gunicorn (or of `server`) under the rate of these windows, which ran on one CPU."""
+    facts = server or MODELS["gunicorn"].facts
+    objective = changes.pop("objective", Slo())
+    around = causes.context(windows, objective, changes.pop("cores", 1))
+    around = replace(around, **changes.pop("context", {}))
+    service_ms = mean([window.usage.service_ms for window in windows if window.usage])
+    usual = Evidence(
+        facts, windows[0].plan.rate_rps, windows, around, observe(facts, windows, around.cores), service_ms, 100.0
+    )
+    return replace(usual, **changes)
 
 
 def round_half_up(value: float) -> int:

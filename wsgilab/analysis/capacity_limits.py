@@ -8,19 +8,21 @@ from dataclasses import replace
 from wsgilab.analysis import capacity
 from wsgilab.analysis.capacity import Capacity, Goal, Outcome, Tried
 from wsgilab.model import words
+from wsgilab.model.cause import Kind
 from wsgilab.model.outcomes import Limit, Rating
 from wsgilab.model.slo import Slo
 from wsgilab.model.verdict import ServerRow
 
 NEAR = 0.8
 """From this share of a limit on, the limit explains the capacity: queues grow before it is reached."""
+NEITHER_OF_BOTH = (Kind.ANSWER, Kind.DEATH, Kind.APP)
 
 
 def capacity_row(row: ServerRow, history: Sequence[Tried], goal: Goal, objective: Slo, cores: int) -> ServerRow:
     """The row with its capacity, how the search ended, and why it is what it is. `cores`: CPUs of the servers."""
     found = capacity.conclude(goal, history)
     slots_rps, cpu_rps = row.slots_rps, _cpu_allows(row, found, cores)
-    limited_by = _nearest_limit(found, slots_rps, cpu_rps)
+    limited_by = None if _others(row, found) else _nearest_limit(found, slots_rps, cpu_rps)
     limits = _limits(row, slots_rps, cpu_rps, cores)
     return replace(
         row,
@@ -29,7 +31,7 @@ def capacity_row(row: ServerRow, history: Sequence[Tried], goal: Goal, objective
         cpu_allows_rps=cpu_rps,
         limited_by=limited_by,
         rating=_rating(found, history, goal),
-        why="; ".join([_said(found, history, goal, objective), *limits, *_in_words(limited_by)]),
+        why="; ".join([_said(found, history, goal, objective), *_others(row, found), *limits, *_in_words(limited_by)]),
     )
 
 
@@ -56,6 +58,15 @@ def _said(found: Capacity, history: Sequence[Tried], goal: Goal, objective: Slo)
     return f"{kept}, missed it at {words.rps(found.missed_rps)}{early} ({tries})"
 
 
+def _others(row: ServerRow, found: Capacity) -> list[str]:
+    """What was seen where the objective was missed, where that is neither a matter of slots nor of the CPU."""
+    missed = [load for load in row.loads if load.rating is Rating.BAD]
+    load = row.at(found.missed_rps) if found.missed_rps else next(iter(missed), None)
+    causes = load.causes if load else ()
+    first = next((cause for cause in causes if cause.explains), None)
+    return [first.sentence] if first and first.kind in NEITHER_OF_BOTH else []
+
+
 def _cpu_allows(row: ServerRow, found: Capacity, cores: int) -> float | None:
     """CPUs ÷ CPU time per request, the latter as it was at the highest rate that was kept."""
     costs = [
@@ -77,7 +88,7 @@ def _nearest_limit(found: Capacity, slots_rps: float | None, cpu_rps: float | No
 def _limits(row: ServerRow, slots_rps: float | None, cpu_rps: float | None, cores: int) -> list[str]:
     said = []
     if slots_rps is not None:
-        slots = words.counted(row.slots or 0, "slot")
+        slots = words.counted(row.slots_used or 0, "slot") + (" seen" if row.slots_seen is not None else "")
         said.append(f"{slots} ÷ {words.duration(row.service_ms)} allow {slots_rps:.0f} rps")
     elif row.concurrency == "unbounded":
         said.append("no slot limit")

@@ -11,9 +11,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
-from wsgilab.analysis import capacity, claims, error_answers, stats, window_rows
+from wsgilab.analysis import capacity, causes, claims, stats, window_rows
 from wsgilab.analysis.capacity import Goal
 from wsgilab.analysis.capacity_limits import capacity_row
+from wsgilab.analysis.causes.answers import refused_ratio
+from wsgilab.analysis.causes.evidence import Context, Evidence
+from wsgilab.analysis.causes.slots import observe
 from wsgilab.analysis.figures import Grouped, Measured, group, load_figures, window_figures
 from wsgilab.analysis.objective import judge
 from wsgilab.analysis.reason import explain
@@ -54,7 +57,8 @@ def analyse(windows: Sequence[Window], run: RunFacts, problems: Sequence[str] = 
     servers = _all_servers(windows, run.servers)
     measured = [Measured(window, window_figures(window)) for window in windows]
     grouped = group(measured)
-    rows = tuple(_server_row(facts, grouped, windows, run.objective) for facts in servers)
+    context = causes.context([window for window in windows if window.void is None], run.objective, run.cores)
+    rows = tuple(_server_row(facts, grouped, windows, context) for facts in servers)
     crowd = len(servers) > MOST_COMPARED
     comparisons = () if run.goal or crowd else tuple(_compare(servers, grouped))
     found = Verdict(
@@ -72,7 +76,6 @@ def analyse(windows: Sequence[Window], run: RunFacts, problems: Sequence[str] = 
             *problems,
             *_missing_windows(windows, len(servers) * run.rounds, run.rates_rps),
             *([f"{len(servers)} servers are too many to be compared each with each: none is"] if crowd else []),
-            *error_answers.sentences(windows),
         ),
     )
     return replace(found, answer=answer(found))
@@ -93,22 +96,32 @@ def _with_capacities(
     return tuple(capacity_row(row, tried.get(row.server, ()), goal, run.objective, run.cores) for row in rows)
 
 
-def _server_row(facts: ServerFacts, grouped: Grouped, windows: Sequence[Window], objective: Slo) -> ServerRow:
+def _server_row(facts: ServerFacts, grouped: Grouped, windows: Sequence[Window], context: Context) -> ServerRow:
     own = [window for window in windows if window.plan.server == facts.name]
     rates = sorted({window.plan.rate_rps for window in own})
-    loads = tuple(_load_row(rate, grouped.get((facts.name, rate), ()), own, objective) for rate in rates)
-    services = [load["service_ms"] for load in loads if load["service_ms"]]
+    loads = [_load_row(rate, grouped.get((facts.name, rate), ()), own, context.objective) for rate in rates]
+    alone = next((load for load in loads if load["service_ms"]), None)
+    service = alone["service_ms"] if alone else None
+    at_ease = (service.value, alone.rate_rps) if service and alone else (None, None)
+    slots = observe(facts, [window for window in own if window.void is None], context.cores)
+
+    def with_causes(load: LoadRow) -> LoadRow:
+        valid = [one.window for one in grouped.get((facts.name, load.rate_rps), ())]
+        evidence = Evidence(facts, load.rate_rps, valid, context, slots, *at_ease)
+        return replace(load, causes=causes.find(evidence, load.rating)) if valid else load
+
     row = ServerRow(
         server=facts.name,
         pattern=facts.pattern,
         concurrency=facts.concurrency,
         slots=facts.slots,
         via=facts.via,
-        service_ms=services[0] if services else None,
+        service_ms=service,
         rating=_overall([load.rating for load in loads]),
         why="",
-        loads=loads,
+        loads=tuple(with_causes(load) for load in loads),
         variant_of=facts.variant_of,
+        slots_seen=slots.seen,
     )
     return replace(row, why=explain(row))
 
@@ -134,7 +147,7 @@ def _load_row(rate: float, measured: Sequence[Measured], own: Sequence[Window], 
         throttled_s=sum(usage.throttled_s for usage in usages),
         listen_overflows=sum(usage.listen_overflows for usage in usages),
         oom_kills=sum(usage.oom_kills for usage in usages),
-        refused_ratio=stats.tidy(error_answers.ratio([one.window for one in measured])),
+        refused_ratio=stats.tidy(refused_ratio([one.window for one in measured])),
     )
 
 

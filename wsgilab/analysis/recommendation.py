@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from wsgilab.analysis import equal_slots, first_line
+from wsgilab.analysis.causes.evidence import program
 from wsgilab.analysis.claims import DEV, DEV_SINGLE
 from wsgilab.model import words
 from wsgilab.model.metrics import TABLE
-from wsgilab.model.outcomes import Difference, Rating
+from wsgilab.model.outcomes import Difference, Limit, Rating
 from wsgilab.model.verdict import Comparison, ServerRow, Verdict
 
 MOST_FIGURES = 3
@@ -16,6 +18,7 @@ BEST = [metric for metric in TABLE if metric.best]
 FOR_DEVELOPMENT = (
     "made for development: one process on one core, a new connection for every request, a debugger one switch away"
 )
+MAINTENANCE = "uWSGI is in maintenance mode: it gets fixes, no features."
 
 
 def answer(verdict: Verdict) -> tuple[str, ...]:
@@ -29,21 +32,31 @@ def _of_a_run(verdict: Verdict) -> Iterator[str]:
     highest = verdict.rates_rps[-1]
     fit = _for_production(verdict.servers)
     reach = max(map(_reach, fit))
-    if reach:
-        leaders = [row for row in fit if _reach(row) == reach]
+    leaders = [row for row in fit if reach and _reach(row) == reach]
+    yield from first_line.what_decided(verdict, highest)
+    if first_line.lies_in_the_app(fit, highest):
+        yield from _the_apps(leaders)
+    elif leaders:
         up_to = "" if reach == highest else f", up to {words.rps(reach)}"
-        yield f"Use {_names(leaders, 'or')}{up_to}."
+        yield f"{'As they are set, use' if equal_slots.differ(verdict) else 'Use'} {_names(leaders, 'or')}{up_to}."
         yield _kept(verdict, leaders, reach)
         yield from _best(verdict.comparisons, leaders, reach)
+        yield from _maintained(leaders)
     else:
         yield f"{_names(fit) if len(fit) == 1 else 'No server'} was not shown to keep {verdict.slo}."
     if reach < highest:
-        yield from _failing(verdict.servers, highest)
+        yield from _undecided(verdict.servers, highest)
     yield from _without_a_window(verdict.servers, highest)
-    yield from _too_few_slots(verdict.servers, highest)
     yield from _development([row for row in verdict.servers if reach and _reach(row) >= reach])
+    yield from equal_slots.sentences(verdict, reach or verdict.rates_rps[0])
     if max(load.windows for row in verdict.servers for load in row.loads) == 1:
         yield "One window each and no intervals: a first look."
+
+
+def _the_apps(leaders: Sequence[ServerRow]) -> Iterator[str]:
+    """What is said in place of a recommendation where the app is what must change."""
+    kept = f"{_names(leaders)} kept the objective, but the" if leaders else "The"
+    yield f"{kept} cause lies in the app, and no server is recommended over it."
 
 
 def _of_a_search(verdict: Verdict) -> Iterator[str]:
@@ -59,6 +72,8 @@ def _of_a_search(verdict: Verdict) -> Iterator[str]:
     yield f"Highest rate that keeps {verdict.slo}: {', '.join(map(_carried, found))}."
     if len(leaders) > 1:
         yield "The rates around the first ones overlap, so none of them is shown to carry more than the other."
+    yield from _what_limits(found)
+    yield from _maintained(leaders)
     yield from _development([row for row in found if _highest(row) >= _lowest(most)])
 
 
@@ -109,17 +124,14 @@ def _best(comparisons: Sequence[Comparison], leaders: Sequence[ServerRow], rate_
                 yield f"Of these {name} has {metric.best}."
 
 
-def _failing(servers: Sequence[ServerRow], rate_rps: float) -> Iterator[str]:
-    """Who missed the objective at this rate, and where more rounds may tell."""
-    bad, open_ = (
-        [row for row in servers if (load := row.at(rate_rps)) and load.windows and load.rating == outcome]
-        for outcome in (Rating.BAD, Rating.INCONCLUSIVE)
-    )
-    parts = [f"{_names(bad)} missed it"] if bad else []
-    if open_:
-        parts.append(f"{_names(open_)} {'is' if len(open_) == 1 else 'are'} undecided, and more rounds may tell")
-    if parts:
-        yield f"At {words.rps(rate_rps)} {'; '.join(parts)}."
+def _undecided(servers: Sequence[ServerRow], rate_rps: float) -> Iterator[str]:
+    """Where more rounds may tell."""
+    rows = [
+        row for row in servers if (load := row.at(rate_rps)) and load.windows and load.rating is Rating.INCONCLUSIVE
+    ]
+    if rows:
+        be = "is" if len(rows) == 1 else "are"
+        yield f"At {words.rps(rate_rps)} {_names(rows)} {be} undecided, and more rounds may tell."
 
 
 def _without_a_window(servers: Sequence[ServerRow], rate_rps: float) -> Iterator[str]:
@@ -128,14 +140,10 @@ def _without_a_window(servers: Sequence[ServerRow], rate_rps: float) -> Iterator
         yield f"Nothing is known of {_names(rows)} at {words.rps(rate_rps)}: every window was void."
 
 
-def _too_few_slots(servers: Sequence[ServerRow], rate_rps: float) -> Iterator[str]:
-    short = [
-        f"{row.server} (room for about {row.slots_rps:.0f})"
-        for row in servers
-        if row.rating == Rating.BAD and row.slots_rps and row.slots_rps < rate_rps
-    ]
-    if short:
-        yield f"Too few slots for {words.rps(rate_rps)}: {words.listed(short)}."
+def _maintained(rows: Sequence[ServerRow]) -> Iterator[str]:
+    """What no figure tells of the servers that are recommended."""
+    if any(program(row.variant_of or row.server) == "uWSGI" for row in rows):
+        yield MAINTENANCE
 
 
 def _development(rows: Sequence[ServerRow]) -> Iterator[str]:
@@ -143,6 +151,17 @@ def _development(rows: Sequence[ServerRow]) -> Iterator[str]:
     built_in = [row for row in rows if _built_in(row)]
     if built_in:
         yield f"{_names(built_in)} did as well, but {'is' if len(built_in) == 1 else 'are'} {FOR_DEVELOPMENT}."
+
+
+def _what_limits(rows: Sequence[ServerRow]) -> Iterator[str]:
+    """`Slots limit gunicorn (4) and uwsgi-single (1); CPU limits uwsgi.`"""
+    slots = [f"{row.server} ({row.slots_used})" for row in rows if row.limited_by is Limit.SLOTS]
+    cpu = [row.server for row in rows if row.limited_by is Limit.CPU]
+    parts = [f"slots limit {words.listed(slots)}"] if slots else []
+    parts += [f"CPU limits {words.listed(cpu)}"] if cpu else []
+    if parts:
+        said = "; ".join(parts)
+        yield f"{said[0].upper()}{said[1:]}."
 
 
 def _capacity(row: ServerRow) -> float:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Protocol
 
+from wsgilab.analysis.causes.answers import calls_each
 from wsgilab.model.window import LoadResult, Sample, Usage, Window
 from wsgilab.model.words import counted
 
@@ -32,8 +32,8 @@ COUNT_SHARE = 0.01
 COUNT_SLACK = 3
 """How far k6's and the app's counts may be apart: health checks, and requests on their way when a counter was read."""
 SLOT_SHARE = 1.1
-"""Throughput over slots ÷ service time. The bound is exact in theory; 10 % covers that both are means over slightly
-different stretches of time."""
+"""Throughput over requests at once ÷ service time. The bound is exact in theory; 10 % covers that both are means over
+slightly different stretches of time."""
 LITTLE_SAMPLES = 6
 LITTLE_SPAN_S = 3.0
 """Fewer readings than this say nothing about a mean."""
@@ -42,14 +42,7 @@ LITTLE_SIGMAS = 4.0
 """Readings of in-flight requests scatter like counts: their standard deviation is about the square root."""
 
 
-class HasSlots(Protocol):
-    """As much of a server as the rules need."""
-
-    @property
-    def slots(self) -> int | None: ...
-
-
-def void_reason(window: Window, server: HasSlots, load_cpus: int) -> str | None:
+def void_reason(window: Window, load_cpus: int) -> str | None:
     """Why the window cannot be trusted, as one sentence; None where it can. `load_cpus`: the CPUs k6 may use."""
     load, usage = window.load, window.usage
     if load is None:
@@ -65,7 +58,7 @@ def void_reason(window: Window, server: HasSlots, load_cpus: int) -> str | None:
         return reason  # a server that was replaced took its counters with it
     return (
         counts_disagree(load, usage)
-        or faster_than_possible(window, load, usage, server.slots)
+        or faster_than_possible(window, load, usage)
         # A worker that is killed (by Gunicorn's timeout, say) takes the time of its requests along, and they fail.
         or (little_broken(usage.samples) if load.failed == 0 else None)
     )
@@ -118,27 +111,35 @@ def wrong_server(load: LoadResult) -> str | None:
 def counts_disagree(load: LoadResult, usage: Usage) -> str | None:
     """k6 and the app's own counter saw different numbers of requests.
 
-    The app counts at least what k6 got answers for, and at most what k6 sent: a request that k6 gave up may be served
-    later, or may never reach the app. Failures widen it downwards: a proxy answers some of them by itself.
+    The app counts at least the good answers that k6 got, and at most what k6 sent: a request that k6 gave up may be
+    served later, or may never reach the app, and a server or its proxy may refuse some by itself. An app that calls
+    itself counts a whole number of requests for each of k6's; with any other number, somebody else was there.
     """
     slack = COUNT_SLACK + COUNT_SHARE * load.total_requests
-    if load.total_requests - load.failed - slack <= usage.requests <= load.total_sent + slack:
+    # Of an earlier k6/load.js it is not known how many of the answers in the warm-up were good.
+    least = load.total_requests - load.failed if load.total_ok is None else load.total_ok
+    if least - slack <= usage.requests <= load.total_sent + slack or calls_each(load, usage) > 1:
         return None
-    return (
-        f"the counts disagree: k6 sent {load.total_sent} requests and got {load.total_requests} answers, "
-        f"the app counted {usage.requests:.0f}"
-    )
+    seen = f"k6 sent {load.total_sent} requests and got {load.total_requests} answers, the app counted"
+    return f"the counts disagree: {seen} {usage.requests:.0f}"
 
 
-def faster_than_possible(window: Window, load: LoadResult, usage: Usage, slots: int | None) -> str | None:
-    """More answers than slots ÷ service time allows: another server helped, or the slots are not what we think."""
-    if slots is None or not usage.service_ms:
+def faster_than_possible(window: Window, load: LoadResult, usage: Usage) -> str | None:
+    """More answers than the requests that the app saw at once ÷ service time allow: another server helped.
+
+    Both figures are the app's own, so no declaration can be wrong here.
+    """
+    slots = usage.inside.at_once if usage.inside else None
+    if not slots or not usage.service_ms:
         return None
     limit = slots / usage.service_ms * 1000
     served = load.ok_in_time / window.plan.duration_s
     if served <= SLOT_SHARE * limit:
         return None
-    return f"{served:.0f} rps served, but {counted(slots, 'slot')} ÷ {usage.service_ms:.1f} ms allow {limit:.0f} rps"
+    return (
+        f"{served:.0f} rps served, but the app had {counted(slots, 'request')} at once at most, which in "
+        f"{usage.service_ms:.1f} ms each allow {limit:.0f} rps"
+    )
 
 
 def little_broken(samples: Sequence[Sample]) -> str | None:

@@ -233,6 +233,7 @@ def _parse(summary: Mapping[str, Any], wall_s: float, k6_cpu_s: float) -> LoadRe
         ladder_ms={str(percentile): float(ms) for percentile, ms in summary["ladder_ms"].items()},
         total_requests=int(summary["total_answered"]),
         total_sent=int(summary["total_sent"]),
+        total_ok=int(summary["total_ok"]),
         started_at=float(summary["started_at_ms"]) / 1000,
         wall_s=wall_s,
         k6_cpu_s=k6_cpu_s,

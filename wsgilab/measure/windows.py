@@ -147,7 +147,7 @@ def measure_window(plan: WindowPlan, server: Server, bench: Bench) -> tuple[Wind
     usage = to_usage(before, during, after, _measured_part(result, before, plan))
     window = Window(plan, result, usage, notes=_notes(usage))
     lost = losses.lost_proxy(server, before, after, bench.engine)
-    void = problem or lost or void_reason(window, server, max(1, len(bench.k6.cpus)))
+    void = problem or lost or void_reason(window, max(1, len(bench.k6.cpus)))
     return replace(window, void=void), drained and lost is None
 
 

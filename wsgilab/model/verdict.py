@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from wsgilab.model.cause import Cause
 from wsgilab.model.interval import Interval
 from wsgilab.model.outcomes import Difference, Finding, Limit, Rating
 from wsgilab.model.window_row import WindowRow
@@ -34,6 +35,13 @@ class LoadRow:
     oom_kills: float = 0.0
     refused_ratio: float = 0.0
     """Share of the scheduled requests that were answered, but not with 2xx."""
+    causes: tuple[Cause, ...] = ()
+    """What the evidence shows, in the order in which it is looked at."""
+
+    @property
+    def cause(self) -> Cause | None:
+        """The first that explains the result."""
+        return next((cause for cause in self.causes if cause.explains), None)
 
     def __getitem__(self, figure: str) -> Interval | None:
         return self.figures[figure]
@@ -42,7 +50,7 @@ class LoadRow:
         """A load in verdict.json; its figures stand among the rest."""
         plain = {KEYS.get(name, name): value for name, value in asdict(self).items() if name != "figures"}
         figures = {name: interval and interval.to_json() for name, interval in self.figures.items()}
-        return {**plain, **figures}
+        return {**plain, "causes": [asdict(cause) for cause in self.causes], **figures}
 
 
 @dataclass(frozen=True)
@@ -53,6 +61,7 @@ class ServerRow:
     pattern: str
     concurrency: str
     slots: int | None
+    """As compose.yaml declares them; None where nothing bounds them, or nothing is known."""
     via: str | None
     service_ms: Interval | None
     """Mean time inside the app at the lowest rate measured."""
@@ -66,13 +75,29 @@ class ServerRow:
     limited_by: Limit | None = None
     """What holds the capacity back; None where none was searched or nothing is known."""
     variant_of: str | None = None
+    slots_seen: int | None = None
+    """Requests that it handled at once, where that is not what was declared."""
+
+    @property
+    def slots_used(self) -> int | None:
+        """The slots that laws reckon with: those seen, or those declared where nothing contradicts them."""
+        return self.slots if self.slots_seen is None else self.slots_seen
 
     @property
     def slots_rps(self) -> float | None:
         """Slots ÷ mean time in the app: what the slots have room for; None where either is unknown."""
-        if self.slots is None or self.service_ms is None or not self.service_ms.value:
+        if self.slots_used is None or self.service_ms is None or not self.service_ms.value:
             return None
-        return self.slots / self.service_ms.value * 1000
+        return self.slots_used / self.service_ms.value * 1000
+
+    @property
+    def at_once(self) -> str:
+        """How many requests it handles at once, and how that is known: `8`, `32 seen`, `4 × 2 declared, 2 seen`."""
+        declared = self.concurrency.replace(" x ", " × ")
+        if self.slots_seen is None:
+            return declared
+        fewer = self.slots is not None and self.slots_seen < self.slots
+        return f"{declared} declared, {self.slots_seen} seen" if fewer else f"{self.slots_seen} seen"
 
     def at(self, rate_rps: float) -> LoadRow | None:
         """The load at this offered rate, where it was measured."""
@@ -92,6 +117,7 @@ class ServerRow:
             "cpu_allows_rps": self.cpu_allows_rps,
             "binds": self.limited_by or "",
             "variant_of": self.variant_of,
+            "slots_seen": self.slots_seen,
         }
 
 

@@ -79,6 +79,8 @@ class LoadResult:
     """By the name of the request, where the traffic has several."""
     unexpected_text: int = 0
     """Answers with the right status and without the text that was expected; they are among `failed`."""
+    total_ok: int | None = None
+    """2xx answers in this window, warm-up included; None where an earlier version wrote the line."""
     redirect_to: str = ""
     """Where the answers led, if the commonest one other than 2xx was a redirect."""
     host: str = ""

@@ -121,6 +121,11 @@ def listed(items: Sequence[str], joint: str = "and") -> str:
     return f" {joint} ".join([", ".join(items[:-1]), items[-1]] if len(items) > 1 else list(items))
 
 
+def sentence(text: str) -> str:
+    """The text with a capital letter and a full stop, or with the mark that it ends in: `Is it?`."""
+    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith(('?', '!', '.')) else '.'}"
+
+
 def counted(count: int, noun: str) -> str:
     """`1 window`, `3 windows`."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -72,7 +72,7 @@ def _details(verdict: Verdict, manifest: Manifest) -> Iterator[str]:
 def _capacity_cells(row: ServerRow) -> Sequence[str]:
     return (
         bold(row.server),
-        row.concurrency,
+        row.at_once,
         METRICS["capacity_rps"].full(row.capacity_rps),
         words.limit(row.slots_allow_rps),
         words.limit(row.cpu_allows_rps),
@@ -84,7 +84,7 @@ def _capacity_cells(row: ServerRow) -> Sequence[str]:
 def _cells(row: ServerRow, load: LoadRow) -> Sequence[str]:
     return (
         bold(row.server),
-        row.concurrency,
+        row.at_once,
         *(metric.full(load[metric.key]) for metric in COLUMNS),
         _marked(load.rating),
     )

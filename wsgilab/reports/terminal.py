@@ -99,7 +99,7 @@ def _table(titles: Sequence[str], rows: Sequence[Sequence[Text]], gone: Sequence
 
 def _capacity_cells(row: ServerRow) -> list[Text]:
     return [
-        _cell(row.server, row.concurrency),
+        _cell(row.server, row.at_once),
         _cell(words.capacity(row.capacity_rps), words.capacity_range(row.capacity_rps)),
         Text(words.limit(row.slots_allow_rps)),
         Text(words.limit(row.cpu_allows_rps)),
@@ -113,7 +113,7 @@ def _cells(row: ServerRow, load: LoadRow) -> list[Text]:
     taken = f"{load.windows}/{load.windows + load.void} valid"
     below = taken if load.void else words.counted(load.windows, "window")
     return [
-        _cell(row.server, row.concurrency),
+        _cell(row.server, row.at_once),
         *(_cell(metric.text(load[metric.key]), metric.range(load[metric.key])) for metric in COLUMNS),
         Text.assemble((load.rating, STYLES[load.rating]), "\n", (below, "dim")),
     ]

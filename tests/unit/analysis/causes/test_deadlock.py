@@ -1,0 +1,61 @@
+"""An app that calls itself waits for the slot that it holds."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from factories import MODELS, evidence, inside_of, load_result, plain_window, usage
+
+from wsgilab.analysis import causes
+from wsgilab.model.outcomes import Rating
+from wsgilab.model.window import Window
+
+SINGLE = MODELS["dev-single"].facts
+KNOWN = {"context": {"calls_itself": True}}
+
+
+def stuck(ok: int = 0, in_flight: float = 1.0, cpu_ms: float | None = None) -> Window:
+    """120 requests of which so many were answered, with the slot taken at every reading."""
+    load = load_result([24.0] * ok, 120, failed=0, unanswered=120 - ok, total_requests=ok)
+    used = usage(ok, in_flight_mean=in_flight, service_ms=24.0 if ok else None, cpu_ms_per_request=cpu_ms)
+    return inside_of(replace(plain_window([], rate_rps=20.0), load=load, usage=used), at_once=1, workers_max=1)
+
+
+def first(measured: Window, **changes: Any) -> str:
+    return causes.find(evidence(measured, server=SINGLE, **changes), Rating.BAD)[0].sentence
+
+
+def test_a_run_that_knows_that_the_app_calls_itself_names_the_deadlock() -> None:
+    assert first(stuck(), **KNOWN) == (
+        "deadlock: the app calls itself, and its only slot is held by the request that waits for the answer; "
+        "20 rps offered"
+    )
+    assert first(stuck(ok=40, cpu_ms=3.0), **KNOWN).startswith("deadlock"), "the app gives up and lets others through"
+
+
+def test_alone_a_server_shows_only_that_the_slot_is_held() -> None:
+    assert first(stuck()) == (
+        "its only slot is held by a request that does not end, with the CPU idle: an app that calls itself would wait "
+        "like that (deadlock); 20 rps offered"
+    )
+
+
+@pytest.mark.parametrize(
+    ("measured", "changes"),
+    [
+        (stuck(ok=60), {}),  # half were answered
+        (stuck(ok=110), KNOWN),
+        (stuck(in_flight=0.3), {}),  # nobody holds the slot
+        (stuck(ok=5, cpu_ms=3000.0), KNOWN),  # somebody works
+    ],
+)
+def test_a_server_that_answers_is_free_or_works_is_not_stuck(measured: Window, changes: dict[str, Any]) -> None:
+    assert "deadlock" not in first(measured, **changes)
+
+
+def test_a_run_learns_from_any_server_that_the_app_calls_itself() -> None:
+    twice = replace(plain_window([45.0] * 600), usage=usage(1600))
+    assert causes.context([stuck(), twice], evidence(stuck()).context.objective, 1).calls_itself
+    assert not causes.context([stuck()], evidence(stuck()).context.objective, 1).calls_itself

@@ -1,0 +1,180 @@
+"""What was answered: by the app, or by the server or its proxy before the app; and whether the app asks itself."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from wsgilab.analysis.causes.evidence import NO_ANSWER, Evidence, added
+from wsgilab.model import words
+from wsgilab.model.cause import Cause, Kind
+from wsgilab.model.interval import Interval
+from wsgilab.model.window import LoadResult, Usage, Window
+
+MOSTLY, HARDLY = 0.5, 0.1
+ALL = 0.995
+OVERLOAD = {"502", "503", "504"}
+"""What a proxy, or a server in front of its own workers, answers when nothing behind it is free."""
+OF_NGINX = {
+    "413": "client_max_body_size",
+    "414": "large_client_header_buffers",
+    "502": "{program} closed the connection or was not there",
+    "504": "{program} did not answer in time",
+}
+"""What nginx answers by itself, and the setting or the reason."""
+CLOSED = "buffer-size"
+"""uWSGI's limit for request line and headers: it logs, and closes without an answer, of which its proxy makes a 502."""
+LINE_LIMITS = {"gunicorn": ("limit_request_line", 4094), "uWSGI": (CLOSED, 4096)}
+"""Settings that bound the request line, and their defaults; uWSGI's bounds the headers along with it."""
+ADVICE = {
+    "400": "does it take this request, and this host (Host: {host})?",
+    "401": "it wants to know who asks",
+    "403": "it does not let everybody in",
+    "404": "is the path of --workload right?",
+    "405": "not with this method",
+}
+CALLS = {2: "two requests", 3: "three requests", 4: "four requests"}
+COUNT_SHARE, COUNT_SLACK, MOST_CALLS = 0.01, 3, 20
+
+
+def others_than_2xx(statuses: Mapping[str, int]) -> Counter[str]:
+    """Answers that are not what was asked for, by status; no answer at all is none of them."""
+    return Counter({code: count for code, count in statuses.items() if code != NO_ANSWER and code[:1] != "2"})
+
+
+def refused_ratio(windows: Sequence[Window]) -> float:
+    """Share of the scheduled requests that got such an answer."""
+    scheduled = sum(window.load.scheduled for window in windows if window.load)
+    refused = sum(others_than_2xx(window.load.statuses).total() for window in windows if window.load)
+    return refused / scheduled if scheduled else 0.0
+
+
+def refused_before_the_app(evidence: Evidence) -> Cause | None:
+    """k6 got this answer, and the app gave none like it: the server or nginx did not let the request in."""
+    status, count = _commonest(evidence)
+    setting = _setting(evidence)
+    if setting and not count:
+        status, count = NO_ANSWER, evidence.statuses[NO_ANSWER]
+    share = evidence.share(count)
+    if share < evidence.tolerated or not _is_from_before_the_app(evidence, status, count):
+        return None
+    if status in OVERLOAD and not setting and _has_better_reason(evidence):
+        return None
+    answer = "closed without an answer" if status == NO_ANSWER else f"HTTP {status}"
+    sentence = f"refused before the app{_on(share)}: {answer} by {_who(evidence, status, setting)}"
+    return Cause(Kind.ANSWER, f"{sentence}{_odd_one_out(evidence, status)}")
+
+
+def answered_by_the_app(evidence: Evidence) -> Cause | None:
+    """The app itself answered with something else than 2xx."""
+    status, count = _commonest(evidence)
+    share = evidence.share(count)
+    if share < evidence.tolerated or _is_from_before_the_app(evidence, status, count):
+        return None
+    if status in OVERLOAD and evidence.app_statuses is None and _has_better_reason(evidence):
+        return None
+    odd = _odd_one_out(evidence, status)
+    return Cause(Kind.ANSWER, f"{_said(evidence, status)}{_on(share)}{odd}", of_app=not odd)
+
+
+def app_calls_itself(evidence: Evidence) -> Cause | None:
+    """The app counted a whole number of requests for each that k6 sent."""
+    most = max((calls_each(load, usage) for load, usage in evidence.pairs), default=1)
+    if most < 2:
+        return None
+    many = CALLS.get(most, f"{most} requests")
+    return Cause(Kind.ANSWER, f"the app counted {many} for each that k6 sent: does it call itself?", explains=False)
+
+
+def calls_each(load: LoadResult, usage: Usage) -> int:
+    """How many requests the app counted for each that k6 sent, where that is a whole number for all of them; else 1.
+
+    An app that calls itself does so for each request alike. Somebody else's load would have to be the same as k6's.
+    """
+    if not load.total_requests:
+        return 1
+    times = round(usage.requests / load.total_requests)
+    slack = times * (COUNT_SLACK + COUNT_SHARE * load.total_requests)
+    is_whole = times * load.total_requests - slack <= usage.requests <= times * load.total_sent + slack
+    return times if 2 <= times <= MOST_CALLS and is_whole else 1
+
+
+def _commonest(evidence: Evidence) -> tuple[str, int]:
+    return max(others_than_2xx(evidence.statuses).items(), key=lambda item: item[1], default=("", 0))
+
+
+def _is_from_before_the_app(evidence: Evidence, status: str, count: int) -> bool:
+    app = evidence.app_statuses
+    if app is not None:
+        # k6 counts the rarer codes by their class.
+        same = sum(n for code, n in app.items() if code == status or (status.endswith("xx") and code[0] == status[0]))
+        return same < HARDLY * count
+    answered = sum(load.total_requests for load in evidence.loads)
+    return sum(usage.requests for usage in evidence.usages) < HARDLY * answered and bool(evidence.usages)
+
+
+def _has_better_reason(evidence: Evidence) -> bool:
+    """Whether something else made nobody be free: a full queue, requests that were never answered, dead workers."""
+    silent = evidence.statuses[NO_ANSWER] + sum(load.unanswered + load.dropped for load in evidence.loads)
+    overflows = sum(usage.listen_overflows for usage in evidence.usages)
+    too_many = evidence.slots.count is not None and evidence.alone_ms is not None
+    full = too_many and evidence.rate_rps * (evidence.alone_ms or 0) / 1000 >= 0.9 * (evidence.slots.count or 0)
+    ended = any(inside.worker_ends for inside in evidence.insides)
+    return bool(full or overflows or ended or evidence.share(silent) >= evidence.tolerated)
+
+
+def _setting(evidence: Evidence) -> str:
+    """The setting that turned requests away: by the server's log, or by arithmetic; empty where neither tells."""
+    logged = added([inside.refusals for inside in evidence.insides]).most_common(1)
+    if logged:
+        return logged[0][0]
+    setting, most = LINE_LIMITS.get(evidence.program, ("", 0))
+    path = next((window.plan.workload for window in evidence.windows), "")
+    return setting if setting and len(f"GET {path} HTTP/1.1") > most else ""
+
+
+def _who(evidence: Evidence, status: str, setting: str) -> str:
+    """`gunicorn (limit_request_line)`, `nginx: uWSGI closed (buffer-size)`."""
+    proxy, program = evidence.server.via, evidence.program
+    if setting:
+        return f"{proxy}: {program} closed ({setting})" if proxy and setting == CLOSED else f"{program} ({setting})"
+    if proxy and status in OF_NGINX:
+        reason = OF_NGINX[status].format(program=program)
+        return f"{proxy}: {reason}" if status in OVERLOAD else f"{proxy} ({reason})"
+    return f"{proxy} or {program}" if proxy else program
+
+
+def _said(evidence: Evidence, status: str) -> str:
+    """`HTTP 302 to /login: …`, `HTTP 500 from the app`."""
+    asked = next((load for load in evidence.loads if load.host), None)
+    target = asked.redirect_to if asked else ""
+    if status[:1] == "3":
+        where = f" to {target}" if target else ""
+        return f"HTTP {status}{where}: a redirect is not followed, so name the path that it leads to"
+    if status == "400" and asked and asked.blames_host:
+        return f"HTTP 400: the app does not serve this host (Host: {asked.host})"
+    from_app = " from the app" if evidence.app_statuses is not None else ""
+    advice = ADVICE.get(status, "")
+    if "{host}" in advice and not asked:
+        advice = "does it take this request?"
+    return f"HTTP {status}{from_app}{f': {advice.format(host=asked.host if asked else str())}' if advice else ''}"
+
+
+def _on(share: float) -> str:
+    return "" if share >= ALL else f" on {words.percent(Interval(share))} of the requests"
+
+
+def _odd_one_out(evidence: Evidence, status: str) -> str:
+    """`, where the other 4 answered 200`: empty where any other server gave this answer too, or was not asked."""
+    others = {
+        server: answers
+        for (rate, server), answers in evidence.context.statuses.items()
+        if rate == evidence.rate_rps and server != evidence.server.name and any(answers.values())
+    }
+    if not others or any(answers.get(status, 0) >= HARDLY / 10 * sum(answers.values()) for answers in others.values()):
+        return ""
+    usual = {max(answers, key=lambda code: answers[code]) for answers in others.values()}
+    if len(usual) != 1 or NO_ANSWER in usual:
+        return ""
+    who = next(iter(others)) if len(others) == 1 else f"the other {len(others)} servers"
+    return f", where {who} answered {usual.pop()}"
