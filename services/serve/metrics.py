@@ -185,8 +185,11 @@ class _Request:
         self.started = time.perf_counter()
 
     def start_response(self, status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
-        # A status line without a number is the app's fault and counts as 500.
-        self.slot = _CODE_SLOTS.get(status[:3], _EXCEPTION_SLOT)
+        # A status line without a number, or none at all, is the app's fault and counts as 500.
+        try:
+            self.slot = _CODE_SLOTS.get(status[:3], _EXCEPTION_SLOT)
+        except TypeError:
+            self.slot = _EXCEPTION_SLOT
         # A copy: the list is the app's, which may hand over the same one each time.
         if type(headers) is list and not _needs_care(headers):
             headers = [*headers, *self.headers]

@@ -35,8 +35,8 @@ def read(path: Path) -> UwsgiStats:
         text = receive_all(connection, _TIMEOUT_S)
     try:
         return parse(json.loads(text))
-    except RecursionError as error:
-        raise ValueError("nested too deeply for uWSGI's stats") from error
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"not uWSGI's stats: {error}") from error
 
 
 def parse(document: Any) -> UwsgiStats:
@@ -55,5 +55,5 @@ def parse(document: Any) -> UwsgiStats:
 def _field(record: Any, name: str, kind: type) -> Any:
     value = record.get(name) if isinstance(record, dict) else None
     if not isinstance(value, kind):
-        raise ValueError(f"no {name} in uWSGI's stats, or one that is no {kind.__name__}")
+        raise ValueError(f"no {name} among them, or one that is no {kind.__name__}")
     return value

@@ -69,6 +69,16 @@ def test_a_scraper_may_keep_its_connection(server: Running) -> None:
     assert len(ports) == 1
 
 
+def test_a_page_of_somebody_else_that_points_its_name_here_reads_nothing(tmp_path: Path) -> None:
+    with serving(GUNICORN, tmp_path) as server:
+        connection = http.client.HTTPConnection("127.0.0.1", server.exporter_port, timeout=10)
+        with contextlib.closing(connection):
+            connection.request("GET", "/metrics", headers={"Host": f"evil.example:{server.exporter_port}"})
+            answer = connection.getresponse()
+            assert answer.status == 403
+            assert b"server_up" not in answer.read()
+
+
 def test_the_servers_process_tree_does_not_contain_the_exporter(server: Running) -> None:
     def commands(pid: int) -> list[str]:
         own = Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")

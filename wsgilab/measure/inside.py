@@ -67,8 +67,7 @@ def _lives(readings: Sequence[Reading]) -> list[_Life]:
             so_far = counted.get(identity, {})
             grown = (inside for inside, count in worker.arrivals.items() if count > so_far.get(inside, 0.0))
             life.peak = max(life.peak, max(grown, default=0))
-    # Those whose end was still told at the first reading are of no concern to this window.
-    return [life for life in lives.values() if life.last >= 0 or life.first > 0]
+    return list(lives.values())
 
 
 def _grown(before: Mapping[str, float], after: Mapping[str, float]) -> dict[str, int]:

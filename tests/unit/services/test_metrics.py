@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, cast
+from wsgiref.handlers import SimpleHandler
 from wsgiref.util import FileWrapper, setup_testing_defaults
 from wsgiref.validate import validator
 
@@ -17,7 +19,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "services" / "serve"))
 
-from metrics import BUCKET_EDGES_S, Middleware, Table
+from metrics import BUCKET_EDGES_S, LEVELS, Middleware, Table, least_inside, level_of
 from tally import Tables, Tally
 
 
@@ -256,6 +258,99 @@ def test_the_middleware_keeps_to_pep_3333(tmp_path: Path) -> None:
     assert Server(app).get(QUERY_STRING="") == b"x"
 
 
+@pytest.mark.parametrize("name", ["X-Lab-Server", "x-lab-server", "X-LAB-RUN"])
+@pytest.mark.parametrize("kind", [list, tuple, iter])
+def test_the_labs_own_headers_stand_in_the_place_of_an_apps(
+    tmp_path: Path, name: str, kind: Callable[..., Any]
+) -> None:
+    def app(_environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
+        start_response("200 OK", kind([(name, "the app's"), ("X-Other", "kept")]))
+        return [b""]
+
+    wrapped = Server(Middleware(app, tmp_path, "dev", "r1"))
+    wrapped.get()
+    assert list(wrapped.headers) == [("X-Other", "kept"), ("X-Lab-Server", "dev"), ("X-Lab-Run", "r1")]
+
+
+class Lengthless(Body):
+    """A body whose length raises, each time with the class it was made for."""
+
+    raises: type[Exception] = TypeError
+
+    def __len__(self) -> int:
+        raise self.raises
+
+
+class Ill(Lengthless):
+    raises = ZeroDivisionError
+
+
+class OddList(list[Any]):
+    pass
+
+
+def with_headers(headers: Any, status: Any = "200 OK") -> Callable[..., Any]:
+    def app(_environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
+        start_response(status, headers)
+        return [b"body"]
+
+    return app
+
+
+def without_an_answer(_environ: dict[str, Any], _start_response: Callable[..., Any]) -> list[bytes]:
+    return [b"body"]
+
+
+ODDITIES: dict[str, Callable[[], Callable[..., Any]]] = {
+    "a length that cannot be told": lambda: answering(Lengthless(b"a", b"b")),
+    "a length that fails": lambda: answering(Ill(b"a")),
+    "a length of one": lambda: answering([b"one"]),
+    "headers as a tuple": lambda: with_headers((("A", "b"),)),
+    "headers as a generator": lambda: with_headers(pair for pair in [("A", "b")]),
+    "headers in a list of another kind": lambda: with_headers(OddList([("A", "b")])),
+    "no headers": lambda: with_headers(None),
+    "a header of three": lambda: with_headers([("A", "b", "c")]),
+    "a header that is no pair": lambda: with_headers([7]),
+    "a header without a name": lambda: with_headers([("", "b")]),
+    "a name in bytes": lambda: with_headers([(b"A", "b")]),
+    "a value that is no text": lambda: with_headers([("A", 7)]),
+    "a status in bytes": lambda: with_headers([], b"200 OK"),
+    "a status that is a number": lambda: with_headers([], 200),
+    "no status": lambda: with_headers([], None),
+    "a body of text": lambda: answering("text"),
+    "no body": lambda: answering(None),
+    "a body that is a number": lambda: answering(7),
+    "no start_response": lambda: without_an_answer,
+}
+
+
+class Handler(SimpleHandler):
+    """wsgiref's server, which notes what it fails with."""
+
+    failure: tuple[type[BaseException] | None, str] | None = None
+
+    def log_exception(self, exc_info: Any) -> None:
+        self.failure = exc_info[0], str(exc_info[1])
+
+
+def served_by_wsgiref(app: Callable[..., Any]) -> tuple[bytes, tuple[type[BaseException] | None, str] | None]:
+    environ: dict[str, Any] = {}
+    setup_testing_defaults(environ)
+    output = io.BytesIO()
+    handler = Handler(io.BytesIO(), output, io.StringIO(), environ)
+    handler.run(app)
+    answer = re.sub(rb"Date: [^\r]*\r\n|X-Lab-Server: x\r\n", b"", output.getvalue())
+    return answer, handler.failure
+
+
+@pytest.mark.parametrize("oddity", ODDITIES)
+def test_an_apps_oddities_reach_the_server_as_they_are(tmp_path: Path, oddity: str) -> None:
+    bare = served_by_wsgiref(ODDITIES[oddity]())
+    wrapped = served_by_wsgiref(Middleware(ODDITIES[oddity](), tmp_path, "x"))
+    assert wrapped == bare
+    assert counted(tmp_path).in_flight == 0
+
+
 class HastySlots:
     """Slots that let another thread in between the read and the write of `slots[i] += 1.0`."""
 
@@ -312,6 +407,53 @@ def test_a_forked_worker_counts_in_a_table_of_its_own(tmp_path: Path) -> None:
 
     assert len(list(tmp_path.glob("*.table"))) == 2
     assert counted(tmp_path).requests_by_code == {200: 2}
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+@pytest.mark.parametrize("comes_back", ["with an answer", "with an exception"])
+def test_a_child_that_an_app_forks_in_a_request_is_not_counted_when_it_comes_back(
+    tmp_path: Path, comes_back: str
+) -> None:
+    def app(_environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
+        start_response("200 OK", [])
+        if os.fork() == 0 and comes_back == "with an exception":
+            raise SystemExit
+        return [b""]
+
+    parent, wrapped = os.getpid(), Server(Middleware(app, tmp_path, "x"))
+    try:
+        wrapped.get()
+    finally:
+        if os.getpid() != parent:
+            os._exit(0)
+    os.wait()
+    tally = counted(tmp_path)
+    assert (tally.requests_by_code, tally.in_flight) == ({200: 1}, 0)
+    assert wrapped.app.table.inside == 0  # type: ignore[attr-defined]
+
+
+def test_each_request_is_counted_by_how_many_were_inside_as_it_began(tmp_path: Path) -> None:
+    wrapped = Server(Middleware(answering([b"x"]), tmp_path, "x"))
+    responses = [wrapped.call() for _ in range(3)]
+    responses.pop().close()
+    responses.append(wrapped.call())
+    (worker,) = counted(tmp_path).living
+    assert worker.arrivals == {1: 1, 2: 1, 3: 2}
+    assert (worker.requests, worker.in_flight) == (1, 3)
+    for response in responses:
+        response.close()
+    assert counted(tmp_path).in_flight == 0
+
+
+def test_levels_are_exact_below_64_and_three_percent_wide_above() -> None:
+    assert [least_inside(level_of(inside)) for inside in range(64)] == list(range(64))
+    assert [least_inside(level_of(inside)) for inside in (64, 65, 66, 127, 128, 1000, 2000)] == [
+        64, 64, 66, 126, 128, 992, 1984,
+    ]  # fmt: skip
+    levels = [level_of(inside) for inside in range(1, 9000)]
+    assert levels == sorted(levels)
+    assert max(levels) == LEVELS - 1
+    assert all(0 <= inside - least_inside(level_of(inside)) <= inside * 0.0313 for inside in range(64, 8192))
 
 
 def test_a_dead_workers_counts_stay_and_its_requests_in_flight_go(tmp_path: Path) -> None:
