@@ -370,7 +370,7 @@ def test_leaving_the_block_ends_k6_even_after_an_error() -> None:
 
 
 def test_a_k6_that_outlives_its_schedule_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wsgilab.load, "OVERTIME_S", -26.0)
+    monkeypatch.setattr(wsgilab.measure.load, "OVERTIME_S", -26.0)
     with (
         target(Handler.reply) as server,
         launch(server.url, duration_s=20.0) as run,
