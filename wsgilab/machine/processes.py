@@ -8,11 +8,13 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import selectors
 import shlex
 import signal
 import subprocess
+import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -114,6 +116,44 @@ def forward(
                 asked = True
                 if interrupt is None or not ask(interrupt, folder, environment).ok:
                     signal_group(process, signal.SIGINT)
+
+
+def follow(
+    command: Sequence[str], told: Callable[[str], None], stop: Stop, environment: Mapping[str, str] | None = None
+) -> Outcome:
+    """Run a command to its end, and hand on each line of its output as it comes. A signal for us ends it."""
+    log.debug("%s", written(command))
+    with tempfile.TemporaryFile("w+", errors="replace") as errors:
+        process = subprocess.Popen(
+            command,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            start_new_session=True,
+        )
+        lines: list[str] = []
+        assert process.stdout is not None
+        with process.stdout as pipe, selectors.DefaultSelector() as selector:
+            os.set_blocking(pipe.fileno(), False)
+            selector.register(pipe, selectors.EVENT_READ)
+            rest = b""
+            while True:
+                if stop.requested:
+                    end([process])
+                    break
+                if not selector.select(timeout=0.1):
+                    continue
+                chunk = pipe.read(65536)
+                if not chunk:
+                    break
+                *whole, rest = (rest + chunk).split(b"\n")
+                for line in whole:
+                    lines.append(line.decode(errors="replace"))
+                    told(lines[-1])
+        code = process.wait()
+        errors.seek(0)
+        return Outcome(code, "\n".join([*lines, rest.decode(errors="replace")]), errors.read())
 
 
 def start(

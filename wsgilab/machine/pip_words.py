@@ -1,0 +1,73 @@
+"""What pip says when it cannot install something, in three parts."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Sequence
+
+from wsgilab.errors import LabError, MissingError, UsageError
+from wsgilab.machine.processes import Outcome
+
+NEEDS_COMPILER = re.compile(
+    r"(?:command|unable to execute) '?[\w./-]*(gcc|cc|g\+\+|clang|cargo|rustc)'?|Microsoft Visual C\+\+"
+)
+BUILDING = re.compile(r"Failed (?:building wheel for|to build) '?([\w.-]+)")
+CONFLICT = re.compile(r"^\s{4}(.+ depends on .+|The user requested .+)$", re.MULTILINE)
+
+
+def cannot_install(done: Outcome, requirements: Sequence[str]) -> LabError:
+    """The error for requirements (arguments of `pip install`) that could not be installed."""
+    said = done.out + done.err
+    if "No space left on device" in said:
+        return _no_room()
+    building = BUILDING.search(said)
+    if building and NEEDS_COMPILER.search(said):
+        return MissingError(
+            f"{building[1]} has no ready-made wheel for this Python, and cannot be compiled here.",
+            "a compiler or a header is missing",
+            "apt-get install build-essential python3-dev; or --python with a version that it has wheels for",
+        )
+    if "[end of output]" in said:
+        collected = [line.split()[1] for line in done.out.splitlines() if line.startswith("Collecting ")]
+        name = building[1] if building else collected[-1] if collected else "A package"
+        *_, last = said.partition("[end of output]")[0].strip().splitlines()
+        return UsageError(
+            f"{name} has no ready-made wheel for this Python, and its source cannot be built: {last.strip()}.",
+            "a version that is older than this Python, or a source that needs more than is installed",
+            "--python with a version that it has wheels for, or a newer version of it",
+        )
+    reasons = [match[1] for match in CONFLICT.finditer(said)]
+    what = "; ".join(reasons[:4]) if reasons else _error_line(done)
+    named = ", ".join(word for word in requirements if word != "--requirement") or "The lab's own servers"
+    return UsageError(
+        f"{named} cannot be installed: {what}.",
+        "requirements that exclude each other, a name or version that does not exist, or no network",
+        f"python3 -m pip download --dest /tmp/try {shlex.join(requirements)} shows all that pip says",
+    )
+
+
+def conflict(fights: Sequence[str], done: Outcome | None = None) -> LabError:
+    """The error for requirements that no version of the servers can live with: `fights` is what `pip check` says."""
+    if done and "No space left on device" in done.out + done.err:
+        return _no_room()
+    return UsageError(
+        f"The app's requirements and the servers exclude each other: {'; '.join(fights[:4])}.",
+        "the app pins a library that a server needs in another version",
+        "loosen that pin, or measure the servers that can live with it: --servers gunicorn,uwsgi",
+    )
+
+
+def _error_line(done: Outcome) -> str:
+    """The line that names the reason: the last of pip's own errors (the first may be those of a build)."""
+    lines = [line.strip() for line in (done.err + done.out).splitlines()]
+    errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")]
+    return (errors[-1] if errors else done.last_line).rstrip(".")
+
+
+def _no_room() -> MissingError:
+    return MissingError(
+        "There is no room to install the app's requirements.",
+        "the disk of the cache folder is full",
+        "df -h shows which",
+    )
