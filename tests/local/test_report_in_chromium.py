@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 from browser import measured, require_chromium
+from factories import RUN, SERVERS, manifest, samples, story
 from support import ROOT
-from unit.factories import RUN, SERVERS, manifest, samples, story
 
 from wsgilab.analysis.capacity import Goal
 from wsgilab.analysis.pipeline import analyse

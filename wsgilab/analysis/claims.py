@@ -6,11 +6,10 @@ would tell. "High" and "low" latency mean: misses and keeps the SLO.
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
+from wsgilab.analysis.claim_evidence import Evidence, one_slot_rps
 from wsgilab.model import words
 from wsgilab.model.metrics import METRICS
 from wsgilab.model.outcomes import Difference, Finding, Rating
@@ -19,8 +18,6 @@ from wsgilab.model.verdict import Claim, Comparison, LoadRow, ServerRow
 DEV, DEV_SINGLE, GUNICORN, UWSGI_SINGLE, UWSGI = "dev", "dev-single", "gunicorn", "uwsgi-single", "uwsgi"
 MOSTLY = 0.5
 """Share of a response time from which on a part of it counts as its cause."""
-BEYOND = 1.2
-"""Offered rate over what one slot can serve, from which on one slot must fall behind."""
 CPU_USED_UP = 0.8
 """CPU cores busy on answers alone, from which on one core leaves nothing for more parallelism."""
 BETWEEN, UNTOLD = "between the others", "not told apart from the next"
@@ -38,32 +35,9 @@ Answer = tuple[Finding, str]
 """What was found, and the evidence."""
 
 
-@dataclass(frozen=True)
-class _Evidence:
-    rows: Mapping[str, ServerRow]
-    comparisons: Sequence[Comparison]
-    workload: str
-
-    def loads(self, server: str) -> tuple[LoadRow, ...]:
-        row = self.rows.get(server)
-        return tuple(load for load in row.loads if load.windows) if row else ()
-
-    def shared(self, a: str, b: str) -> list[tuple[LoadRow, LoadRow]]:
-        """The loads of both at every rate that both were offered."""
-        others = {load.rate_rps: load for load in self.loads(b)}
-        return [(load, others[load.rate_rps]) for load in self.loads(a) if load.rate_rps in others]
-
-    def less(self, a: str, b: str, rate_rps: float, metric: str) -> str | None:
-        """The server that is lower by a paired comparison; None where no difference is shown."""
-        for pair in self.comparisons:
-            if {pair.a, pair.b} == {a, b} and (pair.rate_rps, pair.metric) == (rate_rps, metric):
-                return {Difference.A_LOWER: pair.a, Difference.B_LOWER: pair.b}.get(pair.result)
-        return None
-
-
 def judge(rows: Sequence[ServerRow], comparisons: Sequence[Comparison], workload: str) -> tuple[Claim, ...]:
     """Every claim of the lesson with what this run says about it."""
-    evidence = _Evidence({row.server: row for row in rows}, comparisons, workload)
+    evidence = Evidence({row.server: row for row in rows}, comparisons, workload)
     findings = {
         ("built-in-single-threaded", "Flask's built-in server is single-threaded."): one_thread,
         ("built-in-blocks", "Flask's built-in server blocks under concurrent load."): built_in_blocks,
@@ -81,12 +55,12 @@ def judge(rows: Sequence[ServerRow], comparisons: Sequence[Comparison], workload
     return tuple(Claim(key, text, *finding(evidence)) for (key, text), finding in findings.items())
 
 
-def one_thread(evidence: _Evidence) -> Answer:
+def one_thread(evidence: Evidence) -> Answer:
     """Does flask run serve more than one thread could?"""
-    load = _most_served(_beyond_one(evidence, DEV))
+    load = _most_served(evidence.beyond_one_slot(DEV))
     if load is None:
         return _needs(evidence, DEV)
-    limit = _one_slot_rps(evidence.rows[DEV])
+    limit = one_slot_rps(evidence.rows[DEV])
     sentence = f"flask run served {_served(load)}; one thread could serve about {limit:.0f} rps"
     result = _parallel(load, limit)
     if result == Finding.INCONCLUSIVE:
@@ -98,9 +72,9 @@ def one_thread(evidence: _Evidence) -> Answer:
     return Finding.DOES_NOT_HOLD, f"{sentence}: it starts a thread per request, since Flask 1.0{only}"
 
 
-def built_in_blocks(evidence: _Evidence) -> Answer:
+def built_in_blocks(evidence: Evidence) -> Answer:
     """Does a request wait for the others?"""
-    loads = _beyond_one(evidence, DEV)
+    loads = evidence.beyond_one_slot(DEV)
     if not loads:
         return _needs(evidence, DEV)
     load = ([load for load in loads if load.rating == Rating.GOOD] or loads)[-1]
@@ -110,20 +84,20 @@ def built_in_blocks(evidence: _Evidence) -> Answer:
     return result, f"flask run as it starts today: {_latency(load)}{only}"
 
 
-def gunicorn_parallel(evidence: _Evidence) -> Answer:
+def gunicorn_parallel(evidence: Evidence) -> Answer:
     """Do several workers serve more than one could, and by how much?"""
-    load = _most_served(_beyond_one(evidence, GUNICORN))
+    load = _most_served(evidence.beyond_one_slot(GUNICORN))
     if load is None:
         return _needs(evidence, GUNICORN)
     row = evidence.rows[GUNICORN]
-    limit = _one_slot_rps(row)
+    limit = one_slot_rps(row)
     served = load["goodput_rps"]
     times = served.value / limit if served else 0.0
     one = f"{limit:.0f} rps that one worker could serve at {words.duration(row.service_ms)} per request"
     return _parallel(load, limit), f"{row.concurrency} workers served {_served(load)}: {times:.1f} times the {one}"
 
 
-def gunicorn_moderate(evidence: _Evidence) -> Answer:
+def gunicorn_moderate(evidence: Evidence) -> Answer:
     """Is it neither the cheapest nor the dearest, in CPU and memory, at the lowest rate of the run?"""
     loads = evidence.loads(GUNICORN)
     if not loads or len(evidence.rows) < 3:
@@ -140,22 +114,22 @@ def gunicorn_moderate(evidence: _Evidence) -> Answer:
     return (Finding.HOLDS if ranks == [BETWEEN, BETWEEN] else Finding.DOES_NOT_HOLD), sentence
 
 
-def uwsgi_single_slow(evidence: _Evidence) -> Answer:
+def uwsgi_single_slow(evidence: Evidence) -> Answer:
     """Does it miss the SLO where the same server with more slots keeps it?"""
     for single, several in evidence.shared(UWSGI_SINGLE, UWSGI):
         if single.rating == Rating.BAD and several.rating == Rating.GOOD:
             against = _full(several, "p99_ms")
             return Finding.HOLDS, f"{_latency(single)}, with several processes and threads {against}"
-    loads = _beyond_one(evidence, UWSGI_SINGLE)
+    loads = evidence.beyond_one_slot(UWSGI_SINGLE)
     if not loads:
         return _needs(evidence, UWSGI_SINGLE)
     result = SLOW[loads[-1].rating]
     return result, _latency(loads[-1])
 
 
-def uwsgi_several_fast(evidence: _Evidence) -> Answer:
+def uwsgi_several_fast(evidence: Evidence) -> Answer:
     """Does it keep the SLO beyond what one slot could serve, and need more memory than with one slot?"""
-    loads = _beyond_one(evidence, UWSGI)
+    loads = evidence.beyond_one_slot(UWSGI)
     shared = evidence.shared(UWSGI, UWSGI_SINGLE)
     if not loads or not shared:
         return _needs(evidence, UWSGI if not loads else UWSGI_SINGLE)
@@ -171,7 +145,7 @@ def uwsgi_several_fast(evidence: _Evidence) -> Answer:
     return (Finding.HOLDS if shown else Finding.INCONCLUSIVE), sentence
 
 
-def waiting(evidence: _Evidence) -> Answer:
+def waiting(evidence: Evidence) -> Answer:
     """Where the SLO is missed, which share of the median response time was spent outside the app?"""
     slow = {name: [load for load in evidence.loads(name) if _is_slow(load)] for name in evidence.rows}
     first = [(name, loads[0], _queue_share(loads[0])) for name, loads in slow.items() if loads]
@@ -187,7 +161,7 @@ def waiting(evidence: _Evidence) -> Answer:
     return (Finding.HOLDS if all(waits) else Finding.DOES_NOT_HOLD), sentence
 
 
-def wsgi_beats_built_in(evidence: _Evidence) -> Answer:
+def wsgi_beats_built_in(evidence: Evidence) -> Answer:
     """Rate by rate: which of them keep the SLO, and which is lower at p99? Under another workload it may differ."""
     duels: dict[float, list[tuple[LoadRow, str, LoadRow]]] = defaultdict(list)
     for name in (GUNICORN, UWSGI):
@@ -203,7 +177,7 @@ def wsgi_beats_built_in(evidence: _Evidence) -> Answer:
     return (Finding.HOLDS if (Rating.BAD, Rating.GOOD) in outcomes else Finding.INCONCLUSIVE), sentence
 
 
-def tuning_pays(evidence: _Evidence) -> Answer:
+def tuning_pays(evidence: Evidence) -> Answer:
     """Does the same server with more slots keep an SLO that it misses with fewer?"""
     gains = []
     variants = [(row.variant_of, row.server) for row in evidence.rows.values() if row.variant_of]
@@ -217,25 +191,15 @@ def tuning_pays(evidence: _Evidence) -> Answer:
     return Finding.HOLDS, f"{words.listed(gains)}; which setting suits the app best was not searched in this run"
 
 
-def _needs(evidence: _Evidence, server: str) -> Answer:
+def _needs(evidence: Evidence, server: str) -> Answer:
     row = evidence.rows.get(server)
     if row is None or not evidence.loads(server):
         return Finding.INCONCLUSIVE, f"{server} was not measured in this run"
     if row.service_ms is None:
         return Finding.INCONCLUSIVE, f"the time {server} spends in the app could not be measured"
-    limit = _one_slot_rps(row)
+    limit = one_slot_rps(row)
     enough = f"no more than one slot can serve (about {limit:.0f} rps)"
     return Finding.INCONCLUSIVE, f"{server} was offered {enough}: raise --rate"
-
-
-def _one_slot_rps(row: ServerRow) -> float:
-    return 1000 / row.service_ms.value if row.service_ms and row.service_ms.value else math.inf
-
-
-def _beyond_one(evidence: _Evidence, server: str) -> list[LoadRow]:
-    """The loads that offer more than one slot can serve: only they tell one slot from several."""
-    row = evidence.rows.get(server)
-    return [load for load in evidence.loads(server) if row and load.rate_rps > BEYOND * _one_slot_rps(row)]
 
 
 def _most_served(loads: Sequence[LoadRow]) -> LoadRow | None:
@@ -253,7 +217,7 @@ def _parallel(load: LoadRow, limit: float) -> Finding:
     return Finding.INCONCLUSIVE if busy >= CPU_USED_UP else Finding.DOES_NOT_HOLD
 
 
-def _rank(evidence: _Evidence, rate_rps: float, metric: str) -> str:
+def _rank(evidence: Evidence, rate_rps: float, metric: str) -> str:
     """Where gunicorn stands among the servers of this rate, by the paired comparisons."""
     others = [name for name, row in evidence.rows.items() if name != GUNICORN and row.at(rate_rps)]
     less = [evidence.less(GUNICORN, other, rate_rps, metric) for other in others]
@@ -276,7 +240,7 @@ def _queue_share(load: LoadRow) -> float | None:
     return max(0.0, 1 - service.value / median.value) if median and service else None
 
 
-def _duel(evidence: _Evidence, met: Sequence[tuple[LoadRow, str, LoadRow]]) -> str:
+def _duel(evidence: Evidence, met: Sequence[tuple[LoadRow, str, LoadRow]]) -> str:
     dev = met[0][0]
     others = []
     for _, name, load in met:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from wsgilab.model import words
 from wsgilab.model.interval import Interval
+from wsgilab.model.metrics import METRICS
 from wsgilab.model.outcomes import Rating
 from wsgilab.model.slo import FIGURE_OF, Slo, bound_text
 
@@ -37,7 +37,8 @@ def judge(
 
 def figure_text(metric: str, figure: Interval | None) -> str:
     """What was measured for a term: `p99 24.1 ms (23.8–24.6)`, `2 % (1–3) failed`."""
-    return f"{words.full_percent(figure)} failed" if metric == "failed" else f"{metric} {words.full_duration(figure)}"
+    said = METRICS[FIGURE_OF[metric]].full(figure)
+    return f"{said} failed" if metric == "failed" else f"{metric} {said}"
 
 
 def _judge_term(metric: str, bound: float, figure: Interval | None, windows: Sequence[Interval]) -> tuple[Rating, str]:

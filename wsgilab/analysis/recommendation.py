@@ -8,7 +8,7 @@ from wsgilab.analysis import equal_slots, first_line
 from wsgilab.analysis.causes.evidence import program
 from wsgilab.analysis.claims import DEV, DEV_SINGLE
 from wsgilab.model import words
-from wsgilab.model.metrics import TABLE
+from wsgilab.model.metrics import METRICS, TABLE
 from wsgilab.model.outcomes import Difference, Limit, Rating
 from wsgilab.model.verdict import Comparison, ServerRow, Verdict
 
@@ -178,5 +178,4 @@ def _highest(row: ServerRow) -> float:
 
 def _carried(row: ServerRow) -> str:
     """`uwsgi 298 rps (290–305)`."""
-    found = words.with_range(words.capacity(row.capacity_rps), words.capacity_range(row.capacity_rps))
-    return f"{row.server} {found}"
+    return f"{row.server} {METRICS['capacity_rps'].full(row.capacity_rps)}"

@@ -68,16 +68,6 @@ def full_duration(ms: Interval | None) -> str:
     return with_range(duration(ms), duration_range(ms))
 
 
-def full_amount(figure: Interval | None, unit: str) -> str:
-    """An amount and its interval."""
-    return with_range(amount(figure, unit), amount_range(figure))
-
-
-def full_percent(ratio: Interval | None) -> str:
-    """A percentage and its interval."""
-    return with_range(percent(ratio), percent_range(ratio))
-
-
 def ratio(figure: Interval | None) -> str:
     """`1.30`; `at least 410` or `at most 0.02` where one side was cut off."""
     if figure is None or not figure.censored:

@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from wsgilab.model import words
-from wsgilab.model.metrics import Place, shown
+from wsgilab.model.metrics import METRICS, Place, shown
 from wsgilab.model.outcomes import Finding, Rating
 from wsgilab.model.verdict import Claim, LoadRow, ServerRow, Verdict
 
@@ -100,7 +100,7 @@ def _table(titles: Sequence[str], rows: Sequence[Sequence[Text]], gone: Sequence
 def _capacity_cells(row: ServerRow) -> list[Text]:
     return [
         _cell(row.server, row.at_once),
-        _cell(words.capacity(row.capacity_rps), words.capacity_range(row.capacity_rps)),
+        _cell(METRICS["capacity_rps"].text(row.capacity_rps), METRICS["capacity_rps"].range(row.capacity_rps)),
         Text(words.limit(row.slots_allow_rps)),
         Text(words.limit(row.cpu_allows_rps)),
         Text(row.limited_by or words.UNKNOWN),

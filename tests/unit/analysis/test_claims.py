@@ -11,6 +11,7 @@ from factories import FIGURES, RUN, story, window
 from wsgilab.analysis.claims import judge
 from wsgilab.analysis.pipeline import analyse
 from wsgilab.model.interval import Interval
+from wsgilab.model.outcomes import Rating
 from wsgilab.model.verdict import Claim, Comparison, LoadRow, ServerRow
 from wsgilab.model.window import Window
 
@@ -93,10 +94,10 @@ def busy_on_one_core(measured: Window) -> Window:
 # ── rows as they might be: 20 ms in the app, so that one slot serves 50 rps ─────────────────────────────────────────
 
 
-def at(rate_rps: float, verdict: str = "good", served: Interval | None = None, **figures: Interval) -> LoadRow:
+def at(rate_rps: float, rating: str = "good", served: Interval | None = None, **figures: Interval) -> LoadRow:
     usual = {"p50_ms": 22.0, "p99_ms": 24.0, "cpu_ms_per_request": 2.5, "memory_mb": 100.0, "service_ms": 20.0}
     known = {name: Interval(value) for name, value in usual.items()} | {"goodput_rps": served or Interval(rate_rps)}
-    return LoadRow(rate_rps, 3, 0, verdict, "", {**dict.fromkeys(FIGURES), **known, **figures})
+    return LoadRow(rate_rps, 3, 0, Rating(rating), "", {**dict.fromkeys(FIGURES), **known, **figures})
 
 
 def row(server: str, *loads: LoadRow, variant_of: str | None = None) -> ServerRow:

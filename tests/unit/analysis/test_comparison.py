@@ -155,13 +155,13 @@ def test_what_changed_is_said_before_the_tables() -> None:
     first = shown(changes.compare(run(1), run(2, 1.3))).split("offered")[0]
     assert re.search(r"gunicorn at 100 rps: p99 is higher, 1\.\d+ \(1\.\d+–1\.\d+\) times the first", first)
     assert "memory is" not in first
-    assert shown(changes.compare(run(1), run(1))).startswith("No change is shown in 6 figures.")
+    assert shown(changes.compare(run(1), run(1))).startswith(f"No change is shown in {len(changes.COMPARED)} figures.")
     assert shown([]).startswith("The runs share no server at any rate.")
 
 
 def test_of_one_window_each_nothing_can_be_shown_and_no_interval_is_spoken_of() -> None:
     said = shown(changes.compare(run(1)[:1], run(2, 1.3)[:1]))
-    assert said.startswith("No change can be shown in 6 figures: none has an interval")
+    assert said.startswith(f"No change can be shown in {len(changes.COMPARED)} figures: none has an interval")
     assert "Welch" not in said
     assert "Welch" in shown(changes.compare(run(1), run(2)))
 

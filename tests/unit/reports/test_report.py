@@ -21,7 +21,7 @@ from wsgilab.lab.servers import load_lab
 from wsgilab.model import words
 from wsgilab.model.interval import Interval
 from wsgilab.model.manifest import Manifest, ServerEntry
-from wsgilab.model.metrics import Place, shown
+from wsgilab.model.metrics import METRICS, Place, shown
 from wsgilab.model.server import ServerFacts
 from wsgilab.model.verdict import KEYS, Verdict
 from wsgilab.model.window import Window
@@ -101,7 +101,7 @@ class TestWords:
         ],
     )
     def test_percentages(self, figure: Interval | None, said: str) -> None:
-        assert words.full_percent(figure) == said
+        assert METRICS["failed_ratio"].full(figure) == said
 
     @pytest.mark.parametrize(
         ("figure", "said"),
@@ -244,7 +244,7 @@ class TestTerminal:
     def test_has_an_interval_below_each_figure(self, verdict: Verdict) -> None:
         lines = on_terminal(verdict).splitlines()
         below = lines[next(number for number, line in enumerate(lines) if line.startswith("uwsgi ")) + 1]
-        assert len(re.findall(r"[\d.]+–[\d.]+", below)) == 7
+        assert len(re.findall(r"[\d.]+–[\d.]+", below)) == len(shown(Place.COLUMN))
 
 
 class TestMarkdown:
