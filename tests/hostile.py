@@ -87,7 +87,7 @@ def _accept(listener: socket.socket, server: Hostile) -> None:
 
 def _serve(connection: socket.socket, server: Hostile) -> None:
     with connection, connection.makefile("rb") as lines, contextlib.suppress(OSError):
-        while first := lines.readline():
+        while not server.over.is_set() and (first := lines.readline()):
             while lines.readline().strip():
                 pass
             target = first.split(b" ")[1].decode()

@@ -6,8 +6,10 @@ import contextlib
 import json
 import math
 import os
+import re
 import shutil
 import signal
+import socket
 import time
 import urllib.error
 import urllib.request
@@ -17,6 +19,7 @@ from typing import Any
 
 import pytest
 from browser import marks, require_chromium, visit
+from hostile import Exchange, always, dripping, hostile, ok
 from panel_data import faults, query, targets
 from support import ROOT, Lab, free_ports, lab_environment, small_file_system, wait_for, windows_of
 
@@ -26,7 +29,7 @@ from wsgilab.measure.remote_write import STALE, Series, write
 from wsgilab.view.answers import Answers
 from wsgilab.view.dashboards import Span, load_dashboards, panels
 from wsgilab.view.prometheus import Prometheus
-from wsgilab.view.server import Site
+from wsgilab.view.server import Site, find_library
 
 SERVERS = ["dev", "gunicorn", "uwsgi"]
 DASHBOARDS = load_dashboards(ROOT / "grafana/dashboards")
@@ -113,7 +116,7 @@ def test_a_panel_of_an_unknown_type_is_named_in_its_place(recorded: Lab, shown: 
     shutil.copytree(ROOT / "grafana/dashboards", tmp_path / "grafana/dashboards")
     path = tmp_path / "grafana/dashboards/capacity.json"
     path.write_text(path.read_text().replace('"type": "bargauge"', '"type": "geomap"'))
-    with Prometheus(prometheus_of(recorded)) as prometheus, Site(0, Answers(tmp_path, tmp_path, prometheus)) as site:
+    with Site(0, Answers(tmp_path, tmp_path, Prometheus(prometheus_of(recorded)))) as site:
         page = visit(chromium, f"{site.url}d/capacity", tmp_path / "profile")
     assert "A panel of type “geomap” cannot be drawn here" in page
 
@@ -128,6 +131,71 @@ def test_the_page_says_what_is_missing_and_recovers_by_itself(recorded: Lab, sho
     since, until = span_of_the_run(shown)
     (p99,) = [panel for panel in get(f"{data}?from={since}&to={until}")["panels"].values() if "H" in panel]
     assert {row["labels"]["server"] for row in p99["C"]} == set(SERVERS), "what was recorded before is still there"
+
+
+# ── whatever answers in Prometheus's place ──────────────────────────────────────────────────────────────────────────
+
+
+def test_nonsense_is_named_in_the_place_of_its_panel(tmp_path: Path) -> None:
+    chromium = require_chromium()
+    said = json.dumps({"status": "error", "error": "<b>unknown</b> function"}).encode()
+    with (
+        hostile(always(ok(said, status=b"400 Bad Request"))) as server,
+        Site(0, Answers(ROOT, tmp_path, Prometheus(server.url))) as site,
+    ):
+        page = visit(chromium, f"{site.url}d/capacity", tmp_path / "profile")
+    drawings = [section.split('class="drawing"')[1] for section in page.split("<section ")[1:]]
+    named = ["&lt;b&gt;unknown&lt;/b&gt; function" in drawing for drawing in drawings]
+    asking = [panel for panel in panels(DASHBOARDS["capacity"]) if "targets" in panel]
+    assert named.count(True) == len(asking)
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (ok(b"<html>", status=b"404 Not Found"), "answers (HTTP 404), and it is not lab view"),
+        (ok(b"{}"), "answers (HTTP 200), and it is not lab view"),
+        (b"", "lab view does not answer"),
+        (
+            ok(b'{"problem":{"what":"No <b>dashboard</b>.","next":"Choose."}}'),
+            "No &lt;b&gt;dashboard&lt;/b&gt;. Choose.",
+        ),
+    ],
+    ids=["no JSON", "other JSON", "reset", "a problem"],
+)
+def test_the_page_says_what_answers_in_the_place_of_lab_view(tmp_path: Path, answer: bytes, said: str) -> None:
+    chromium = require_chromium()
+    static = ROOT / "wsgilab/view/static"
+
+    def another(exchange: Exchange) -> None:
+        path = static / (exchange.target.removeprefix("/static/") if "/static/" in exchange.target else "page.html")
+        if exchange.target.startswith("/api/"):
+            exchange.send(answer)
+            raise ConnectionResetError
+        content = find_library().read_bytes() if path.name == "echarts.js" else path.read_bytes()
+        kind = {".js": b"text/javascript", ".css": b"text/css"}.get(path.suffix, b"text/html")
+        exchange.send(ok(content, b"Content-Type: " + kind))
+
+    with hostile(another) as server:
+        page = visit(chromium, f"{server.url}/d/capacity", tmp_path / "profile")
+    (problem,) = re.findall(r'<p id="problem" role="alert">(.*?)</p>', page)
+    assert said in problem
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_ends_whatever_prometheus_does(lab: Lab, number: signal.Signals) -> None:
+    """A byte now and then is no answer, and keeps every read alive."""
+    (port,) = free_ports(1)
+    with hostile(dripping(b"HTTP/1.1 200 OK\r\n\r\n")) as server:
+        view = lab.start("view", "--port", port, PROMETHEUS_PORT=server.url.rpartition(":")[2])
+        view.says("Ctrl-C ends this.")
+        with socket.create_connection(("127.0.0.1", port)) as reader:
+            reader.sendall(b"GET /api/data/side-by-side HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            wait_for(lambda: any("/query" in target for target in server.asked), "a question to Prometheus")
+            view.signal(number)
+            assert reader.recv(100) == b""
+        assert view.ends() == 0, view.output
+    assert "Traceback" not in view.output
 
 
 def processes() -> dict[int, str]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from wsgilab.errors import EXIT_DONE, Interrupted, MissingError
 from wsgilab.lab.servers import Lab
+from wsgilab.machine.http import public
 from wsgilab.machine.ports import another, holder
 from wsgilab.machine.waiting import Stop
 from wsgilab.measure.recorder import Recorder
@@ -24,11 +25,13 @@ def view(lab: Lab, arguments: argparse.Namespace) -> int:
     results = Path(os.environ.get("LAB_RESULTS") or lab.root / "results")
     with Stop() as stop, Recorder(lab, results) as recorder:
         url = arguments.prometheus or os.environ.get("LAB_PROMETHEUS_URL") or recorder.url
-        with Prometheus(url) as prometheus, _site(arguments.port, Answers(lab.root, results, prometheus)) as site:
-            if url == recorder.url:
-                _start(recorder, stop)
-            print(f"The dashboards are at {site.url} and show the Prometheus at {url}. Ctrl-C ends this.", flush=True)
+        prometheus = Prometheus(url)
+        with _site(arguments.port, Answers(lab.root, results, prometheus)) as site:
             try:
+                if url == recorder.url:
+                    _start(recorder, stop)
+                print(f"The dashboards are at {site.url} and show the Prometheus at {public(url)}.", end=" ")
+                print("Ctrl-C ends this.", flush=True)
                 while True:
                     stop.wait(POLL_S)
                     recorder.keep_up()

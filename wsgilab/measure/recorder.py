@@ -9,9 +9,10 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
+import msgspec
 import yaml
 
 from wsgilab.engines import Endpoint
@@ -23,6 +24,8 @@ from wsgilab.machine.ports import another
 from wsgilab.machine.tools import find_prometheus
 from wsgilab.machine.waiting import Stop, poll_until
 from wsgilab.model.server import Server
+
+T = TypeVar("T")
 
 START_TIMEOUT_S = 30.0
 """A Prometheus that was killed reads its log of the last two hours again before it answers."""
@@ -40,6 +43,23 @@ def recorder_for(lab: Lab, results: Path, stop: Stop) -> Recorder | None:
         print(f"lab: {error}\nThe run goes on without it: no dashboards, the same verdict.", file=sys.stderr)
         return None
     return recorder
+
+
+class _Flags(msgspec.Struct):
+    data: dict[str, str]
+
+
+class _Target(msgspec.Struct):
+    labels: dict[str, str]
+    health: str
+
+
+class _ActiveTargets(msgspec.Struct, rename="camel"):
+    active_targets: list[_Target]
+
+
+class _Targets(msgspec.Struct):
+    data: _ActiveTargets
 
 
 class Recorder:
@@ -73,7 +93,10 @@ class Recorder:
 
     def answers(self) -> bool:
         """Whether some Prometheus is ready on the port."""
-        return self._ask("/-/ready") is not None
+        try:
+            return http.ask(f"{self.url}/-/ready", timeout_s=ASK_TIMEOUT_S).ok
+        except http.NoAnswer:
+            return False
 
     def ended(self) -> str | None:
         """How the one that was started here ended, or None."""
@@ -134,8 +157,8 @@ class Recorder:
 
     def is_ours(self) -> bool:
         """Whether the one that answers records local runs of this folder: Compose's has another configuration."""
-        flags = self._ask("/api/v1/status/flags") or {}
-        return bool(flags.get("data", {}).get("config.file") == str(self._config))
+        said = self._ask("/api/v1/status/flags", _Flags)
+        return said is not None and said.data.get("config.file") == str(self._config)
 
     def _require_ours(self) -> None:
         if not self.is_ours():
@@ -167,8 +190,9 @@ class Recorder:
 
     def _up(self) -> set[str]:
         """The servers whose exporters have answered a scrape."""
-        active = (self._ask("/api/v1/targets?state=active") or {}).get("data", {}).get("activeTargets", [])
-        return {target["labels"].get("server", "") for target in active if target["health"] == "up"}
+        said = self._ask("/api/v1/targets?state=active", _Targets)
+        active = said.data.active_targets if said else ()
+        return {target.labels.get("server", "") for target in active if target.health == "up"}
 
     def _write_targets(self, job: str, groups: Sequence[Mapping[str, Any]]) -> None:
         # Renamed into place: Prometheus may read at any moment.
@@ -176,14 +200,12 @@ class Recorder:
         part.write_text(json.dumps(groups, indent=1), encoding="utf-8")
         os.replace(part, self._folder / f"{job}.json")
 
-    def _ask(self, path: str) -> dict[str, Any] | None:
+    def _ask(self, path: str, form: type[T]) -> T | None:
+        """An answer of this form; None where nobody gives one, or something that is no Prometheus."""
         try:
-            answer = http.ask(self.url + path, timeout_s=ASK_TIMEOUT_S)
-        except http.NoAnswer:
+            return msgspec.json.decode(http.ask(self.url + path, timeout_s=ASK_TIMEOUT_S).body, type=form)
+        except (http.NoAnswer, ValueError, RecursionError):
             return None
-        if not answer.ok:
-            return None
-        return dict(json.loads(answer.body)) if answer.body.startswith(b"{") else {}
 
     def _last_line(self) -> str:
         lines = (self._folder / "prometheus.log").read_text(errors="replace").strip().splitlines()

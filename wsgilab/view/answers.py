@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import msgspec
 
 from wsgilab.view.dashboards import (
     Dashboard,
@@ -21,11 +23,15 @@ from wsgilab.view.dashboards import (
     span_of,
     variables,
 )
-from wsgilab.view.prometheus import Prometheus, Unanswered, number
+from wsgilab.view.prometheus import PATIENCE_S, Prometheus, Query, Series, Unanswered, Unusable, number
+from wsgilab.view.refusal import NotShown
 
 RUNS = 6
+LARGEST_MANIFEST_BYTES = 10_000_000
 ROWS_PER_DECADE = 10
 """Of a heatmap: finer than that, cells are too flat to be seen."""
+LEAST, MOST = 1e-12, 1e12
+"""Of a heatmap: what lies outside is no time and no size that anybody measured."""
 
 
 class Answers:
@@ -37,80 +43,84 @@ class Answers:
         self._prometheus = prometheus
 
     def dashboards(self) -> dict[str, Dashboard]:
-        """Every dashboard by uid; read anew, so that a changed file shows at the next reload."""
+        """Every dashboard by uid; read anew, so that a changed file shows at the next reload. Raises NotShown."""
         return load_dashboards(self._folder)
 
     def runs(self) -> list[dict[str, Any]]:
         """The newest runs with their times in epoch milliseconds (`until` null while one is under way)."""
-        found = []
-        for path in sorted(self._results.glob("*/manifest.json"), reverse=True)[:RUNS]:
-            try:
-                manifest = json.loads(path.read_text(encoding="utf-8"))
-                times = [_milliseconds(manifest[key]) for key in ("started_at", "finished_at")]
-            except (OSError, ValueError, KeyError, TypeError):
-                continue  # a run that was cut short is no reason to show none
-            found.append({"name": path.parent.name, "since": times[0], "until": times[1]})
+        found: list[dict[str, Any]] = []
+        for path in sorted(self._results.glob("*/manifest.json"), reverse=True):
+            times = _times(path)
+            if times and len(found) < RUNS:
+                found.append({"name": path.parent.name, "since": times[0], "until": times[1]})
         return found
 
     def data(self, uid: str, parameters: Mapping[str, str]) -> dict[str, Any]:
-        """The data of every panel of a dashboard, or what is missing.
+        """The data of every panel of a dashboard, and what is missing: of one panel (`problems`), or all (`problem`).
 
-        `parameters` holds `from`, `to` and a `var-NAME` for each variable. Raises KeyError for a dashboard that is
-        not there, ValueError for a time that is none.
+        `parameters` holds `from`, `to` and a `var-NAME` for each variable. Raises NotShown.
         """
-        dashboard = self.dashboards()[uid]
+        dashboard = self.dashboards().get(uid)
+        if dashboard is None:
+            raise NotShown(HTTPStatus.NOT_FOUND, "There is no such dashboard.", "Choose one above.")
         default = dashboard["time"]
         span = span_of(parameters.get("from", default["from"]), parameters.get("to", default["to"]), time.time())
-        started = time.perf_counter()
+        started = time.monotonic()
         answer: dict[str, Any] = {"start": span.start, "step_s": span.step_s, "points": len(span.times)}
         try:
-            chosen = self._variables(dashboard, parameters, span)
-            answer["variables"] = chosen
-            answer["panels"] = self._panels(dashboard, {name: one["value"] for name, one in chosen.items()}, span)
-        except Unanswered as missing:
-            answer["problem"] = {"what": f"Prometheus: {missing}", "next": "This page goes on asking by itself."}
+            answer |= self._asked(dashboard, parameters, span, started + PATIENCE_S)
+        except (Unanswered, Unusable) as missing:
+            answer["problem"] = {"what": f"Prometheus: {missing}.", "next": "This page goes on asking by itself."}
         p99_ms = self._prometheus.p99_ms()
-        answer["took_ms"] = round((time.perf_counter() - started) * 1000, 1)
+        answer["took_ms"] = round((time.monotonic() - started) * 1000, 1)
         answer["queries_p99_ms"] = p99_ms and round(p99_ms, 1)
         return answer
 
-    def _variables(self, dashboard: Dashboard, parameters: Mapping[str, str], span: Span) -> dict[str, Any]:
+    def _asked(
+        self, dashboard: Dashboard, parameters: Mapping[str, str], span: Span, deadline: float
+    ) -> dict[str, Any]:
+        """Everything that Prometheus is asked for, one question after the other: it has one CPU, a run has it too."""
+        chosen = self._variables(dashboard, parameters, span, deadline)
+        asked = queries(dashboard, {name: one["value"] for name, one in chosen.items()}, span)
+        found: dict[int, dict[str, Any]] = {panel["id"]: {} for panel in panels(dashboard)}
+        problems: dict[int, str] = {}
+        known: dict[Query, tuple[Series, ...]] = {}
+        for panel in panels(dashboard):
+            for target in panel.get("targets", []):
+                query = asked[panel["id"], target["refId"]]
+                try:
+                    if query not in known:
+                        known[query] = self._prometheus.ask(query, deadline)
+                    found[panel["id"]][target["refId"]] = _drawable(panel, target, known[query], span)
+                except Unusable as reason:
+                    problems[panel["id"]] = f"Prometheus's answer cannot be shown: {reason}."
+        return {"variables": chosen, "panels": found, "problems": problems}
+
+    def _variables(
+        self, dashboard: Dashboard, parameters: Mapping[str, str], span: Span, deadline: float
+    ) -> dict[str, Any]:
         chosen = {}
         for variable in variables(dashboard):
             label, series = label_and_series(variable)
-            options = self._prometheus.label_values(label, series, span.start, span.end)
+            options = self._prometheus.label_values(label, series, span.start, span.end, deadline)
             asked = parameters.get(f"var-{variable['name']}")
             default = str(variable["current"]["value"])
             value = asked or (default if default in options or not options else options[0])
             chosen[variable["name"]] = {"value": value, "options": options, "label": variable.get("label")}
         return chosen
 
-    def _panels(self, dashboard: Dashboard, values: Mapping[str, str], span: Span) -> dict[int, Any]:
-        asked = queries(dashboard, values, span)
-        answers = self._prometheus.ask(list(asked.values()))
-        return {
-            panel["id"]: {
-                target["refId"]: _drawable(panel, target, answers[asked[panel["id"], target["refId"]]], span)
-                for target in panel.get("targets", [])
-            }
-            for panel in panels(dashboard)
-        }
 
-
-def _drawable(
-    panel: Mapping[str, Any], target: Mapping[str, Any], result: Sequence[Mapping[str, Any]], span: Span
-) -> Any:
+def _drawable(panel: Mapping[str, Any], target: Mapping[str, Any], result: Sequence[Series], span: Span) -> Any:
     """Series on the grid of `span`, rows of a table, or cells of a heatmap."""
     if panel["type"] == "heatmap":
         return heat(result, span)
     found = []
     for series in result:
-        labels = {name: value for name, value in series["metric"].items() if name != "__name__"}
-        one: dict[str, Any] = {"name": named(target.get("legendFormat"), labels), "labels": labels}
-        if "values" in series:
-            found.append({**one, "values": on_grid(series["values"], span)})
-        elif "value" in series:
-            found.append({**one, "value": number(series["value"][1])})
+        one: dict[str, Any] = {"name": named(target.get("legendFormat"), series.labels), "labels": series.labels}
+        if series.values:
+            found.append({**one, "values": on_grid(series.values, span)})
+        elif series.value:
+            found.append({**one, "value": number(series.value[1])})
     # Prometheus promises no order; a series that comes third everywhere has the same colour everywhere.
     return sorted(found, key=lambda one: str(one["name"]))
 
@@ -125,26 +135,41 @@ def on_grid(samples: Sequence[tuple[float, str]], span: Span) -> list[float | No
     return values
 
 
-def heat(result: Sequence[Mapping[str, Any]], span: Span) -> dict[str, Any]:
-    """Native histograms as cells [point of the grid, row, weight]; row r spans 10^(r/10) to 10^((r+1)/10) units.
-
-    Prometheus gives buckets as [boundary rule, lower, upper, count]
-    (https://prometheus.io/docs/prometheus/latest/querying/api/#native-histograms).
-    """
+def heat(result: Sequence[Series], span: Span) -> dict[str, Any]:
+    """Native histograms as cells [point of the grid, row, weight]; row r spans 10^(r/10) to 10^((r+1)/10) units."""
     cells: dict[tuple[int, int], float] = {}
     for series in result:
-        for at, histogram in series.get("histograms", []):
+        for at, histogram in series.histograms:
             column = round((at - span.start) / span.step_s)
-            for _, lower, upper, count in histogram.get("buckets", []):
-                middle = math.sqrt(float(lower) * float(upper))
-                if middle > 0:  # the zero bucket has no place on a log scale
-                    row = math.floor(math.log10(middle) * ROWS_PER_DECADE)
-                    cells[column, row] = cells.get((column, row), 0.0) + float(count)
+            for _, lower, upper, count in histogram.buckets:
+                # The zero bucket has no place on a log scale: one of its ends is 0, or below.
+                ends, weight = (number(lower) or 0.0, number(upper) or 0.0), number(count) or 0.0
+                if 0 <= column < len(span.times) and min(ends) >= LEAST and max(ends) <= MOST and weight > 0:
+                    row = math.floor(math.log10(math.sqrt(math.prod(ends))) * ROWS_PER_DECADE)
+                    cells[column, row] = cells.get((column, row), 0.0) + weight
     return {
         "rows_per_decade": ROWS_PER_DECADE,
-        "cells": [[column, row, round(weight, 3)] for (column, row), weight in sorted(cells.items()) if weight > 0],
+        "cells": [[column, row, round(weight, 3)] for (column, row), weight in sorted(cells.items())],
     }
 
 
-def _milliseconds(moment: str | None) -> int | None:
-    return round(datetime.fromisoformat(moment).timestamp() * 1000) if moment else None
+class _Times(msgspec.Struct):
+    """What of a manifest is wanted here."""
+
+    started_at: Annotated[datetime, msgspec.Meta(tz=True)]
+    finished_at: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
+
+
+def _times(path: Path) -> tuple[int, int | None] | None:
+    """When a run began and ended; None where its manifest does not tell: one damaged run is no reason to show none."""
+    try:
+        if not path.is_file() or path.stat().st_size > LARGEST_MANIFEST_BYTES:
+            return None
+        times = msgspec.json.decode(path.read_bytes(), type=_Times)
+    except (OSError, ValueError, RecursionError):
+        return None
+    return _milliseconds(times.started_at), _milliseconds(times.finished_at) if times.finished_at else None
+
+
+def _milliseconds(moment: datetime) -> int:
+    return round(moment.timestamp() * 1000)

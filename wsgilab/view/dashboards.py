@@ -7,16 +7,18 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 from wsgilab.view.prometheus import Query
+from wsgilab.view.refusal import NotShown
 
 POINTS = 300
 """Of a line at most: about what a panel has pixels for."""
 STEPS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600)
-NAME = re.compile(r"[a-z0-9-]+")
-RELATIVE = re.compile(r"now(?:-(\d+)([smhd]))?")
+RELATIVE = re.compile(r"now(?:-([0-9]{1,9})([smhd]))?")
+EPOCH_MS = re.compile(r"[0-9]{12,14}")
 UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 MAX_SPAN_S = 30 * 86400.0
 
@@ -38,20 +40,35 @@ class Span:
 
 
 def load_dashboards(folder: Path) -> dict[str, Dashboard]:
-    """Every dashboard by uid, in the order of their titles with `Side by side`, the home, first."""
-    found = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))]
+    """Every dashboard by uid, in the order of their titles with `Side by side`, the home, first. Raises NotShown."""
+    found = [_load(path) for path in sorted(folder.glob("*.json"))]
     found.sort(key=lambda dashboard: (dashboard["uid"] != "side-by-side", dashboard["title"]))
     return {dashboard["uid"]: dashboard for dashboard in found}
+
+
+def _load(path: Path) -> Dashboard:
+    try:
+        dashboard = json.loads(path.read_text(encoding="utf-8"))
+        missing = {"uid", "title", "time", "panels"} - set(dashboard)
+    except (OSError, ValueError, TypeError, RecursionError) as error:
+        raise _damaged(f"{path.name} cannot be read: {error}.") from error
+    if missing:
+        raise _damaged(f"{path.name} is no dashboard: it has no {min(missing)}.")
+    return dashboard  # type: ignore[no-any-return]
+
+
+def _damaged(what: str) -> NotShown:
+    return NotShown(HTTPStatus.INTERNAL_SERVER_ERROR, what, "git checkout grafana/dashboards brings it back.")
 
 
 def span_of(since: str, until: str, now: float) -> Span:
     """The time from `since` to `until`, each `now`, `now-5m` or epoch milliseconds, as in Grafana's addresses.
 
-    Raises ValueError for what is neither, runs backwards, or is longer than 30 days.
+    Raises NotShown for what is neither, runs backwards, or is longer than 30 days.
     """
     start, end = _moment(since, now), _moment(until, now)
-    if not 0 < end - start <= MAX_SPAN_S:
-        raise ValueError(f"the time from {since} to {until} is empty, or longer than 30 days")
+    if not (0 < end - start <= MAX_SPAN_S and start >= 0):
+        raise _no_time(f"The time from {since} to {until} is empty, or longer than 30 days.")
     step_s = float(next((step for step in STEPS_S if (end - start) / step <= POINTS), STEPS_S[-1]))
     # On multiples of the step: while time moves on, a point stays where it is.
     return Span(math.floor(start / step_s) * step_s, math.floor(end / step_s) * step_s, step_s)
@@ -113,6 +130,10 @@ def named(legend: str | None, labels: Mapping[str, str]) -> str:
 def _moment(text: str, now: float) -> float:
     if match := RELATIVE.fullmatch(text):
         return now - (int(match[1]) * UNIT_S[match[2]] if match[1] else 0)
-    if re.fullmatch(r"\d{12,14}", text):
+    if EPOCH_MS.fullmatch(text):
         return int(text) / 1000
-    raise ValueError(f"'{text}' is no time: now, now-5m or epoch milliseconds")
+    raise _no_time(f"'{text[:40]}' is no time: now, now-5m or epoch milliseconds.")
+
+
+def _no_time(what: str) -> NotShown:
+    return NotShown(HTTPStatus.BAD_REQUEST, what, "Choose another time above.")

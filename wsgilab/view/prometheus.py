@@ -1,28 +1,40 @@
-"""Asks Prometheus, several questions at a time, and keeps count of how long that took."""
+"""Asks a Prometheus, and takes of its answers only what has their form: in bounded time, of bounded size."""
 
 from __future__ import annotations
 
-import contextlib
-import http.client
-import json
 import math
-import threading
 import time
 import urllib.parse
 from collections import deque
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Any
+from typing import Annotated, Generic, TypeVar
 
-TIMEOUT_S = 5.0
-AT_ONCE = 4
+import msgspec
+
+from wsgilab.machine import http
+
+PATIENCE_S = 10.0
+"""For all the questions of a page together."""
+MOST_BYTES = 8_000_000
+MOST_SERIES = 200
+"""Of one answer: as many lines as nobody can tell apart any more."""
 REMEMBERED = 1000
+LONGEST_REASON = 300
+
+T = TypeVar("T")
+Moment = Annotated[float, msgspec.Meta(ge=0, le=1e12)]
+Number = str
+"""Prometheus writes numbers as text, since JSON has neither NaN nor infinity."""
+Sample = tuple[Moment, Number]
 
 
 class Unanswered(Exception):
-    """Prometheus gave no answer, or one that says what is wrong with the question."""
+    """Prometheus cannot be asked: nobody is there, or the time is over."""
+
+
+class Unusable(Exception):
+    """This one answer is of no use: nonsense, too large, or Prometheus says what is wrong with the question."""
 
 
 @dataclass(frozen=True)
@@ -35,41 +47,80 @@ class Query:
     step_s: float | None
 
 
+@dataclass(frozen=True)
+class Histogram:
+    """A native one. Each bucket: boundary rule, lower, upper, count.
+
+    https://prometheus.io/docs/prometheus/latest/querying/api/#native-histograms
+    """
+
+    buckets: tuple[tuple[int, Number, Number, Number], ...] = ()
+
+
+@dataclass(frozen=True)
+class Series:
+    """What one combination of labels had: `value` at a moment, or `values` or `histograms` over time."""
+
+    metric: Mapping[str, str]
+    value: Sample | None = None
+    values: tuple[Sample, ...] = ()
+    histograms: tuple[tuple[Moment, Histogram], ...] = ()
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """All labels but the name."""
+        return {name: value for name, value in self.metric.items() if name != "__name__"}
+
+
+@dataclass(frozen=True)
+class _Said:
+    status: str
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class _Document(Generic[T]):
+    data: T
+
+
+@dataclass(frozen=True)
+class _Result:
+    result: tuple[Series, ...]
+
+
+_said = msgspec.json.Decoder(_Said)
+_result = msgspec.json.Decoder(_Document[_Result])
+_names = msgspec.json.Decoder(_Document[tuple[str, ...]])
+
+
 class Prometheus:
     """The HTTP API of one Prometheus, read only."""
 
     def __init__(self, url: str) -> None:
         self.url = url.rstrip("/")
-        self._at = urllib.parse.urlsplit(self.url)
-        self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="prometheus")
-        self._own = threading.local()
-        self._connections: list[http.client.HTTPConnection] = []
         self._took_ms: deque[float] = deque(maxlen=REMEMBERED)
 
-    def __enter__(self) -> Prometheus:
-        return self
+    def ask(self, query: Query, deadline: float) -> tuple[Series, ...]:
+        """What a query finds. `deadline`: when to give up, in monotonic time. Raises Unanswered or Unusable."""
+        if query.step_s is None:
+            what, when = "query", {"time": f"{query.end:.3f}"}
+        else:
+            what = "query_range"
+            when = {"start": f"{query.start:.3f}", "end": f"{query.end:.3f}", "step": f"{query.step_s:g}"}
+        found = self._get(what, {"query": query.expression, **when}, deadline, _result).result
+        if len(found) > MOST_SERIES:
+            raise Unusable(f"it has {len(found)} series, and {MOST_SERIES} are the most that are drawn")
+        return found
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._threads.shutdown()
-        for connection in self._connections:
-            connection.close()
-
-    def ask(self, queries: Sequence[Query]) -> dict[Query, list[dict[str, Any]]]:
-        """The `result` of each query, as Prometheus's HTTP API gives it. Raises Unanswered."""
-        different = list(dict.fromkeys(queries))
-        return dict(zip(different, self._threads.map(self._ask_one, different), strict=True))
-
-    def label_values(self, label: str, series: str, start: float, end: float) -> list[str]:
-        """The values that `label` had on a series in that time. Raises Unanswered."""
-        parameters = {"match[]": series, "start": f"{start:.3f}", "end": f"{end:.3f}"}
-        path = f"/api/v1/label/{urllib.parse.quote(label)}/values"
-        return sorted(self._threads.submit(self._get, path, parameters).result())
+    def label_values(self, label: str, series: str, start: float, end: float, deadline: float) -> list[str]:
+        """The values that `label` had on a series in that time. Raises Unanswered or Unusable."""
+        when = {"start": f"{start:.3f}", "end": f"{end:.3f}"}
+        path = f"label/{urllib.parse.quote(label)}/values"
+        return sorted(self._get(path, {"match[]": series, **when}, deadline, _names)[:MOST_SERIES])
 
     def p99_ms(self) -> float | None:
         """Of the queries so far (the last thousand), the 99th percentile of the time they took."""
-        took = sorted(self._took_ms)
+        took = sorted(self._took_ms.copy())
         return took[math.ceil(0.99 * len(took)) - 1] if took else None
 
     def summary(self) -> str:
@@ -77,54 +128,31 @@ class Prometheus:
         p99_ms = self.p99_ms()
         return f"p99 of the queries: {p99_ms:.0f} ms." if p99_ms is not None else "Nothing was asked."
 
-    def _ask_one(self, query: Query) -> list[dict[str, Any]]:
-        if query.step_s is None:
-            return list(self._get("/api/v1/query", {"query": query.expression, "time": f"{query.end:.3f}"})["result"])
-        span = {"start": f"{query.start:.3f}", "end": f"{query.end:.3f}", "step": f"{query.step_s:g}"}
-        return list(self._get("/api/v1/query_range", {"query": query.expression, **span})["result"])
-
-    def _get(self, path: str, parameters: Mapping[str, str]) -> Any:
-        started = time.perf_counter()
+    def _get(
+        self, path: str, parameters: Mapping[str, str], deadline: float, form: msgspec.json.Decoder[_Document[T]]
+    ) -> T:
+        started = time.monotonic()
+        url = f"{self.url}/api/v1/{path}?{urllib.parse.urlencode(parameters)}"
         try:
-            answer = self._exchange(f"{self._at.path}{path}?{urllib.parse.urlencode(parameters)}")
-        except (OSError, http.client.HTTPException) as error:
-            raise Unanswered(f"no answer from {self.url}: {error}") from error
-        self._took_ms.append((time.perf_counter() - started) * 1000)
+            answer = http.ask(url, timeout_s=max(0.001, deadline - started), most_bytes=MOST_BYTES)
+        except http.TooLarge as error:
+            raise Unusable(str(error)) from error
+        except http.NoAnswer as error:
+            raise Unanswered(f"no answer from {http.public(self.url)}: {error}") from error
+        self._took_ms.append((time.monotonic() - started) * 1000)
         try:
-            document = json.loads(answer)
-            if document["status"] != "success":
-                raise Unanswered(f"{self.url} says: {document.get('error', document['status'])}")
-            return document["data"]
-        except (ValueError, KeyError, TypeError) as error:
-            raise Unanswered(f"{self.url} is no Prometheus, or not ready yet") from error
-
-    def _exchange(self, target: str) -> bytes:
-        """One request on this thread's connection; on a new one where Prometheus has closed the old."""
-        kept: http.client.HTTPConnection | None = getattr(self._own, "connection", None)
-        if kept:
-            with contextlib.suppress(OSError, http.client.HTTPException):
-                return self._send(kept, target)
-        return self._send(self._connect(), target)
-
-    def _send(self, connection: http.client.HTTPConnection, target: str) -> bytes:
-        try:
-            connection.request("GET", target)
-            return connection.getresponse().read()
-        except (OSError, http.client.HTTPException):
-            connection.close()
-            self._connections.remove(connection)
-            self._own.connection = None
-            raise
-
-    def _connect(self) -> http.client.HTTPConnection:
-        kind = http.client.HTTPSConnection if self._at.scheme == "https" else http.client.HTTPConnection
-        connection = kind(self._at.hostname or "", self._at.port, timeout=TIMEOUT_S)
-        self._own.connection = connection
-        self._connections.append(connection)
-        return connection
+            said = _said.decode(answer.body)
+            if said.status != "success":
+                raise Unusable((said.error or said.status)[:LONGEST_REASON])
+            return form.decode(answer.body).data
+        except (ValueError, RecursionError) as error:
+            raise Unusable(f"it is no answer of a Prometheus (HTTP {answer.status})") from error
 
 
-def number(text: str) -> float | None:
-    """A sample's value; None for NaN and infinities, which no chart can draw."""
-    value = float(text)
+def number(text: Number) -> float | None:
+    """A sample's value; None for NaN and infinities, which no chart can draw. Raises Unusable."""
+    try:
+        value = float(text)
+    except ValueError as error:
+        raise Unusable(f"it is no answer of a Prometheus: '{text[:40]}' is no number") from error
     return value if math.isfinite(value) else None

@@ -1,20 +1,15 @@
-"""`./lab view`: what panels ask, what the page gets, and who may look."""
+"""`./lab view`: what panels ask, and what the page gets."""
 
 from __future__ import annotations
 
-import contextlib
-import http.client
 import json
 import re
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
+import msgspec
 import pytest
 import yaml
+from hostile import Hostile
 from support import ROOT, free_ports
 
 from wsgilab.lab.servers import load_lab
@@ -31,8 +26,8 @@ from wsgilab.view.dashboards import (
     span_of,
     variables,
 )
-from wsgilab.view.prometheus import Prometheus
-from wsgilab.view.server import Site
+from wsgilab.view.prometheus import Prometheus, Series, Unusable
+from wsgilab.view.refusal import NotShown
 
 DASHBOARDS = load_dashboards(ROOT / "grafana/dashboards")
 SPAN = Span(1000.0, 1010.0, 1.0)
@@ -66,7 +61,7 @@ def test_a_span_may_be_given_in_milliseconds() -> None:
     ("since", "until"), [("now", "now-5m"), ("now", "now"), ("yesterday", "now"), ("now-90d", "now")]
 )
 def test_a_span_that_is_none_is_refused(since: str, until: str) -> None:
-    with pytest.raises(ValueError, match=since):
+    with pytest.raises(NotShown, match=since):
         span_of(since, until, NOW)
 
 
@@ -107,63 +102,57 @@ def test_samples_are_put_on_the_grid_and_gaps_stay_gaps() -> None:
     assert on_grid([(100, "1"), (102, "NaN"), (103, "3")], span) == [1.0, None, None, 3.0, None]
 
 
+def histogram(at: float, *buckets: list[object]) -> Series:
+    return msgspec.convert({"metric": {}, "histograms": [[at, {"buckets": buckets}]]}, Series)
+
+
 def test_native_histograms_become_cells_on_a_log_scale() -> None:
-    buckets = [[0, "0.02", "0.025", "4"], [0, "0.021", "0.0245", "1"], [0, "1.5", "2", "2"]]
-    result = [{"histograms": [[101, {"buckets": buckets}], [102, {"buckets": []}]]}]
-    assert heat(result, Span(100.0, 104.0, 1.0)) == {"rows_per_decade": 10, "cells": [[1, -17, 5.0], [1, 2, 2.0]]}
+    many = histogram(101, [0, "0.02", "0.025", "4"], [0, "0.021", "0.0245", "1"], [0, "1.5", "2", "2"])
+    found = heat([many, histogram(102)], Span(100.0, 104.0, 1.0))
+    assert found == {"rows_per_decade": 10, "cells": [[1, -17, 5.0], [1, 2, 2.0]]}
 
 
-class FakePrometheus(BaseHTTPRequestHandler):
-    """Answers every query with one series, and remembers what it was asked."""
-
-    asked: list[str]
-
-    def do_GET(self) -> None:
-        at = urlsplit(self.path)
-        if at.path.startswith("/api/v1/label/"):
-            data: Any = ["dev", "gunicorn"]
-        else:
-            parameters = parse_qs(at.query)
-            self.asked.append(parameters["query"][0])
-            sample = {"value": [float(parameters["time"][0]), "1"]} if "time" in parameters else {}
-            samples = {} if sample else {"values": [[float(parameters["start"][0]), "1"]]}
-            data = {"result": [{"metric": {"__name__": "x", "server": "dev"}, **sample, **samples}]}
-        body = json.dumps({"status": "success", "data": data}).encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Quiet."""
+@pytest.mark.parametrize(
+    "bucket",
+    [
+        [3, "-0.001", "0.001", "4"],
+        [0, "0", "1", "4"],
+        [0, "-2", "-1", "4"],
+        [0, "1e300", "1e308", "4"],
+        [0, "1", "+Inf", "4"],
+        [0, "NaN", "NaN", "4"],
+        [0, "1", "2", "NaN"],
+    ],
+    ids=str,
+)
+def test_a_bucket_without_a_place_on_a_log_scale_is_left_out(bucket: list[object]) -> None:
+    assert heat([histogram(101, bucket)], Span(100.0, 104.0, 1.0))["cells"] == []
 
 
-@pytest.fixture
-def fake() -> Iterator[tuple[str, list[str]]]:
-    """The address of a fake Prometheus, and what it was asked."""
-    asked: list[str] = []
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (FakePrometheus,), {"asked": asked}))
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}", asked
-    server.shutdown()
-    server.server_close()
+def test_a_bucket_without_numbers_is_no_answer() -> None:
+    with pytest.raises(Unusable, match="'x' is no number"):
+        heat([histogram(101, [0, "1", "x", "4"])], Span(100.0, 104.0, 1.0))
+
+
+def test_what_lies_outside_the_time_is_left_out() -> None:
+    outside = [histogram(at, [0, "1", "2", "4"]) for at in (0, 1e11)]
+    assert heat(outside, Span(100.0, 104.0, 1.0))["cells"] == []
 
 
 @pytest.mark.parametrize("uid", DASHBOARDS)
-def test_an_answer_holds_every_target_of_every_panel(fake: tuple[str, list[str]], tmp_path: Path, uid: str) -> None:
-    with Prometheus(fake[0]) as prometheus:
-        answer = Answers(ROOT, tmp_path, prometheus).data(uid, {"var-server": "dev"})
+def test_an_answer_holds_every_target_of_every_panel(prometheus: Hostile, tmp_path: Path, uid: str) -> None:
+    answer = Answers(ROOT, tmp_path, Prometheus(prometheus.url)).data(uid, {"var-server": "dev"})
     for panel in panels(DASHBOARDS[uid]):
         assert set(answer["panels"][panel["id"]]) == {target["refId"] for target in panel.get("targets", [])}
     assert "problem" not in answer
+    assert answer["problems"] == {}
     assert answer["queries_p99_ms"] > 0
-    assert len(fake[1]) == len(set(fake[1])), "the same question is asked once"
+    assert len(prometheus.asked) == len(set(prometheus.asked)), "the same question is asked once"
 
 
 def test_without_prometheus_the_answer_says_so(tmp_path: Path) -> None:
     (port,) = free_ports(1)
-    with Prometheus(f"http://127.0.0.1:{port}") as prometheus:
-        answer = Answers(ROOT, tmp_path, prometheus).data("side-by-side", {})
+    answer = Answers(ROOT, tmp_path, Prometheus(f"http://127.0.0.1:{port}")).data("side-by-side", {})
     assert f"127.0.0.1:{port}" in answer["problem"]["what"]
 
 
@@ -176,56 +165,6 @@ def test_the_newest_runs_are_offered_as_times(tmp_path: Path) -> None:
     (tmp_path / "3-run" / "manifest.json").write_text("{")
     found = Answers(ROOT, tmp_path, Prometheus("http://127.0.0.1:1")).runs()
     assert [(run["name"], run["until"]) for run in found] == [("2-run", None), ("1-run", 1767225660000)]
-
-
-# ── who may look ────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-@pytest.fixture
-def site(fake: tuple[str, list[str]], tmp_path: Path) -> Iterator[int]:
-    """The port of a site."""
-    with Prometheus(fake[0]) as prometheus, Site(0, Answers(ROOT, tmp_path, prometheus)) as it:
-        yield int(it.url.split(":")[2].strip("/"))
-
-
-def get(port: int, path: str, method: str = "GET", **headers: str) -> http.client.HTTPResponse:
-    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=10)) as connection:
-        connection.request(method, path, headers=headers)
-        answer = connection.getresponse()
-        answer.read()
-        return answer
-
-
-def test_pages_scripts_and_data_are_served(site: int) -> None:
-    assert get(site, "/").headers["Location"] == "/d/side-by-side"
-    for path in ("/d/capacity", "/static/page.js", "/static/echarts.js", "/api/dashboards", "/api/data/capacity"):
-        assert get(site, path).status == 200, path
-
-
-@pytest.mark.parametrize(
-    ("path", "status"),
-    [
-        ("/api/data/nothing", 404),
-        ("/api/data/capacity?from=then", 400),
-        ("/static/../server.py", 404),
-        ("/static/%2e%2e/server.py", 404),
-        ("/api/v1/query?query=up", 404),
-    ],
-)
-def test_what_is_not_there_is_refused(site: int, path: str, status: int) -> None:
-    assert get(site, path).status == status
-
-
-def test_nothing_can_be_written(site: int) -> None:
-    for method in ("POST", "PUT", "DELETE"):
-        assert get(site, "/api/dashboards", method).status == 501
-
-
-def test_a_foreign_page_cannot_read_it(site: int) -> None:
-    assert get(site, "/api/dashboards", Host="evil.example").status == 403
-    answer = get(site, "/d/capacity")
-    assert answer.headers["Access-Control-Allow-Origin"] is None
-    assert "default-src 'self'" in answer.headers["Content-Security-Policy"]
 
 
 def test_nothing_is_loaded_from_elsewhere() -> None:

@@ -17,15 +17,36 @@ const state = { dashboards: [], runs: [], dashboard: null, drawn: new Map(), ask
 const here = () => new URLSearchParams(location.search);
 const uid = () => location.pathname.split('/')[2];
 
-async function start() {
+const GONE = { what: 'lab view does not answer: it has ended, or is starting.', next: 'Start it again with ./lab view; this page will notice.' };
+
+// What an address of the API gives: an object with `key`, or with a `problem` that says why not.
+async function ask(path, key) {
+  let response;
+  let answer;
   try {
-    const answer = await (await fetch('/api/dashboards')).json();
-    Object.assign(state, answer);
+    response = await fetch(path);
   } catch {
-    tellProblem('lab view does not answer: it has ended, or is starting.', 'Start it again with ./lab view; this page will notice.');
+    return { problem: GONE };
+  }
+  try {
+    answer = await response.json();
+  } catch {
+    answer = null;
+  }
+  if (answer?.problem || answer?.[key]) return answer;
+  return { problem: { what: `Something at ${location.host} answers (HTTP ${response.status}), and it is not lab view.`,
+    next: 'If another program has that port now: ./lab view --port N.' } };
+}
+
+async function start() {
+  const answer = await ask('/api/dashboards', 'dashboards');
+  if (answer.problem) {
+    tellProblem(answer.problem);
     setTimeout(start, RETRY_MS);
     return;
   }
+  tellProblem(null);
+  Object.assign(state, answer);
   open();
 }
 
@@ -97,28 +118,22 @@ function drawVariables(variables = {}) {
 async function refresh() {
   clearTimeout(state.timer);
   const asked = ++state.asked;
-  let wait = RETRY_MS;
-  try {
-    const answer = await (await fetch(`/api/data/${state.dashboard.uid}${location.search}`)).json();
-    if (asked !== state.asked) return; // another dashboard or time was chosen meanwhile
-    draw(answer);
-    if (!answer.problem) wait = Math.max(1000, (parseInt(state.dashboard.refresh, 10) || 5) * 1000);
-  } catch {
-    if (asked !== state.asked) return;
-    tellProblem('lab view does not answer: it has ended.', 'Start it again with ./lab view; this page will notice.');
-  }
+  const answer = await ask(`/api/data/${state.dashboard.uid}${location.search}`, 'panels');
+  if (asked !== state.asked) return; // another dashboard or time was chosen meanwhile
+  draw(answer);
+  const wait = answer.problem ? RETRY_MS : Math.max(1000, (parseInt(state.dashboard.refresh, 10) || 5) * 1000);
   // A hidden page asks no one; it is drawn anew when it is looked at.
   state.timer = setTimeout(() => (document.hidden ? undefined : refresh()), wait);
 }
 document.addEventListener('visibilitychange', () => document.hidden || !state.dashboard || refresh());
 
-function tellProblem(what, next) {
-  at('problem').textContent = what && `${what} ${next}`;
-  at('problem').hidden = !what;
+function tellProblem(problem) {
+  at('problem').textContent = problem ? `${problem.what} ${problem.next}` : '';
+  at('problem').hidden = !problem;
 }
 
 function draw(answer) {
-  tellProblem(answer.problem?.what ?? '', answer.problem?.next ?? '');
+  tellProblem(answer.problem);
   if (answer.problem) return; // the last picture stays, with the reason above it
   const started = performance.now();
   const [start, step] = [answer.start * 1000, answer.step_s * 1000];
@@ -127,7 +142,8 @@ function draw(answer) {
   const variables = Object.entries(answer.variables ?? {});
   for (const [id, drawn] of state.drawn) {
     drawn.title.textContent = variables.reduce((title, [name, one]) => title.replace(`$${name}`, one.value), drawn.panel.title);
-    fill(drawn, answer.panels[id], shown);
+    if (answer.problems[id]) replace(drawn, element('p', { class: 'unknown' }, answer.problems[id]));
+    else fill(drawn, answer.panels[id], shown);
   }
   const drawing = Math.round(performance.now() - started);
   at('footer').textContent = `Refreshed ${new Date().toLocaleTimeString([], { hour12: false })}: data in ${Math.round(answer.took_ms)} ms `
