@@ -44,7 +44,7 @@ class _Output(io.FileIO):
         return memoryview(data).nbytes
 
 
-class _Shown(io.TextIOWrapper):
+class Shown(io.TextIOWrapper):
     """A stream of text for people: `print` and tracebacks go through `write`."""
 
     def write(self, text: str, /) -> int:
@@ -60,7 +60,7 @@ class _Styled:
 
     def __init__(self, stream: IO[str]) -> None:
         self._stream = stream
-        self.write = stream.write_styled if isinstance(stream, _Shown) else stream.write
+        self.write = stream.write_styled if isinstance(stream, Shown) else stream.write
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
@@ -87,7 +87,7 @@ def _lasting(stream: TextIO | None) -> TextIO:
     if stream is None:  # closed by the shell: `>&-`
         return open(os.devnull, "w", encoding="utf-8")
     stream.flush()
-    return _Shown(
+    return Shown(
         io.BufferedWriter(_Output(stream.fileno(), "wb", closefd=False)),
         encoding=stream.encoding,
         errors="replace",

@@ -63,7 +63,7 @@ def test_colours_of_ours_reach_a_terminal_and_those_in_a_text_do_not(monkeypatch
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("TERM", "xterm-256color")
     raw = io.BytesIO()
-    stream = streams._Shown(raw, encoding="utf-8")
+    stream = streams.Shown(raw, encoding="utf-8")
     console = streams.ShownConsole(stream, 80)
     console.print(Text("ours", "bold"), Text("\x1b[31mtheirs"))
     print("\x1b[31mprinted", file=stream, flush=True)
