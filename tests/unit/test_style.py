@@ -12,7 +12,7 @@ from support import ROOT
 
 COMPOSE_LINT = ["compose_lint", "check", "--strict-config", "--fail-on", "low", "--quiet", "compose.yaml"]
 READ_ALOUD = [
-    path for room in ("model", "analysis", "reports") for path in sorted((ROOT / "wsgilab" / room).glob("*.py"))
+    path for room in ("model", "analysis", "reports") for path in sorted((ROOT / "wsgilab" / room).rglob("*.py"))
 ]
 
 

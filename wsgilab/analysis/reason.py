@@ -62,4 +62,4 @@ def _remarks(load: LoadRow) -> Iterator[str]:
 def _others_than_2xx(load: LoadRow) -> list[str]:
     if load.refused_ratio < WORTH_A_WORD or any(cause.kind is Kind.ANSWER for cause in load.causes):
         return []
-    return [f"{words.percent(Interval(load.refused_ratio))} answered with something else than 2xx"]
+    return [f"{words.percent(Interval(load.refused_ratio))} answered with something other than 2xx"]

@@ -125,13 +125,13 @@ def _best(comparisons: Sequence[Comparison], leaders: Sequence[ServerRow], rate_
 
 
 def _undecided(servers: Sequence[ServerRow], rate_rps: float) -> Iterator[str]:
-    """Where more rounds may tell."""
+    """Where more rounds may settle it."""
     rows = [
         row for row in servers if (load := row.at(rate_rps)) and load.windows and load.rating is Rating.INCONCLUSIVE
     ]
     if rows:
         be = "is" if len(rows) == 1 else "are"
-        yield f"At {words.rps(rate_rps)} {_names(rows)} {be} undecided, and more rounds may tell."
+        yield f"At {words.rps(rate_rps)} {_names(rows)} {be} undecided, and more rounds may settle it."
 
 
 def _without_a_window(servers: Sequence[ServerRow], rate_rps: float) -> Iterator[str]:

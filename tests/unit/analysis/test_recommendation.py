@@ -115,7 +115,7 @@ def test_where_nothing_is_decided_more_rounds_are_asked_for() -> None:
     said = answer(near, facts("uwsgi"))
     assert said == [
         "uwsgi was not shown to keep p99<250ms.",
-        "At 100 rps uwsgi is undecided, and more rounds may tell.",
+        "At 100 rps uwsgi is undecided, and more rounds may settle it.",
     ]
 
 

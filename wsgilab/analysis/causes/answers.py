@@ -66,7 +66,7 @@ def refused_before_the_app(evidence: Evidence) -> Cause | None:
 
 
 def answered_by_the_app(evidence: Evidence) -> Cause | None:
-    """The app itself answered with something else than 2xx."""
+    """The app itself answered with something other than 2xx."""
     status, count = _commonest(evidence)
     share = evidence.share(count)
     if share < evidence.tolerated or _is_from_before_the_app(evidence, status, count):

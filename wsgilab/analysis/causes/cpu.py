@@ -59,7 +59,7 @@ def is_used_up(evidence: Evidence) -> bool:
 
 
 def share_busy(evidence: Evidence) -> float:
-    """Of the CPUs that the server can use; 0 where it is not known."""
+    """Busy share of the CPUs that the server can use; 0 where it is not known."""
     return (evidence.busy_cores or 0.0) / usable_cpus(evidence)
 
 

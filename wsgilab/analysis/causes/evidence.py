@@ -137,7 +137,7 @@ class Evidence:
         return program(self.server.variant_of or self.server.name)
 
     def share(self, count: float) -> float:
-        """Of the scheduled requests."""
+        """Share that so many have among the scheduled requests."""
         return count / self.scheduled if self.scheduled else 0.0
 
 

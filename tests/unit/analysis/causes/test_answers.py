@@ -178,7 +178,7 @@ class TestInAVerdict:
         run = replace(RUN, objective=Slo((("p50", 250.0),)))
         (row,) = [row for row in analyse([answered({"200": 500, "503": 100})], run).servers if row.server == "gunicorn"]
         assert row.rating is Rating.GOOD
-        assert row.why.endswith("17 % answered with something else than 2xx")
+        assert row.why.endswith("17 % answered with something other than 2xx")
 
     def test_a_server_that_waits_still_does(self) -> None:
         verdict = analyse([window("dev-single", rate_rps=250.0)], RUN).to_json()
