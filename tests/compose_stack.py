@@ -13,6 +13,8 @@ import pytest
 from dotenv import dotenv_values
 from support import ROOT, Running
 
+from wsgilab.measure import access
+
 CLIENT_CONFIG = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
 """Of the Docker client, as it is on this machine: the one to build with. Containers of a Stack are given DEAD_PROXY."""
 DEAD_PROXY = "http://127.0.0.1:9"
@@ -84,6 +86,12 @@ class Stack:
         found: str | None = self.environment.get(name) or dotenv_values(ROOT / ".env").get(name)
         assert found, name
         return found
+
+    @property
+    def prometheus(self) -> str:
+        """The address of its Prometheus on this machine, with the password."""
+        password = self.inside("prometheus", "cat", "/etc/wsgilab/password")
+        return access.with_password(f"http://127.0.0.1:{self.port('PROMETHEUS_PORT')}", password)
 
     def port(self, variable: str) -> int:
         return int(self.environment[variable])

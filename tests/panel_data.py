@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import urllib.parse
-import urllib.request
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 from support import ROOT
 
 from wsgilab.lab.servers import load_lab
+from wsgilab.machine import http
 from wsgilab.view.dashboards import Span, fill_in, load_dashboards, panels
 
 SERVERS = load_lab(ROOT, {}).servers
@@ -78,8 +78,7 @@ def query(prometheus: str, expression: str, at: float) -> list[dict[str, Any]]:
 
 
 def _get(url: str) -> list[dict[str, Any]]:
-    with urllib.request.urlopen(url, timeout=30) as answer:
-        return list(json.load(answer)["data"]["result"])
+    return list(json.loads(http.ask(url, timeout_s=30).body)["data"]["result"])
 
 
 def faults(prometheus: str, target: Target, servers: Sequence[str], span: Span) -> Iterator[str]:

@@ -11,7 +11,6 @@ import shutil
 import signal
 import socket
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,8 +23,9 @@ from panel_data import faults, query, targets
 from support import ROOT, Lab, free_ports, lab_environment, small_file_system, wait_for, windows_of
 
 from wsgilab.errors import MissingError
+from wsgilab.machine import http
 from wsgilab.machine.tools import find_prometheus
-from wsgilab.measure.remote_write import STALE, Series, write
+from wsgilab.measure.remote_write import STALE, Series, encode, snappy, write
 from wsgilab.view.answers import Answers
 from wsgilab.view.dashboards import Span, load_dashboards, panels
 from wsgilab.view.prometheus import Prometheus
@@ -67,7 +67,8 @@ def shown(recorded: Lab) -> Iterator[str]:
 
 
 def prometheus_of(lab: Lab) -> str:
-    return f"http://127.0.0.1:{lab.environment['PROMETHEUS_PORT']}"
+    """Its address, with the password that is kept beside its data."""
+    return (lab.results / ".prometheus/url").read_text()
 
 
 def get(url: str) -> dict[str, Any]:
@@ -126,7 +127,7 @@ def test_the_page_says_what_is_missing_and_recovers_by_itself(recorded: Lab, sho
     (server,) = [pid for pid in processes() if f":{recorded.environment['PROMETHEUS_PORT']}" in processes()[pid]]
     os.kill(server, signal.SIGKILL)
     wait_for(lambda: "problem" in get(data), "the page to say that Prometheus is gone")
-    assert prometheus_of(recorded) in get(data)["problem"]["what"]
+    assert http.public(prometheus_of(recorded)) in get(data)["problem"]["what"]
     wait_for(lambda: "problem" not in get(data), "a new Prometheus")
     since, until = span_of_the_run(shown)
     (p99,) = [panel for panel in get(f"{data}?from={since}&to={until}")["panels"].values() if "H" in panel]
@@ -278,6 +279,27 @@ def test_a_run_goes_on_when_the_disk_of_prometheus_is_full(recorded: Lab, lab: L
             assert view.ends() == 0, view.output
 
 
+# ── who may ask ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_page_in_a_browser_can_neither_read_nor_write(recorded: Lab, shown: str, tmp_path: Path) -> None:
+    """The page of another origin does what needs nobody's leave: a POST without a content type, and a GET."""
+    chromium = require_chromium()
+    url = http.public(prometheus_of(recorded))
+    wait_for(lambda: "problem" not in get(f"{shown}/api/data/side-by-side"), "Prometheus")
+    sample = list(snappy(encode([Series("forged", 1.0)], round(time.time() * 1000))))
+    page = f"""<title>evil</title><p>waiting<script>
+        const forged = new Blob([new Uint8Array({sample})]);
+        const send = fetch('{url}/api/v1/write', {{method: 'POST', mode: 'no-cors', body: forged}});
+        const read = fetch('{url}/api/v1/status/flags').then(answer => answer.text(), () => 'refused');
+        Promise.all([send.catch(() => null), read]).then(([, text]) => document.querySelector('p').textContent = text);
+        </script>"""
+    (tmp_path / "evil.html").write_text(page)
+    assert "<p>refused" in visit(chromium, (tmp_path / "evil.html").as_uri(), tmp_path / "profile")
+    assert query(prometheus_of(recorded), "forged", time.time()) == []
+    assert http.ask(f"{url}/api/v1/write", data=bytes(sample)).status == 401
+
+
 # ── what the runner pushes, and a clock that jumps ──────────────────────────────────────────────────────────────────
 
 
@@ -298,9 +320,7 @@ def test_prometheus_refuses_what_is_older_than_what_it_has_and_says_so(recorded:
     wait_for(lambda: "problem" not in get(f"{shown}/api/data/side-by-side"), "Prometheus")
     now = time.time()
     write(url, [Series("jumped", 1.0)], now)
-    with pytest.raises(urllib.error.HTTPError) as refused:
+    with pytest.raises(http.NoAnswer, match=r"HTTP 400.*out of order"):
         write(url, [Series("jumped", 2.0)], now - 60)
-    with refused.value as error:
-        assert (error.code, "out of order" in error.read().decode()) == (400, True)
     write(url, [Series("jumped", 3.0)], now + 60)
     assert [one["value"][1] for one in query(url, "jumped", now + 60)] == ["3"], "forward is a gap, no more"

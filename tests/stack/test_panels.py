@@ -40,8 +40,7 @@ def _measure(stack: Stack, *what: str) -> Comparison:
     since = time.time()
     stack.compose("run", "--rm", "--no-deps", "runner", "run", "--rounds", "1", *what)
     span = Span(math.floor(since), math.ceil(time.time()), 1.0)
-    prometheus = f"http://127.0.0.1:{stack.port('PROMETHEUS_PORT')}"
-    return Comparison(prometheus, span, windows_of(stack.newest_run()))
+    return Comparison(stack.prometheus, span, windows_of(stack.newest_run()))
 
 
 def test_every_target_of_every_panel_has_data_for_every_server(comparison: Comparison) -> None:

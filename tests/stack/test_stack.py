@@ -5,23 +5,25 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+import time
 import urllib.error
-import urllib.parse
 import urllib.request
 from pathlib import Path
 from typing import Any
 
 import pytest
 from compose_stack import CLIENT_CONFIG, DEAD_PROXY, Stack
+from panel_data import query
 from support import ROOT, windows_of
+
+from wsgilab.machine import http
+from wsgilab.measure.remote_write import Series, encode, snappy
 
 FIVE = ["dev-single", "dev", "gunicorn", "uwsgi-single", "uwsgi"]
 
 
 def ask_prometheus(stack: Stack, expression: str) -> list[dict[str, Any]]:
-    query = urllib.parse.urlencode({"query": expression})
-    with urllib.request.urlopen(f"http://127.0.0.1:{stack.port('PROMETHEUS_PORT')}/api/v1/query?{query}") as answer:
-        return json.load(answer)["data"]["result"]
+    return query(stack.prometheus, expression, time.time())
 
 
 # ── what came out ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -31,7 +33,7 @@ def test_up_prints_the_verdict_and_the_stack_stays(stack: Stack, main_job: str) 
     for server in FIVE:
         assert server in main_job
     states = {name: each["State"]["Status"] for name, each in stack.containers().items()}
-    assert states.pop("runner") == states.pop("image") == "exited"
+    assert {states.pop(name) for name in ("runner", "image", "prometheus-setup")} == {"exited"}
     assert set(states.values()) == {"running"}, states
 
 
@@ -66,10 +68,27 @@ def test_containers_are_given_a_proxy_and_those_that_must_not_ask_it_have_none(s
 
 
 def test_no_page_of_another_origin_may_read_prometheus(stack: Stack, main_job: str) -> None:
-    url = f"http://127.0.0.1:{stack.port('PROMETHEUS_PORT')}/api/v1/status/flags"
     for origin in ("http://evil.example", "null"):
-        with urllib.request.urlopen(urllib.request.Request(url, headers={"Origin": origin})) as answer:
-            assert answer.headers["Access-Control-Allow-Origin"] is None
+        answer = http.ask(f"{stack.prometheus}/api/v1/status/flags", headers={"Origin": origin})
+        assert answer.headers["Access-Control-Allow-Origin"] is None
+
+
+def test_nobody_reads_or_writes_prometheus_without_the_password(stack: Stack, main_job: str) -> None:
+    """What a page in a browser can send: a POST without a content type, which needs nobody's leave."""
+    sample = snappy(encode([Series("forged", 1.0)], round(time.time() * 1000)))
+    bare = http.public(stack.prometheus)
+    for url in (bare, bare.replace("//", "//lab:guessed@")):
+        assert http.ask(f"{url}/api/v1/write", data=sample).status == 401
+        assert http.ask(f"{url}/api/v1/query?query=up").status == 401
+    assert ask_prometheus(stack, "forged") == []
+
+
+def test_the_password_is_nowhere_in_what_a_run_leaves_behind(stack: Stack, main_job: str) -> None:
+    password = stack.inside("prometheus", "cat", "/etc/wsgilab/password")
+    assert len(password) >= 32
+    texts = {path.name: path.read_text() for path in stack.newest_run().iterdir() if path.is_file()}
+    assert [name for name, text in texts.items() if password in text] == []
+    assert password not in stack.compose("logs").stdout
 
 
 def test_prometheus_holds_samples_of_every_server_from_both_sides(stack: Stack, main_job: str) -> None:
@@ -92,8 +111,7 @@ def histogram_seen(stack: Stack) -> bool:
 
 def test_no_recorded_series_is_empty(stack: Stack, main_job: str) -> None:
     """Every recording rule is fed by the run that just ended."""
-    with urllib.request.urlopen(f"http://127.0.0.1:{stack.port('PROMETHEUS_PORT')}/api/v1/rules?type=record") as answer:
-        groups = json.load(answer)["data"]["groups"]
+    groups = json.loads(http.ask(f"{stack.prometheus}/api/v1/rules?type=record").body)["data"]["groups"]
     recorded = sorted({rule["name"] for group in groups for rule in group["rules"]})
     assert recorded
     empty = [name for name in recorded if not ask_prometheus(stack, f"last_over_time({{__name__='{name}'}}[30m])")]
@@ -101,11 +119,16 @@ def test_no_recorded_series_is_empty(stack: Stack, main_job: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "check", ["check config prometheus.yaml", "check rules rules.yaml", "test rules rules_test.yaml"]
+    "check",
+    [
+        "check config /etc/wsgilab/prometheus.yaml",
+        "check web-config /etc/wsgilab/web.yaml",
+        "check rules /etc/prometheus/rules.yaml",
+        "test rules /etc/prometheus/rules_test.yaml",
+    ],
 )
 def test_promtool_of_the_image_that_runs_is_content(stack: Stack, main_job: str, check: str) -> None:
-    *verb, file = check.split()
-    stack.compose("exec", "-T", "prometheus", "promtool", *verb, f"/etc/prometheus/{file}")
+    stack.compose("exec", "-T", "prometheus", "promtool", *check.split())
 
 
 def test_k6_the_app_and_nginx_count_the_same(stack: Stack, main_job: str) -> None:
@@ -179,11 +202,12 @@ def test_a_server_alone_as_the_very_first_command_builds_what_it_needs(stack: St
     project = f"{stack.environment['COMPOSE_PROJECT_NAME']}-first"
     own = {"COMPOSE_PROJECT_NAME": project, "WAITRESS_PORT": "0", "DOCKER_CONFIG": str(CLIENT_CONFIG)}
     image = "wsgilab-server:local"
+    before = dangling(stack)
     subprocess.run(["docker", "tag", image, f"{image}-kept"], env=stack.environment, check=True)
     try:
         subprocess.run(["docker", "rmi", "--force", image], env=stack.environment, check=True, capture_output=True)
         stack.compose("up", "--detach", "--wait", "waitress", **own)
-        assert not [line for line in dangling(stack) if line], "one build makes one image"
+        assert dangling(stack) <= before, "one build makes one image"
     finally:
         stack.compose("--profile", "more", "down", "--volumes", "--timeout", "5", **own)
         subprocess.run(["docker", "tag", f"{image}-kept", image], env=stack.environment, check=True)
@@ -214,9 +238,10 @@ def test_a_clone_by_git_for_windows_builds_an_image_whose_script_starts(stack: S
         subprocess.run(["docker", "rmi", "--force", tag], env=stack.environment, check=True, capture_output=True)
 
 
-def dangling(stack: Stack) -> list[str]:
+def dangling(stack: Stack) -> set[str]:
     command = ["docker", "images", "--quiet", "--filter", "dangling=true"]
-    return subprocess.run(command, env=stack.environment, capture_output=True, text=True, check=True).stdout.split()
+    said = subprocess.run(command, env=stack.environment, capture_output=True, text=True, check=True).stdout
+    return set(said.split())
 
 
 # ── locked in ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -241,7 +266,8 @@ def test_containers_give_up_every_privilege(stack: Stack, main_job: str) -> None
         assert host["CpusetCpus"], name
         assert each["Config"]["User"].split(":")[0] not in ("", "0", "root"), name
         own_network = f"{stack.environment['COMPOSE_PROJECT_NAME']}_default"
-        assert host["NetworkMode"] == ("none" if name == "image" else own_network), name
+        alone = name in ("image", "prometheus-setup")
+        assert host["NetworkMode"] == ("none" if alone else own_network), name
         assert host["IpcMode"] != "host", name
         assert host["PidMode"] == "" or (name == "nginx-exporter" and host["PidMode"].startswith("container:")), name
         assert not any("docker.sock" in mount["Source"] for mount in each["Mounts"]), name

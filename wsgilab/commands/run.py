@@ -23,11 +23,12 @@ from wsgilab.engines.local import LocalEngine
 from wsgilab.errors import EXIT_DONE, EXIT_INTERRUPTED, EXIT_SERVER, Interrupted, LabError, NoValidWindow, ServerError
 from wsgilab.lab.servers import Lab
 from wsgilab.lab.workloads import find_workload
-from wsgilab.machine import leftovers
+from wsgilab.machine import http, leftovers
 from wsgilab.machine.cpus import available
 from wsgilab.machine.tools import find_k6
 from wsgilab.machine.turns import turn_on_this_machine
 from wsgilab.machine.waiting import Stop
+from wsgilab.measure import access
 from wsgilab.measure.k6_command import K6
 from wsgilab.measure.manifest import describe, order_of, utc_now
 from wsgilab.measure.recorder import Recorder, recorder_for
@@ -96,7 +97,7 @@ def _measure_and_report(
     trouble: LabError | Interrupted | None = None
     manifest = Manifest()
 
-    prometheus_url = recorder.url if recorder else os.environ.get("LAB_PROMETHEUS_URL")
+    prometheus_url = recorder.url if recorder else access.url_of(os.environ)
     load_cpus = lab.cpus("LOAD_CPUS") & available()
     telemetry = Telemetry(prometheus_url, engine.servers, len(lab.cpus("SERVER_CPUS")), load_cpus)
 
@@ -113,7 +114,7 @@ def _measure_and_report(
             described = describe(
                 job.command, lab, engine, why, job.settings, job.objective, k6.path, schedule=job.schedule
             )
-            manifest = replace(described, prometheus=prometheus_url)
+            manifest = replace(described, prometheus=prometheus_url and http.public(prometheus_url))
             folder.write_manifest(manifest)
             with _recorded(recorder, telemetry, engine, stop), job.progress(console) as progress:
                 measure(job.plans(windows), Bench(engine, k6, stop, telemetry.follow), save, progress.announce)

@@ -12,6 +12,7 @@ from wsgilab.lab.servers import Lab
 from wsgilab.machine.http import public
 from wsgilab.machine.ports import another, holder
 from wsgilab.machine.waiting import Stop
+from wsgilab.measure import access
 from wsgilab.measure.recorder import Recorder
 from wsgilab.view.answers import Answers
 from wsgilab.view.prometheus import Prometheus
@@ -24,7 +25,7 @@ def view(lab: Lab, arguments: argparse.Namespace) -> int:
     """Serve the dashboards until Ctrl-C. Raises MissingError where the port or the browser's library is missing."""
     results = Path(os.environ.get("LAB_RESULTS") or lab.root / "results")
     with Stop() as stop, Recorder(lab, results) as recorder:
-        url = arguments.prometheus or os.environ.get("LAB_PROMETHEUS_URL") or recorder.url
+        url = arguments.prometheus or access.url_of(os.environ) or recorder.url
         prometheus = Prometheus(url)
         with _site(arguments.port, Answers(lab.root, results, prometheus)) as site:
             try:

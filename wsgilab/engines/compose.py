@@ -23,8 +23,8 @@ UP_TIMEOUT_S = 120
 DOWN_TIMEOUT_S = 90.0
 RECORDING = ["nginx", "nginx-exporter", "prometheus"]
 """Services that a run needs beside its servers. Grafana only shows; `docker compose up` starts it."""
-IMAGES = ["image", "runner", "nginx", "prometheus"]
-"""Services whose images are all that a run needs: `image` builds the one that every server runs from, and ends."""
+IMAGES = ["image", "prometheus-setup", "nginx", "prometheus"]
+"""Services whose images are all that a run needs. `image` builds the servers', `prometheus-setup` the runner's."""
 
 
 def why_not() -> str | None:

@@ -71,7 +71,7 @@ def ask(
     try:
         at = urlsplit(url)
         with contextlib.closing(_connection(at, timeout_s)) as connection:
-            connection.request(method, _target(at), data, {**_credentials(at), **(headers or {})})
+            connection.request(method, _target(at), data, {**credentials(url), **(headers or {})})
             answer = _read(connection, method, started + timeout_s, most_bytes)
     except (OSError, http.client.HTTPException, ValueError, TooLarge) as error:
         reason = str(error) or type(error).__name__
@@ -87,17 +87,18 @@ def public(url: str) -> str:
     return re.sub(r"(?<=//)[^/@]*@", "", url)
 
 
+def credentials(url: str) -> dict[str, str]:
+    """The header for the user and the password in a URL, where it has them."""
+    at = urlsplit(url)
+    if not at.username:
+        return {}
+    pair = f"{unquote(at.username)}:{unquote(at.password or '')}"
+    return {"Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
+
+
 def _connection(url: SplitResult, timeout_s: float) -> http.client.HTTPConnection:
     kind = http.client.HTTPSConnection if url.scheme == "https" else http.client.HTTPConnection
     return kind(url.hostname or "", url.port, timeout=timeout_s)
-
-
-def _credentials(url: SplitResult) -> dict[str, str]:
-    """The header for the user and the password in a URL, where it has them."""
-    if not url.username:
-        return {}
-    pair = f"{unquote(url.username)}:{unquote(url.password or '')}"
-    return {"Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
 
 
 def _target(url: SplitResult) -> str:

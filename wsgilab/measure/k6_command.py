@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from wsgilab.engines import Endpoint
 from wsgilab.lab import ROOT
+from wsgilab.machine import http
 from wsgilab.model.window import WindowPlan
 
 LOAD_JS = ROOT / "k6" / "load.js"
@@ -106,7 +108,8 @@ def environment(inherited: Mapping[str, str], prometheus_url: str | None) -> dic
     return {
         "K6_PROMETHEUS_RW_PUSH_INTERVAL": "1s",
         **kept,
-        "K6_PROMETHEUS_RW_SERVER_URL": f"{prometheus_url.rstrip('/')}/api/v1/write",
+        **_login(prometheus_url),
+        "K6_PROMETHEUS_RW_SERVER_URL": f"{http.public(prometheus_url).rstrip('/')}/api/v1/write",
         # Without it k6 sends percentiles since the test began, and they cannot be summed or averaged.
         "K6_PROMETHEUS_RW_TREND_AS_NATIVE_HISTOGRAM": "true",
         # The same by its name since k6 2.1, which takes the older one with a warning and means to drop it.
@@ -114,6 +117,13 @@ def environment(inherited: Mapping[str, str], prometheus_url: str | None) -> dic
         # Ends a series with its window. Otherwise it lives on for five minutes, flat.
         "K6_PROMETHEUS_RW_STALE_MARKERS": "true",
     }
+
+
+def _login(url: str) -> dict[str, str]:
+    """The user and the password of a URL, by themselves: k6 shows an address that it cannot reach."""
+    at = urlsplit(url)
+    said = {"K6_PROMETHEUS_RW_USERNAME": at.username, "K6_PROMETHEUS_RW_PASSWORD": at.password}
+    return {name: unquote(word) for name, word in said.items() if word}
 
 
 def _misleads_k6(name: str) -> bool:

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 import msgspec
 import yaml
@@ -23,6 +22,7 @@ from wsgilab.machine.cpus import available
 from wsgilab.machine.ports import another
 from wsgilab.machine.tools import find_prometheus
 from wsgilab.machine.waiting import Stop, poll_until
+from wsgilab.measure import access, scrape_config
 from wsgilab.model.server import Server
 
 T = TypeVar("T")
@@ -70,7 +70,6 @@ class Recorder:
 
     def __init__(self, lab: Lab, results: Path) -> None:
         self.port = parse_port("PROMETHEUS_PORT", lab.variables["PROMETHEUS_PORT"])
-        self.url = f"http://127.0.0.1:{self.port}"
         self._lab = lab
         self._folder = (results / ".prometheus").resolve()
         self._config = self._folder / "prometheus.yaml"
@@ -87,14 +86,24 @@ class Recorder:
         self.stop()
 
     @property
+    def url(self) -> str:
+        """Its address, with the user and the password that it wants; without, where the folder is not writable."""
+        bare = f"http://127.0.0.1:{self.port}"
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            return access.grant(self._folder, bare)
+        except OSError:
+            return bare
+
+    @property
     def lost(self) -> str | None:
         """What had become of it by the end of `watching`, where it was no longer there."""
         return self._last_word
 
     def answers(self) -> bool:
-        """Whether some Prometheus is ready on the port."""
+        """Whether some Prometheus is ready on the port, ours or one that wants another password."""
         try:
-            return http.ask(f"{self.url}/-/ready", timeout_s=ASK_TIMEOUT_S).ok
+            return http.ask(f"{self.url}/-/ready", timeout_s=ASK_TIMEOUT_S).status in (200, 401)
         except http.NoAnswer:
             return False
 
@@ -145,9 +154,9 @@ class Recorder:
 
     def watch(self, endpoints: Mapping[str, tuple[Server, Endpoint]]) -> None:
         """Scrape the exporters of these servers from now on, and nobody else's. Prometheus notices by itself."""
-        self._write_targets("servers", [_target(server, at) for server, at in endpoints.values()])
+        self._write_targets("servers", [scrape_config.target(server, at) for server, at in endpoints.values()])
         proxies = {at.proxy_exporter_url for _, at in endpoints.values() if at.proxy_exporter_url}
-        self._write_targets("nginx", [_proxy(url) for url in sorted(proxies)])
+        self._write_targets("nginx", [scrape_config.proxy(url) for url in sorted(proxies)])
 
     def stop(self) -> None:
         """End what was started here; its data stays."""
@@ -169,7 +178,7 @@ class Recorder:
             )
 
     def _spawn(self, binary: Path) -> None:
-        options = flags(self._lab, self._config, self._folder / "data", self.port)
+        options = flags(self._lab, self._folder, self.port)
         cpus = self._lab.cpus("LOAD_CPUS") & available()
         output = self._folder / "prometheus.log"
         output.unlink(missing_ok=True)
@@ -180,7 +189,8 @@ class Recorder:
             self._folder.mkdir(parents=True, exist_ok=True)
             shipped = yaml.safe_load((self._lab.root / "prometheus/prometheus.yaml").read_text(encoding="utf-8"))
             rules = self._lab.root / "prometheus/rules.yaml"
-            text = yaml.safe_dump(localized(shipped, rules, self._folder, self.port), sort_keys=False)
+            config = scrape_config.for_processes(shipped, rules, self._folder, self.port)
+            text = yaml.safe_dump(config, sort_keys=False)
             self._config.write_text(text, encoding="utf-8")
             self.watch({})
         except OSError as error:
@@ -212,33 +222,13 @@ class Recorder:
         return (lines or ["nothing"])[-1]
 
 
-def flags(lab: Lab, config: Path, data: Path, port: int) -> list[str]:
-    """The flags of compose.yaml's Prometheus, with places of this machine."""
-    ours = {"--config.file": str(config), "--storage.tsdb.path": str(data)}
+def flags(lab: Lab, folder: Path, port: int) -> list[str]:
+    """The flags of compose.yaml's Prometheus, with places of this machine: files and data in `folder`."""
+    ours = {
+        "--config.file": str(folder / "prometheus.yaml"),
+        "--web.config.file": str(folder / access.WEB),
+        "--storage.tsdb.path": str(folder / "data"),
+    }
     said = [flag.partition("=") for flag in lab.services["prometheus"]["command"]]
     rewritten = [f"{name}{sign}{ours.get(name, value)}" for name, sign, value in said]
     return [*rewritten, f"--web.listen-address=127.0.0.1:{port}", "--log.level=warn"]
-
-
-def localized(shipped: Mapping[str, Any], rules: Path, folder: Path, port: int) -> dict[str, Any]:
-    """prometheus.yaml for local servers: read from files that `Recorder.watch` writes. The rest is the same."""
-    jobs = {job["job_name"]: dict(job) for job in shipped["scrape_configs"]}
-    del jobs["more"]  # every local server that runs is in the job of the others
-    for name in ("servers", "nginx"):
-        del jobs[name]["static_configs"]
-        jobs[name]["file_sd_configs"] = [{"files": [str(folder / f"{name}.json")], "refresh_interval": "5s"}]
-    jobs["prometheus"]["static_configs"] = [{"targets": [f"127.0.0.1:{port}"]}]
-    return {**shipped, "rule_files": [str(rules)], "scrape_configs": list(jobs.values())}
-
-
-def _target(server: Server, at: Endpoint) -> dict[str, Any]:
-    # `instance` as in Compose: with the port of this one run in it, every run would have series of its own.
-    labels = {"server": server.name, "instance": f"{server.name}:9100"}
-    return {
-        "targets": [urlsplit(at.exporter_url).netloc],
-        "labels": labels | ({"via": server.via} if server.via else {}),
-    }
-
-
-def _proxy(url: str) -> dict[str, Any]:
-    return {"targets": [urlsplit(url).netloc], "labels": {"server": "nginx", "instance": "nginx-exporter:9100"}}

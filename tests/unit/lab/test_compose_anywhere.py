@@ -13,8 +13,9 @@ from wsgilab.lab.servers import load_lab
 SERVICES: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
 MOUNTS = [(name, mount) for name, service in SERVICES.items() for mount in service.get("volumes", [])]
 BIND_MOUNTS = [(name, mount) for name, mount in MOUNTS if mount.startswith((".", "$"))]
-AT_HOME = set(SERVICES) - set(load_lab(ROOT, {}).servers) - {"image"}
-"""Services that speak to nobody outside the lab. Servers may, for their app; `image` has no network at all."""
+WITHOUT_NETWORK = {name for name, service in SERVICES.items() if service.get("network_mode") == "none"}
+AT_HOME = set(SERVICES) - set(load_lab(ROOT, {}).servers) - WITHOUT_NETWORK
+"""Services that speak to nobody outside the lab. Servers may, for their app."""
 
 
 @pytest.mark.parametrize(("name", "mount"), BIND_MOUNTS)

@@ -101,10 +101,11 @@ def test_nginx_has_an_upstream_and_a_port_for_each_server_behind_it() -> None:
 
 def test_every_server_and_nginx_start_before_the_runner() -> None:
     waits_for = RAW["runner"]["depends_on"]
-    assert set(LAB.default_servers) | {"nginx", "nginx-exporter", "prometheus"} == set(waits_for)
+    assert set(LAB.default_servers) | {"nginx", "nginx-exporter", "prometheus", "prometheus-setup"} == set(waits_for)
     conditions = {name: condition["condition"] for name, condition in waits_for.items()}
     # The runner waits for the servers' health itself, and says what is wrong with one.
     started = dict.fromkeys(LAB.default_servers, "service_started")
+    assert conditions.pop("prometheus-setup") == "service_completed_successfully"
     assert conditions == started | dict.fromkeys(["nginx", "nginx-exporter", "prometheus"], "service_healthy")
 
 

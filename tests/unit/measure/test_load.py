@@ -158,6 +158,13 @@ def test_credentials_for_prometheus_reach_k6() -> None:
     assert told["K6_PROMETHEUS_RW_SERVER_URL"] == "http://prometheus:9090/api/v1/write"
 
 
+def test_a_password_in_the_address_reaches_k6_beside_the_address() -> None:
+    told = environment({}, "http://lab:s-cret@prometheus:9090")
+
+    assert told["K6_PROMETHEUS_RW_SERVER_URL"] == "http://prometheus:9090/api/v1/write"
+    assert (told["K6_PROMETHEUS_RW_USERNAME"], told["K6_PROMETHEUS_RW_PASSWORD"]) == ("lab", "s-cret")
+
+
 def test_histograms_and_stale_markers_are_not_left_to_chance() -> None:
     misled = {f"K6_PROMETHEUS_RW_{name}": "false" for name in ("TREND_AS_NATIVE_HISTOGRAM", "STALE_MARKERS")}
 

@@ -9,26 +9,24 @@ from typing import Any
 import pytest
 import yaml
 
+from wsgilab.engines import Endpoint
+from wsgilab.lab.servers import load_lab
+from wsgilab.measure.scrape_config import for_containers, for_processes, target
+
 ROOT = Path(__file__).resolve().parents[3]
 CONFIG = yaml.safe_load((ROOT / "prometheus/prometheus.yaml").read_text(encoding="utf-8"))
 RULES = yaml.safe_load((ROOT / "prometheus/rules.yaml").read_text(encoding="utf-8"))
 COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))
-SERVERS = {name: service for name, service in COMPOSE["services"].items() if "lab.pattern" in service.get("labels", {})}
+SERVERS = load_lab(ROOT, {}).servers
 EXPORTER_PORT = 9100
 
 
-def scrape_config(job: str) -> dict[str, Any]:
-    return next(config for config in CONFIG["scrape_configs"] if config["job_name"] == job)
+def jobs(config: dict[str, Any]) -> dict[str, Any]:
+    """Scrape configurations by name."""
+    return {job["job_name"]: job for job in config["scrape_configs"]}
 
 
-def static_targets(job: str) -> dict[str, dict[str, Any]]:
-    """Labels by target, "HOST:PORT"."""
-    return {target: config["labels"] for config in scrape_config(job)["static_configs"] for target in config["targets"]}
-
-
-def looked_up() -> dict[str, Any]:
-    (config,) = scrape_config("more")["dns_sd_configs"]
-    return dict(config)
+IN_COMPOSE = jobs(for_containers(CONFIG, list(SERVERS.values()), Path("/etc/wsgilab")))
 
 
 def records() -> list[dict[str, str]]:
@@ -39,38 +37,67 @@ def alerts() -> list[dict[str, Any]]:
     return [rule for group in RULES["groups"] for rule in group["rules"] if "alert" in rule]
 
 
-def test_the_default_servers_are_always_scraped() -> None:
-    default = {name for name, service in SERVERS.items() if not service.get("profiles")}
-    targets = static_targets("servers")
-    assert set(targets) == {f"{name}:{EXPORTER_PORT}" for name in default}
-    assert all(target == f"{labels['server']}:{EXPORTER_PORT}" for target, labels in targets.items())
+def test_no_server_is_named_in_the_shipped_configuration() -> None:
+    text = (ROOT / "prometheus/prometheus.yaml").read_text(encoding="utf-8")
+    assert [name for name in SERVERS if re.search(rf"\b{name}(?!\w)[:,\]]", text)] == []
 
 
-def test_the_other_servers_are_looked_up() -> None:
-    more = {name for name, service in SERVERS.items() if service.get("profiles") == ["more"]}
-    assert set(looked_up()["names"]) == more
-    assert (looked_up()["type"], looked_up()["port"]) == ("A", EXPORTER_PORT)
-
-
-def test_every_server_is_scraped() -> None:
-    scraped = {labels["server"] for labels in static_targets("servers").values()} | set(looked_up()["names"])
-    assert scraped == set(SERVERS)
-
-
-def test_servers_behind_nginx_are_charged_for_it() -> None:
-    static = {labels["server"] for labels in static_targets("servers").values() if labels.get("via") == "nginx"}
-    relabelled = {
-        rule["regex"]
-        for rule in scrape_config("more")["relabel_configs"]
-        if rule["target_label"] == "via" and rule["replacement"] == "nginx"
+def test_the_default_servers_are_always_scraped_under_their_own_names() -> None:
+    assert {
+        target: group["labels"] for group in IN_COMPOSE["servers"]["static_configs"] for target in group["targets"]
+    } == {
+        f"{server.name}:{EXPORTER_PORT}": {"server": server.name} | ({"via": server.via} if server.via else {})
+        for server in SERVERS.values()
+        if server.default
     }
-    behind = {name for name, service in SERVERS.items() if service["labels"].get("lab.via") == "nginx"}
-    assert static | relabelled == behind
+
+
+def test_the_other_servers_are_looked_up_by_their_names() -> None:
+    (lookup,) = IN_COMPOSE["more"]["dns_sd_configs"]
+    assert lookup["names"] == [server.name for server in SERVERS.values() if not server.default]
+    assert (lookup["type"], lookup["port"]) == ("A", EXPORTER_PORT)
+    labels = {rule["target_label"] for rule in IN_COMPOSE["more"]["relabel_configs"]}
+    assert {"server", "instance"} <= labels
+
+
+def test_looked_up_servers_behind_nginx_are_charged_for_it() -> None:
+    behind = {rule["regex"]: rule["replacement"] for rule in IN_COMPOSE["more"]["relabel_configs"] if "regex" in rule}
+    assert behind == {server.name: server.via for server in SERVERS.values() if server.via and not server.default}
+
+
+def test_a_lab_whose_servers_all_start_by_themselves_looks_nobody_up() -> None:
+    five = [server for server in SERVERS.values() if server.default]
+    assert "more" not in jobs(for_containers(CONFIG, five, Path("/x")))
 
 
 def test_the_proxy_is_read_by_its_own_exporter() -> None:
-    assert static_targets("nginx") == {f"nginx-exporter:{EXPORTER_PORT}": {"server": "nginx"}}
+    (group,) = IN_COMPOSE["nginx"]["static_configs"]
+    assert group == {"targets": [f"nginx-exporter:{EXPORTER_PORT}"], "labels": {"server": "nginx"}}
     assert "nginx-exporter" in COMPOSE["services"]
+
+
+def test_prometheus_reads_itself_with_its_password() -> None:
+    assert IN_COMPOSE["prometheus"]["basic_auth"] == {"username": "lab", "password_file": "/etc/wsgilab/password"}
+
+
+def test_a_local_prometheus_differs_in_places_alone(tmp_path: Path) -> None:
+    local = for_processes(CONFIG, ROOT / "prometheus/rules.yaml", tmp_path, 9999)
+    assert list(jobs(local)) == ["servers", "nginx", "prometheus"]
+    assert local["global"] == CONFIG["global"]
+    for name, job in jobs(local).items():
+        places = {"static_configs", "file_sd_configs", "basic_auth"}
+        here, there = jobs(local)[name], jobs(CONFIG)[name]
+        assert {key: here[key] for key in job if key not in places} == {
+            key: there[key] for key in there if key not in places
+        }
+
+
+def test_a_local_server_has_the_labels_that_it_has_in_compose() -> None:
+    at = Endpoint("http://127.0.0.1:8005", "http://127.0.0.1:40001/metrics", "http://127.0.0.1:40002/metrics", "")
+    assert target(SERVERS["uwsgi"], at) == {
+        "targets": ["127.0.0.1:40001"],
+        "labels": {"server": "uwsgi", "instance": "uwsgi:9100", "via": "nginx"},
+    }
 
 
 def test_everything_is_recorded_every_second() -> None:
@@ -81,7 +108,7 @@ def test_everything_is_recorded_every_second() -> None:
 
 def test_prometheus_is_started_so_that_k6_can_push_native_histograms_to_it() -> None:
     command = COMPOSE["services"]["prometheus"]["command"]
-    assert "--config.file=/etc/prometheus/prometheus.yaml" in command
+    assert "--config.file=/etc/wsgilab/prometheus.yaml" in command
     assert "--web.enable-remote-write-receiver" in command
     # Before 3.9 a push that holds a native histogram is refused as a whole without it.
     assert "--enable-feature=native-histograms" in command

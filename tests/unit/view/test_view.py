@@ -8,12 +8,11 @@ from pathlib import Path
 
 import msgspec
 import pytest
-import yaml
 from hostile import Hostile
 from support import ROOT, free_ports
 
 from wsgilab.lab.servers import load_lab
-from wsgilab.measure.recorder import flags, localized
+from wsgilab.measure.recorder import flags
 from wsgilab.view.answers import Answers, heat, on_grid
 from wsgilab.view.dashboards import (
     Span,
@@ -185,22 +184,9 @@ def test_every_panel_type_of_the_dashboards_is_drawn() -> None:
 # ── the Prometheus of local runs ────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_local_prometheus_differs_from_composes_in_addresses_alone(tmp_path: Path) -> None:
-    shipped = yaml.safe_load((ROOT / "prometheus/prometheus.yaml").read_text())
-    local = localized(shipped, ROOT / "prometheus/rules.yaml", tmp_path, 9999)
-    assert local["global"] == shipped["global"]
-    assert [job["job_name"] for job in local["scrape_configs"]] == ["servers", "nginx", "prometheus"]
-    for job in local["scrape_configs"]:
-        (original,) = [each for each in shipped["scrape_configs"] if each["job_name"] == job["job_name"]]
-        places = {"static_configs", "file_sd_configs"}
-        assert {key: value for key, value in job.items() if key not in places} == {
-            key: value for key, value in original.items() if key not in places
-        }
-
-
 def test_a_local_prometheus_has_composes_flags(tmp_path: Path) -> None:
     composes = load_lab(ROOT, {}).services["prometheus"]["command"]
-    ours = flags(load_lab(ROOT, {}), tmp_path / "p.yaml", tmp_path / "data", 9999)
+    ours = flags(load_lab(ROOT, {}), tmp_path, 9999)
     assert {flag.partition("=")[0] for flag in composes} <= {flag.partition("=")[0] for flag in ours}
     assert f"--storage.tsdb.path={tmp_path / 'data'}" in ours
     assert "--web.listen-address=127.0.0.1:9999" in ours
