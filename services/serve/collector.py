@@ -79,7 +79,9 @@ class Collector(BaseCollector):
 
     def _identity(self) -> Iterator[Metric]:
         command = self._attempt("command", lambda: identity.command_of(self.sources.root))
-        labels = {"command": command or "", **self._versions}
+        root = self.sources.root
+        allowed = self._attempt("affinity", lambda: identity.cpus_of(root)) if self.sources.tree else None
+        labels = {"command": command or "", "cpus": allowed or "", **self._versions}
         info = GaugeMetricFamily("server_info", "What is running: always 1.", labels=list(labels))
         info.add_metric(list(labels.values()), 1)
         yield info

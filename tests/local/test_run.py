@@ -68,6 +68,7 @@ def test_the_manifest_says_what_ran(everything: tuple[Lab, str]) -> None:
     assert manifest["versions"]["gunicorn"]
     assert manifest["versions"]["k6"].startswith("k6")
     assert manifest["host"]["cpus"] >= 1
+    assert manifest.get("not_pinned") is None, "each server runs on SERVER_CPUS alone, by its own exporter"
     assert len(manifest["order"]) == len(SERVERS)
     assert manifest["finished_at"] >= manifest["started_at"]
 

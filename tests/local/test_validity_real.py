@@ -18,13 +18,14 @@ import pytest
 from support import K6_PATH, ROOT, wait_for
 
 from wsgilab.analysis import stats
-from wsgilab.analysis.validity import late_generator
+from wsgilab.analysis.generator_limit import late_generator
 from wsgilab.engines import Endpoint
 from wsgilab.engines.local import LocalEngine
 from wsgilab.lab import variants
 from wsgilab.lab.servers import load_lab
 from wsgilab.machine.cpus import available, pinned
 from wsgilab.machine.waiting import Stop
+from wsgilab.measure.k6 import K6Generator
 from wsgilab.measure.k6_command import K6
 from wsgilab.measure.readings import take_reading
 from wsgilab.measure.windows import Bench, measure_window
@@ -58,7 +59,7 @@ def bench() -> Iterator[Bench]:
     stop = Stop()
     with CrossedEngine(lab, lab.select(["twin", "other"]), stop, ROOT / "services/app") as engine:
         engine.start()
-        yield Bench(engine, K6(str(K6_PATH), lab.cpus("LOAD_CPUS") & available()), stop)
+        yield Bench(engine, K6Generator(K6(str(K6_PATH), lab.cpus("LOAD_CPUS") & available())), stop)
 
 
 def twin(bench: Bench) -> Server:
@@ -142,7 +143,8 @@ def test_a_window_without_trouble_is_valid(bench: Bench) -> None:
 def test_k6_short_of_cpu_voids_the_window(bench: Bench) -> None:
     """Its schedule alone would not tell: it is late by milliseconds, with each request and each answer."""
     # It wants about a quarter of a core; its fair share beside nine loops is a tenth. Beside four it might just do.
-    with busy(bench.k6.cpus, loops=9 * max(1, len(bench.k6.cpus))):
+    cpus = load_lab(ROOT).cpus("LOAD_CPUS") & available()
+    with busy(cpus, loops=9 * bench.generator.cpus):
         window = measured(bench)
     assert "k6 was short of CPU" in (window.void or "valid")
 

@@ -14,20 +14,6 @@ from wsgilab.analysis.causes.answers import calls_each
 from wsgilab.model.window import LoadResult, Sample, Usage, Window
 from wsgilab.model.words import counted
 
-K6_CPU_SHARE = 0.9
-"""Of the CPU time that k6 could have had over its whole run. Above it k6 itself was the slow part: already at half a
-core its own p99 grows by milliseconds."""
-WAIT_OVER_CPU = 1.0
-WAIT_SHARE = 0.15
-"""k6 is starved when it waits for a CPU for longer than it gets one: it has less than half of what it wants. Its
-schedule alone does not show it: with a busy loop on its core k6 sends each request a few milliseconds late, and reads
-each answer a few late, far below LAG_MS. The share of its whole run keeps a window with hardly any load from being
-judged by how k6 started."""
-LAG_MS = 100.0
-"""How late k6 may send one request. Lateness hides in no figure of the server (a late request is timed from when it
-left), so it would be lost; scheduling hiccups of a shared machine stay well below this."""
-SCHEDULE_SHARE = 0.01
-"""Requests that k6 may owe its schedule. More would move a p99 by themselves."""
 COUNT_SHARE = 0.01
 COUNT_SLACK = 3
 """How far k6's and the app's counts may be apart: health checks, and requests on their way when a counter was read."""
@@ -42,18 +28,15 @@ LITTLE_SIGMAS = 4.0
 """Readings of in-flight requests scatter like counts: their standard deviation is about the square root."""
 
 
-def void_reason(window: Window, load_cpus: int) -> str | None:
-    """Why the window cannot be trusted, as one sentence; None where it can. `load_cpus`: the CPUs k6 may use."""
+def void_reason(window: Window) -> str | None:
+    """Why the window cannot be trusted, as one sentence; None where it can.
+
+    That its generator was the limit is said by the generator itself (see `generator_limit` for k6).
+    """
     load, usage = window.load, window.usage
     if load is None:
         return no_result(window)
-    reason = (
-        starved_generator(load, load_cpus)
-        or crowded_generator(load)
-        or late_generator(load)
-        or unsent_requests(load)
-        or wrong_server(load)
-    )
+    reason = wrong_server(load)
     if reason or usage is None or usage.restarts:
         return reason  # a server that was replaced took its counters with it
     return (
@@ -67,38 +50,6 @@ def void_reason(window: Window, load_cpus: int) -> str | None:
 def no_result(window: Window) -> str | None:
     """k6 handed nothing over, and not because the server died."""
     return None if window.died else "k6 gave no result"
-
-
-def starved_generator(load: LoadResult, load_cpus: int) -> str | None:
-    """k6 used all the CPU it could get."""
-    if load.wall_s <= 0:
-        return None
-    cores = load.k6_cpu_s / load.wall_s
-    if cores < K6_CPU_SHARE * load_cpus:
-        return None
-    return f"k6 was short of CPU: it used {cores:.2f} of its {load_cpus} core(s), so it measured itself"
-
-
-def crowded_generator(load: LoadResult) -> str | None:
-    """Other programs used k6's CPUs."""
-    if load.k6_wait_s <= max(WAIT_OVER_CPU * load.k6_cpu_s, WAIT_SHARE * load.wall_s):
-        return None
-    return f"k6 was short of CPU: ready to run, it waited {load.k6_wait_s:.1f} s for {load.k6_cpu_s:.1f} s that it got"
-
-
-def late_generator(load: LoadResult) -> str | None:
-    """k6 sent requests later than its schedule said."""
-    if load.lag_ms <= LAG_MS:
-        return None
-    return f"k6 fell behind its schedule by {load.lag_ms:.0f} ms (bound {LAG_MS:.0f} ms)"
-
-
-def unsent_requests(load: LoadResult) -> str | None:
-    """k6 neither sent nor dropped what the schedule called for. (Dropped: all its users were waiting for answers.)"""
-    missing = load.scheduled - load.sent - load.dropped
-    if missing <= max(2, SCHEDULE_SHARE * load.scheduled):
-        return None
-    return f"k6 fell behind its schedule: {missing} of {load.scheduled} requests were never started"
 
 
 def wrong_server(load: LoadResult) -> str | None:

@@ -39,7 +39,8 @@ def save(folder: RunFolder, windows: Sequence[Window], manifest: Manifest, probl
 
 def judge(windows: Sequence[Window], manifest: Manifest, problems: Sequence[str]) -> Verdict:
     """The verdict on a run, from what it left behind. No text in it holds a character that is obeyed, not shown."""
-    return all_visible(analyse(windows, _facts(manifest), problems))
+    pinning = [manifest.not_pinned] if manifest.not_pinned else []
+    return all_visible(analyse(windows, _facts(manifest), [*problems, *pinning]))
 
 
 def _facts(manifest: Manifest) -> RunFacts:

@@ -18,7 +18,7 @@ from wsgilab.machine import leftovers
 from wsgilab.machine.cpus import available
 from wsgilab.machine.ports import another, holder, is_free
 from wsgilab.machine.tools import can_fetch_packages, find_k6, find_nginx, prometheus_at_hand
-from wsgilab.measure.manifest import version_of_k6
+from wsgilab.measure.k6 import version_of_k6
 
 OK, ODD, MISSING = "ok", "odd", "missing"
 STYLES = {OK: "green", ODD: "yellow", MISSING: "red"}

@@ -15,7 +15,6 @@ from wsgilab.errors import MissingError, UsageError
 from wsgilab.lab import variants
 from wsgilab.lab.servers import Lab, load_lab
 from wsgilab.machine import leftovers
-from wsgilab.machine.cpus import available
 from wsgilab.machine.turns import turn_on_this_machine
 from wsgilab.machine.waiting import Stop
 from wsgilab.measure.manifest import utc_now
@@ -95,20 +94,6 @@ def folder_for(command: str, out: Path | None, results: Path) -> RunFolder:
             file=sys.stderr,
         )
         return RunFolder.create(new_folder(Path(spare), command, utc_now()))
-
-
-def say_what_cannot_be_pinned(lab: Lab) -> None:
-    """Name each set of CPUs that this machine does not have: what was to run there runs where the system likes."""
-    usable = available()
-    for name in ("SERVER_CPUS", "LOAD_CPUS"):
-        if usable and not lab.cpus(name) <= usable:
-            there = ",".join(map(str, sorted(usable)))
-            odd = MissingError(
-                f"{name}={lab.variables[name]}, but only CPU {there} may be used here: the run goes on, less steadily.",
-                f"{name} in .env or the environment is meant for another machine",
-                "./lab doctor",
-            )
-            print(f"lab: {odd}", file=sys.stderr)
 
 
 def machine_lock() -> Path | None:

@@ -23,14 +23,16 @@ from wsgilab.engines.local import LocalEngine
 from wsgilab.errors import EXIT_DONE, EXIT_INTERRUPTED, EXIT_SERVER, Interrupted, LabError, NoValidWindow, ServerError
 from wsgilab.lab.servers import Lab
 from wsgilab.lab.workloads import find_workload
-from wsgilab.machine import http, leftovers
+from wsgilab.machine import cpus, http, leftovers
 from wsgilab.machine.cpus import available
 from wsgilab.machine.tools import find_k6
 from wsgilab.machine.turns import turn_on_this_machine
 from wsgilab.machine.waiting import Stop
 from wsgilab.measure import access
+from wsgilab.measure.k6 import K6Generator
 from wsgilab.measure.k6_command import K6
 from wsgilab.measure.manifest import describe, order_of, utc_now
+from wsgilab.measure.pinning import not_pinned_error
 from wsgilab.measure.recorder import Recorder, recorder_for
 from wsgilab.measure.telemetry import Telemetry
 from wsgilab.measure.windows import Bench, Settings, measure, plan_windows
@@ -79,7 +81,7 @@ def carry_out(lab: Lab, servers: Sequence[Server], arguments: argparse.Namespace
         if arguments.engine == "attached":
             engine = AttachedEngine(lab, servers, stop)
         else:
-            prepare.say_what_cannot_be_pinned(lab)
+            cpus.require({name: lab.cpus(name) for name in ("SERVER_CPUS", "LOAD_CPUS")}, available())
             leftovers.adopt()
             engine = LocalEngine(lab, servers, stop, prepare.app_dir(lab))
         with prepare.one_run_at_a_time(results):
@@ -107,15 +109,15 @@ def _measure_and_report(
         folder.append(window)
 
     try:
-        k6 = K6(str(find_k6()), load_cpus, prometheus_url)
+        k6 = K6Generator(K6(str(find_k6()), load_cpus, prometheus_url))
         console.print(f"Engine: {engine.name} ({why}).\n{job.about}", markup=False, highlight=False)
         with engine:
             engine.start()
-            described = describe(
-                job.command, lab, engine, why, job.settings, job.objective, k6.path, schedule=job.schedule
-            )
+            described = describe(job.command, lab, engine, why, job.settings, job.objective, k6, schedule=job.schedule)
             manifest = replace(described, prometheus=prometheus_url and http.public(prometheus_url))
             folder.write_manifest(manifest)
+            if manifest.not_pinned:
+                print(f"lab: {not_pinned_error(manifest.not_pinned, engine.name)}", file=sys.stderr)
             with _recorded(recorder, telemetry, engine, stop), job.progress(console) as progress:
                 measure(job.plans(windows), Bench(engine, k6, stop, telemetry.follow), save, progress.announce)
     except (Interrupted, LabError) as error:

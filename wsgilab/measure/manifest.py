@@ -12,8 +12,9 @@ from typing import Any
 from wsgilab import __version__
 from wsgilab.engines import Engine
 from wsgilab.lab.servers import Lab
-from wsgilab.machine import processes
 from wsgilab.machine.cpus import available
+from wsgilab.measure.generator import LoadGenerator
+from wsgilab.measure.pinning import not_pinned
 from wsgilab.measure.readings import identity
 from wsgilab.measure.windows import Settings
 from wsgilab.model.manifest import Facts, Manifest, ServerEntry
@@ -29,7 +30,7 @@ def describe(
     engine_why: str,
     settings: Settings,
     objective: Slo,
-    k6: str,
+    generator: LoadGenerator,
     schedule: Mapping[str, Any],
 ) -> Manifest:
     """The manifest of a run that starts now. `engine.start` has been called: versions are those that run.
@@ -39,6 +40,7 @@ def describe(
     facts = engine.facts()
     running = {server.name: dict(identity(engine.endpoint(server).exporter_url)) for server in engine.servers}
     commands = {name: said.pop("command", None) for name, said in running.items()}
+    may_use = {name: said.pop("cpus", "") for name, said in running.items()}
     return Manifest(
         wsgilab=__version__,
         command=command,
@@ -55,9 +57,10 @@ def describe(
         slo=str(objective),
         seed=settings.seed,
         host=host(),
-        versions={**_common(running), **_facts(facts.get("versions")), "k6": version_of_k6(k6)},
+        versions={**_common(running), **_facts(facts.get("versions")), generator.name: generator.version},
         images=_facts(facts.get("images")),
         limits=_facts(facts.get("limits")),
+        not_pinned=not_pinned(lab.cpus("SERVER_CPUS"), may_use),
         cpu_sets={"servers": lab.variables.get("SERVER_CPUS", ""), "load": lab.variables.get("LOAD_CPUS", "")},
         servers=tuple(_server(server, commands[server.name]) for server in engine.servers),
         **schedule,
@@ -80,12 +83,6 @@ def host() -> Facts:
         "os": _first("/etc/os-release", "PRETTY_NAME", "=") or platform.system(),
         "machine": platform.machine(),
     }
-
-
-def version_of_k6(path: str) -> str:
-    """The first line that `k6 version` prints."""
-    said = processes.ask([path, "version"]).out
-    return (said.splitlines() or ["unknown"])[0].strip()
 
 
 def utc_now() -> datetime:

@@ -10,10 +10,10 @@ import threading
 import time
 from collections.abc import Sequence, Set
 from types import TracebackType
-from typing import Protocol
 
 from wsgilab.machine.cpus import pinned
 from wsgilab.machine.http import NoAnswer
+from wsgilab.measure.generator import Load
 from wsgilab.measure.remote_write import STALE, Series, write
 from wsgilab.model.server import Server
 from wsgilab.model.window import Window
@@ -23,15 +23,6 @@ WORTH_SAYING = 3
 """Pushes that failed before a run says so: one may meet a moment in which everything is slow. Or the last one did: with
 a name that is gone, each takes long to fail."""
 RESULTS = ("valid", "void", "died")
-
-
-class Generator(Protocol):
-    """As much of a running k6 as is told. Both only grow, and stay when it has ended."""
-
-    @property
-    def cpu_s(self) -> float: ...
-    @property
-    def wait_s(self) -> float: ...
 
 
 class Telemetry:
@@ -50,7 +41,7 @@ class Telemetry:
         self._server_cpus = server_cpus
         self._load_cpus = load_cpus
         self._every_s = every_s
-        self._generators: list[Generator] = []
+        self._generators: list[Load] = []
         self._results = dict.fromkeys(RESULTS, 0)
         self._pushed = 0
         self._failures: list[str] = []
@@ -71,7 +62,7 @@ class Telemetry:
             self._thread.join()
             self._tell(ended=True)
 
-    def follow(self, generator: Generator) -> None:
+    def follow(self, generator: Load) -> None:
         """From now on this k6 is at work; those before it have ended."""
         self._generators.append(generator)
 

@@ -12,8 +12,8 @@ from wsgilab.analysis.validity import void_reason
 from wsgilab.engines import Engine
 from wsgilab.errors import LabError, MissingError, ServerError, UsageError
 from wsgilab.machine.waiting import Stop, poll_until
-from wsgilab.measure import load, losses
-from wsgilab.measure.k6_command import K6
+from wsgilab.measure import losses
+from wsgilab.measure.generator import Load, LoadGenerator
 from wsgilab.measure.losses import Loss
 from wsgilab.measure.readings import Reading, take_reading
 from wsgilab.measure.usage import to_usage
@@ -65,10 +65,10 @@ class Bench:
     """The tools of a run: where the servers are, what drives them, and who may interrupt."""
 
     engine: Engine
-    k6: K6
+    generator: LoadGenerator
     stop: Stop
-    follow: Callable[[load.LoadRun], None] = lambda _run: None
-    """Gets each k6 as it starts, to watch what it uses."""
+    follow: Callable[[Load], None] = lambda _load: None
+    """Gets each load as it starts, to watch what it uses."""
 
 
 def plan_windows(settings: Settings) -> list[WindowPlan]:
@@ -147,25 +147,26 @@ def measure_window(plan: WindowPlan, server: Server, bench: Bench) -> tuple[Wind
     usage = to_usage(before, during, after, _measured_part(result, before, plan))
     window = Window(plan, result, usage, notes=_notes(usage))
     lost = losses.lost_proxy(server, before, after, bench.engine)
-    void = problem or lost or void_reason(window, max(1, len(bench.k6.cpus)))
+    limit = bench.generator.limit(result) if result else None
+    void = problem or lost or limit or void_reason(window)
     return replace(window, void=void), drained and lost is None
 
 
 def _drive(
     plan: WindowPlan, server: Server, sample: Sampler, bench: Bench
 ) -> tuple[LoadResult | None, list[Reading], str | None]:
-    """Run k6 and read the exporter about once a second. (result, samples, what went wrong with k6)."""
+    """Drive the load and read the exporter about once a second. (result, readings, what went wrong with the load)."""
     during: list[Reading] = []
     next_sample = time.monotonic() + SAMPLE_EVERY_S
-    with load.start(bench.k6, plan, bench.engine.endpoint(server)) as run:
-        bench.follow(run)
-        while not run.poll():
+    with bench.generator.start(plan, bench.engine.endpoint(server)) as load:
+        bench.follow(load)
+        while not load.poll():
             bench.stop.wait(0.1)
             if time.monotonic() >= next_sample:
                 next_sample += SAMPLE_EVERY_S
                 during += [reading] if (reading := sample()) else []
         try:
-            return run.result(), during, None
+            return load.result(), during, None
         except LabError as error:
             return None, during, error.what
 

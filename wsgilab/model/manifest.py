@@ -57,6 +57,8 @@ class Manifest:
     images: Facts = field(default_factory=dict)
     limits: Facts = field(default_factory=dict)
     cpu_sets: Mapping[str, str] = field(default_factory=dict)
+    not_pinned: str | None = None
+    """Which servers may use other CPUs than they were given, as a sentence; None where they keep to theirs."""
     servers: tuple[ServerEntry, ...] = ()
     order: tuple[tuple[int, str, float], ...] | None = None
     """(round, server, rate) of each window that was to be measured; of a run whose windows were known before."""

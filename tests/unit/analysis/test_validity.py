@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from factories import inside, inside_of, plain_window, plan, samples, story, window
 
+from wsgilab.analysis.generator_limit import generator_limit
 from wsgilab.analysis.validity import void_reason
 from wsgilab.model.window import Window
 
@@ -15,7 +16,8 @@ FOUR = inside(at_once=4)
 
 
 def reason(measured: Window, load_cpus: int = 1) -> str | None:
-    return void_reason(measured, load_cpus)
+    limit = generator_limit(measured.load, load_cpus) if measured.load else None
+    return limit or void_reason(measured)
 
 
 def changed(load: dict[str, Any] | None = None, used: dict[str, Any] | None = None) -> Window:

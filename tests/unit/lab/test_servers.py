@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,6 @@ import pytest
 import yaml
 from support import ROOT
 
-from wsgilab.commands.prepare import say_what_cannot_be_pinned
 from wsgilab.errors import UsageError
 from wsgilab.lab.servers import VARIABLE, load_lab, parse_cpus, settings_in, slots_of
 
@@ -180,12 +178,3 @@ def test_a_setting_that_cannot_be_is_named(setting: str, value: str, said: str) 
     assert raised.value.what == f"{said}."
     assert setting in raised.value.cause
     assert setting in raised.value.next_command
-
-
-@pytest.mark.parametrize(("cpus", "said"), [("0", False), ("0,4095", True)])
-def test_cpus_that_are_not_there_are_named(cpus: str, said: bool, capsys: pytest.CaptureFixture[str]) -> None:
-    if not hasattr(os, "sched_getaffinity"):
-        pytest.skip("this system pins no process to a CPU")
-    mine = str(min(os.sched_getaffinity(0)))
-    say_what_cannot_be_pinned(load_lab(ROOT, {"SERVER_CPUS": cpus.replace("0", mine, 1), "LOAD_CPUS": mine}))
-    assert ("SERVER_CPUS=" in capsys.readouterr().err) is said

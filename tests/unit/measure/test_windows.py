@@ -16,6 +16,7 @@ from wsgilab.engines import Endpoint
 from wsgilab.errors import Interrupted, LabError, MissingError, ServerError
 from wsgilab.lab.servers import load_lab
 from wsgilab.machine.waiting import Stop
+from wsgilab.measure.k6 import K6Generator
 from wsgilab.measure.k6_command import K6
 from wsgilab.measure.readings import Reading
 from wsgilab.measure.windows import Bench, measure, measure_window
@@ -73,7 +74,7 @@ class World(Stop):
         return reading and replace(reading, at=self.now)
 
     def bench(self, **k6: Any) -> Bench:
-        return Bench(self, K6("k6", **k6), self)  # type: ignore[arg-type]
+        return Bench(self, K6Generator(K6("k6", **k6)), self)  # type: ignore[arg-type]
 
     def run(self, *plans: WindowPlan) -> list[Window]:
         windows: list[Window] = []
@@ -111,7 +112,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     for module in ("measure.windows", "machine.waiting"):
         monkeypatch.setattr(f"wsgilab.{module}.time", clock)
     monkeypatch.setattr("wsgilab.measure.windows.take_reading", world.read)
-    monkeypatch.setattr("wsgilab.measure.windows.load.start", lambda *_: FakeK6(world))
+    monkeypatch.setattr("wsgilab.measure.k6.load.start", lambda *_: FakeK6(world))
     return world
 
 

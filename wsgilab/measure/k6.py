@@ -1,0 +1,48 @@
+"""k6 on this machine: the load generator of a run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from wsgilab.analysis.generator_limit import generator_limit
+from wsgilab.engines import Endpoint
+from wsgilab.machine import processes
+from wsgilab.measure import load
+from wsgilab.measure.k6_command import K6
+from wsgilab.measure.load import LoadRun
+from wsgilab.model.window import LoadResult, WindowPlan
+
+
+@dataclass(frozen=True)
+class K6Generator:
+    """A LoadGenerator: one k6 process for each window."""
+
+    k6: K6
+
+    @property
+    def name(self) -> str:
+        """As people know it."""
+        return "k6"
+
+    @property
+    def cpus(self) -> int:
+        """Those it is pinned to; where nothing can be pinned, it is held to one."""
+        return max(1, len(self.k6.cpus))
+
+    @property
+    def version(self) -> str:
+        """The first line that `k6 version` prints."""
+        return version_of_k6(self.k6.path)
+
+    def start(self, plan: WindowPlan, at: Endpoint) -> LoadRun:
+        """Start k6 on a window. Raises MissingError."""
+        return load.start(self.k6, plan, at)
+
+    def limit(self, result: LoadResult) -> str | None:
+        """By its CPU time, the time it waited for a CPU, how late its clock was, and what it never came to."""
+        return generator_limit(result, self.cpus)
+
+
+def version_of_k6(path: str) -> str:
+    """The first line that `k6 version` prints."""
+    return (processes.ask([path, "version"]).out.splitlines() or ["unknown"])[0].strip()

@@ -1,0 +1,49 @@
+"""Whether servers really run on the CPUs that they were given, and nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Set
+
+from wsgilab.errors import MissingError, UsageError
+from wsgilab.lab.servers import parse_cpus
+from wsgilab.machine.cpus import listed
+
+DELEGATE = (
+    "sudo mkdir -p /etc/systemd/system/user@.service.d && "
+    "printf '[Service]\\nDelegate=cpu cpuset io memory pids\\n' | "
+    "sudo tee /etc/systemd/system/user@.service.d/delegate.conf && sudo systemctl daemon-reload"
+)
+"""Lets a rootless engine set CPUs, after the next login
+(https://docs.docker.com/engine/security/rootless/tips/#limiting-resources)."""
+
+
+def not_pinned(wanted: Set[int], may_use: Mapping[str, str]) -> str | None:
+    """Which servers may use other CPUs than they were given, as a sentence; None where none may.
+
+    `may_use`: the list of CPUs that each server's exporter saw (`0-3`), empty where the system has no such thing.
+    """
+    if not all(may_use.values()):
+        return "Not pinned: this system keeps no process to a CPU, so servers and load share all of them."
+    elsewhere = {name: text for name, text in may_use.items() if not _within(text, wanted)}
+    if not elsewhere:
+        return None
+    lists = " or ".join(dict.fromkeys(elsewhere.values()))
+    return (
+        f"Not pinned: {', '.join(elsewhere)} may use CPU {lists} and not only {listed(wanted)} (SERVER_CPUS), so "
+        "servers and load may share CPUs."
+    )
+
+
+def not_pinned_error(sentence: str, engine: str) -> MissingError:
+    """The same with its likely cause and its cure; the run goes on, less steadily."""
+    if engine == "compose":
+        cause = "a rootless engine whose user may not set CPUs; after this, log in again and start Docker again"
+        return MissingError(sentence, cause, DELEGATE)
+    return MissingError(sentence, "the system has no way to do that, or the server pins itself", "./lab doctor")
+
+
+def _within(text: str, wanted: Set[int]) -> bool:
+    try:
+        return parse_cpus("cpus", text) <= wanted
+    except UsageError:
+        return False
