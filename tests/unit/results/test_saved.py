@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import verdict_json
 from factories import samples, window
 from rich.console import Console
 
@@ -84,7 +85,9 @@ def rendered(folder: Path, lines: list[Any], manifest: Any) -> dict[str, Any]:
     (windows, problems), (usable, more) = run.read(), run.read_manifest()
     verdict = conclude.judge(windows, usable, [*problems, *more])
     kept = verdict.to_json()
-    assert json.loads(json.dumps(kept, allow_nan=False)) == kept
+    plain = json.loads(json.dumps(kept, allow_nan=False))
+    assert plain == kept
+    assert verdict_json.faults(plain) == []
     html.render(verdict, usable)
     markdown.render(verdict, usable)
     terminal.render(verdict, Console(file=io.StringIO(), width=100))
