@@ -64,9 +64,11 @@ def test_the_verdict_follows_its_contract(everything: tuple[Lab, str]) -> None:
 
 
 def test_the_manifest_says_what_ran(everything: tuple[Lab, str]) -> None:
-    manifest = json.loads((only_run(everything[0]) / "manifest.json").read_text())
+    folder = only_run(everything[0])
+    manifest = json.loads((folder / "manifest.json").read_text())
     assert manifest["versions"]["gunicorn"]
     assert manifest["versions"]["k6"].startswith("k6")
+    assert manifest["origins"]["k6"] in (folder / "report.md").read_text(), "which k6 it was is said to every reader"
     assert manifest["host"]["cpus"] >= 1
     assert manifest.get("not_pinned") is None, "each server runs on SERVER_CPUS alone, by its own exporter"
     assert len(manifest["order"]) == len(SERVERS)

@@ -8,6 +8,7 @@ import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from rich.console import Console
 
@@ -16,8 +17,9 @@ from wsgilab.errors import EXIT_DONE, EXIT_MISSING, LabError
 from wsgilab.lab.servers import Lab
 from wsgilab.machine import leftovers
 from wsgilab.machine.cpus import available
+from wsgilab.machine.packages import Package, can_fetch_packages
 from wsgilab.machine.ports import another, holder, is_free
-from wsgilab.machine.tools import can_fetch_packages, find_k6, find_nginx, prometheus_at_hand
+from wsgilab.machine.tools import NGINX, PROMETHEUS, REPACKAGED, find_k6, find_nginx, origin_of_k6, prometheus_at_hand
 from wsgilab.measure.k6 import version_of_k6
 
 OK, ODD, MISSING = "ok", "odd", "missing"
@@ -82,7 +84,8 @@ def _k6() -> Finding:
         path = find_k6()
     except LabError as error:
         return Finding("k6", MISSING, error.what, error.next_command)
-    return Finding("k6", OK, f"{version_of_k6(str(path))} at {path}")
+    note = f" ({REPACKAGED}; a k6 on PATH is preferred)" if origin_of_k6(path) == REPACKAGED else ""
+    return Finding("k6", OK, f"{version_of_k6(str(path))} at {path}{note}")
 
 
 def _nginx() -> Finding:
@@ -90,7 +93,7 @@ def _nginx() -> Finding:
         nginx = find_nginx()
     except LabError as error:
         return Finding("nginx", MISSING, f"{error.what} ({error.cause})", error.next_command)
-    return Finding("nginx", OK, str(nginx.binary))
+    return _program("nginx", nginx.binary, NGINX)
 
 
 def _prometheus() -> Finding:
@@ -100,11 +103,26 @@ def _prometheus() -> Finding:
     except LabError as error:
         return Finding("Prometheus", ODD, f"{error.what} ({error.cause})", error.next_command)
     if path:
-        return Finding("Prometheus", OK, str(path))
+        return _program("Prometheus", path, PROMETHEUS)
     said = "none of version 3: local runs are measured and judged without it, but `./lab view` has nothing to show"
     if can_fetch_packages():
         return Finding("Prometheus", ODD, said, "./lab run --prometheus fetches Debian's package by itself, once")
     return Finding("Prometheus", ODD, said, "install it (https://prometheus.io/download/), or set LAB_PROMETHEUS to it")
+
+
+def _program(what: str, path: Path, package: Package) -> Finding:
+    """One that is there: on PATH, where somebody looks after it, or in the cache, where it grows old."""
+    if path != package.binary:
+        return Finding(what, OK, str(path))
+    said = f"{path}, fetched {package.age_days} days ago"
+    if not package.is_old:
+        return Finding(what, OK, said)
+    return Finding(
+        what,
+        ODD,
+        f"{said}: security updates since then are not in it; the next run that reaches apt's mirror renews it",
+        f"apt-get install {package.name}, to have it kept up to date",
+    )
 
 
 def _docker() -> Finding:

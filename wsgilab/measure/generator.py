@@ -48,6 +48,10 @@ class LoadGenerator(Protocol):
     def version(self) -> str:
         """What it says it is."""
 
+    @property
+    def origin(self) -> str:
+        """Where it is from, for a report that is passed on."""
+
     def start(self, plan: WindowPlan, at: Endpoint) -> Load:
         """Start the load of a window on the server at `at`, and return at once. Raises MissingError."""
 

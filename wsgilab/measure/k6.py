@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from wsgilab.analysis.generator_limit import generator_limit
 from wsgilab.engines import Endpoint
 from wsgilab.machine import processes
+from wsgilab.machine.tools import origin_of_k6
 from wsgilab.measure import load
 from wsgilab.measure.k6_command import K6
 from wsgilab.measure.load import LoadRun
@@ -33,6 +35,11 @@ class K6Generator:
     def version(self) -> str:
         """The first line that `k6 version` prints."""
         return version_of_k6(self.k6.path)
+
+    @property
+    def origin(self) -> str:
+        """Its path, or that it is the wheel."""
+        return origin_of_k6(Path(self.k6.path))
 
     def start(self, plan: WindowPlan, at: Endpoint) -> LoadRun:
         """Start k6 on a window. Raises MissingError."""

@@ -58,6 +58,7 @@ def describe(
         seed=settings.seed,
         host=host(),
         versions={**_common(running), **_facts(facts.get("versions")), generator.name: generator.version},
+        origins={generator.name: generator.origin},
         images=_facts(facts.get("images")),
         limits=_facts(facts.get("limits")),
         not_pinned=not_pinned(lab.cpus("SERVER_CPUS"), may_use),

@@ -54,6 +54,8 @@ class Manifest:
     seed: int | None = None
     host: Facts = field(default_factory=dict)
     versions: Facts = field(default_factory=dict)
+    origins: Facts = field(default_factory=dict)
+    """Where programs are from that may come from several places."""
     images: Facts = field(default_factory=dict)
     limits: Facts = field(default_factory=dict)
     cpu_sets: Mapping[str, str] = field(default_factory=dict)

@@ -27,6 +27,7 @@ KEYS = {
     "cpu_sets": "CPU sets",
     "limits": "Limits",
     "versions": "Versions",
+    "origins": "Programs from",
 }
 """What of the manifest a report shows, in this order. All of it is in manifest.json."""
 

