@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import math
 import time
-import urllib.request
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +12,10 @@ from compose_stack import Stack
 from panel_data import faults, query, targets
 from support import ROOT, windows_of
 
-from wsgilab.view.dashboards import Span, load_dashboards
+from wsgilab.commands import doctor_grafana
+from wsgilab.commands.findings import MISSING
+from wsgilab.lab.servers import load_lab
+from wsgilab.view.dashboards import Span
 
 FIVE = ["dev-single", "dev", "gunicorn", "uwsgi-single", "uwsgi"]
 RECORDING = [*FIVE, "nginx", "nginx-exporter", "prometheus"]
@@ -116,33 +117,9 @@ def grafana(stack: Stack, comparison: Comparison) -> str:
     return f"http://127.0.0.1:{stack.port('GRAFANA_PORT')}"
 
 
-def test_grafana_is_healthy_and_so_is_its_data_source(grafana: str) -> None:
-    assert _answer(f"{grafana}/api/health")["database"] == "ok"
-    assert _answer(f"{grafana}/api/datasources/uid/prometheus/health")["status"] == "OK"
-
-
-@pytest.mark.parametrize("uid", load_dashboards(ROOT / "grafana/dashboards"))
-def test_grafana_has_the_dashboard(grafana: str, uid: str) -> None:
-    assert _answer(f"{grafana}/api/dashboards/uid/{uid}")["meta"]["provisioned"] is True
-
-
-def test_every_panel_has_data_through_grafana(grafana: str, comparison: Comparison) -> None:
-    span = comparison.span
-    empty = []
-    for target in targets(["uwsgi"], span):
-        question = {
-            **{"refId": "A", "datasource": {"type": "prometheus", "uid": "prometheus"}, "expr": target.expression},
-            **{"instant": target.instant, "range": not target.instant, "intervalMs": 1000, "maxDataPoints": 2000},
-        }
-        body = {"from": str(int(span.start * 1000)), "to": str(int(span.end * 1000)), "queries": [question]}
-        frames = _answer(f"{grafana}/api/ds/query", body)["results"]["A"].get("frames", [])
-        if not any(column for frame in frames for column in frame["data"]["values"]):
-            empty.append(target.where)
-    assert empty == []
-
-
-def _answer(url: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-    data = json.dumps(body).encode() if body else None
-    request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=30) as answer:
-        return dict(json.load(answer))
+def test_grafana_shows_what_the_files_say_and_every_panel_has_data(grafana: str) -> None:
+    """What whoever has the image can ask in one command: `./lab doctor --grafana URL`."""
+    findings = list(doctor_grafana.examine(load_lab(ROOT), grafana))
+    assert [finding for finding in findings if finding.state == MISSING] == []
+    (panels,) = [finding for finding in findings if finding.what == "Panels"]
+    assert not panels.said.startswith("none"), panels.said

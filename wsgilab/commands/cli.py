@@ -12,7 +12,7 @@ from typing import NoReturn
 
 from wsgilab.commands import capacity as search
 from wsgilab.commands import compare as side_by_side
-from wsgilab.commands import conclude, doctor, trace
+from wsgilab.commands import conclude, doctor, doctor_grafana, trace
 from wsgilab.commands import run as the_run
 from wsgilab.commands import view as the_view
 from wsgilab.commands.options import build_parser, parse
@@ -108,7 +108,8 @@ def examine(arguments: argparse.Namespace) -> int:
     """`./lab doctor`: what is missing or odd on this machine."""
     if arguments.clean:
         doctor.clean()
-    findings = doctor.examine(load_lab(ROOT))
+    lab = load_lab(ROOT)
+    findings = list(doctor_grafana.examine(lab, arguments.grafana)) if arguments.grafana else doctor.examine(lab)
     if arguments.json:
         print(json.dumps([finding.to_json() for finding in findings], indent=2))
     else:

@@ -7,11 +7,11 @@ import platform
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from rich.console import Console
 
+from wsgilab.commands.findings import MISSING, ODD, OK, Finding
 from wsgilab.engines import compose
 from wsgilab.errors import EXIT_DONE, EXIT_MISSING, LabError
 from wsgilab.lab.servers import Lab
@@ -22,24 +22,8 @@ from wsgilab.machine.ports import another, holder, is_free
 from wsgilab.machine.tools import NGINX, PROMETHEUS, REPACKAGED, find_k6, find_nginx, origin_of_k6, prometheus_at_hand
 from wsgilab.measure.k6 import version_of_k6
 
-OK, ODD, MISSING = "ok", "odd", "missing"
 STYLES = {OK: "green", ODD: "yellow", MISSING: "red"}
 DISK_MB = 200
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that was looked at."""
-
-    what: str
-    state: str
-    """`ok`, `odd` (a run works, with a caveat) or `missing` (some run does not work)."""
-    said: str
-    mend: str = ""
-
-    def to_json(self) -> dict[str, str]:
-        """As plain JSON values."""
-        return asdict(self)
 
 
 def examine(lab: Lab) -> list[Finding]:

@@ -154,7 +154,7 @@ def _add_view(it: argparse.ArgumentParser) -> None:
     it.add_argument("--port", type=values.whole("the port", 65535), default=VIEW_PORT, help=f"default: {VIEW_PORT}")
     it.add_argument(
         "--prometheus",
-        type=values.prometheus_url,
+        type=values.web_address,
         metavar="URL",
         help="the Prometheus to show (default: the one on PROMETHEUS_PORT, started if there is none)",
     )
@@ -170,6 +170,12 @@ def _add_report(it: argparse.ArgumentParser) -> None:
 
 
 def _add_doctor(it: argparse.ArgumentParser) -> None:
+    it.add_argument(
+        "--grafana",
+        type=values.web_address,
+        metavar="URL",
+        help="ask a running Grafana instead whether every dashboard opens and every panel has data",
+    )
     it.add_argument("--clean", action="store_true", help="end and remove what runs that were killed left behind")
     it.add_argument("--json", action="store_true", help="for scripts")
 

@@ -78,8 +78,8 @@ def app(text: str) -> str:
     return text
 
 
-def prometheus_url(text: str) -> str:
-    """The address of a Prometheus."""
+def web_address(text: str) -> str:
+    """The address of a Prometheus or a Grafana."""
     if not re.fullmatch(r"https?://[^/\s]+(/\S*)?", text):
         raise argparse.ArgumentTypeError(f"it must be an address such as http://127.0.0.1:9090, not '{text}'")
     return text

@@ -1,0 +1,22 @@
+"""What `./lab doctor` finds, one thing at a time."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+OK, ODD, MISSING = "ok", "odd", "missing"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at."""
+
+    what: str
+    state: str
+    """`ok`, `odd` (a run works, with a caveat) or `missing` (some run does not work)."""
+    said: str
+    mend: str = ""
+
+    def to_json(self) -> dict[str, str]:
+        """As plain JSON values."""
+        return asdict(self)
