@@ -17,8 +17,9 @@ from wsgilab.commands.streams import ShownConsole
 from wsgilab.errors import UsageError
 from wsgilab.lab.servers import parse_cpus
 from wsgilab.model import slo
-from wsgilab.model.controls import all_visible
+from wsgilab.model.controls import each_text, visible
 from wsgilab.model.manifest import Manifest
+from wsgilab.model.privacy import without_home
 from wsgilab.model.server import ServerFacts
 from wsgilab.model.verdict import Verdict
 from wsgilab.model.window import Window
@@ -38,9 +39,14 @@ def save(folder: RunFolder, windows: Sequence[Window], manifest: Manifest, probl
 
 
 def judge(windows: Sequence[Window], manifest: Manifest, problems: Sequence[str]) -> Verdict:
-    """The verdict on a run, from what it left behind. No text in it holds a character that is obeyed, not shown."""
+    """The verdict on a run, from what it left behind.
+
+    No text in it holds a character that is obeyed, not shown, or where its user is at home.
+    """
+    home = os.path.expanduser("~")
     pinning = [manifest.not_pinned] if manifest.not_pinned else []
-    return all_visible(analyse(windows, _facts(manifest), [*problems, *pinning]))
+    found = analyse(windows, _facts(manifest), [*problems, *pinning])
+    return each_text(found, lambda text: without_home(visible(text), home))
 
 
 def _facts(manifest: Manifest) -> RunFacts:

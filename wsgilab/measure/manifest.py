@@ -18,6 +18,7 @@ from wsgilab.measure.pinning import not_pinned
 from wsgilab.measure.readings import identity
 from wsgilab.measure.windows import Settings
 from wsgilab.model.manifest import Facts, Manifest, ServerEntry
+from wsgilab.model.privacy import private
 from wsgilab.model.server import Server
 from wsgilab.model.slo import Slo
 from wsgilab.model.window import WindowPlan
@@ -35,13 +36,14 @@ def describe(
 ) -> Manifest:
     """The manifest of a run that starts now. `engine.start` has been called: versions are those that run.
 
-    `schedule`: what decides which windows are measured, as `order_of` gives it.
+    `schedule`: what decides which windows are measured, as `order_of` gives it. Values of secrets and the user's home
+    folder are hidden: reports are passed on.
     """
     facts = engine.facts()
     running = {server.name: dict(identity(engine.endpoint(server).exporter_url)) for server in engine.servers}
     commands = {name: said.pop("command", None) for name, said in running.items()}
     may_use = {name: said.pop("cpus", "") for name, said in running.items()}
-    return Manifest(
+    found = Manifest(
         wsgilab=__version__,
         command=command,
         started_at=utc_now().isoformat(timespec="seconds"),
@@ -66,6 +68,7 @@ def describe(
         servers=tuple(_server(server, commands[server.name]) for server in engine.servers),
         **schedule,
     )
+    return private(found, os.path.expanduser("~"))
 
 
 def order_of(plans: Sequence[WindowPlan]) -> dict[str, Any]:

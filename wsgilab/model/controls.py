@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass, replace
 from typing import Any, TypeVar
 
@@ -26,19 +26,25 @@ def visible(text: str) -> str:
 
 def all_visible(value: T) -> T:
     """A record, or any value made of records, mappings, tuples and lists, with every text in it visible."""
-    return _all_visible(value)  # type: ignore[no-any-return]
+    return each_text(value, visible)
 
 
-def _all_visible(value: Any) -> Any:
+def each_text(value: T, change: Callable[[str], str]) -> T:
+    """The same value with every text in it changed, keys of mappings included."""
+    return _changed(value, change)  # type: ignore[no-any-return]
+
+
+def _changed(value: Any, change: Callable[[str], str]) -> Any:
     if isinstance(value, str):
-        return visible(value)
+        changed = change(value)
+        return value if changed == value else changed  # a word of an enumeration stays one
     if isinstance(value, Mapping):
-        return {_all_visible(key): _all_visible(item) for key, item in value.items()}
+        return {_changed(key, change): _changed(item, change) for key, item in value.items()}
     if isinstance(value, tuple | list):
-        return type(value)(map(_all_visible, value))
+        return type(value)(_changed(item, change) for item in value)
     if is_dataclass(value) and not isinstance(value, type):
-        own = {part.name: getattr(value, part.name) for part in fields(value) if part.init}
-        return replace(value, **_all_visible(own))
+        own = {field.name: getattr(value, field.name) for field in fields(value) if field.init}
+        return replace(value, **_changed(own, change))
     return value
 
 

@@ -20,6 +20,7 @@ from typing import Any
 from wsgilab.errors import MissingError, UsageError
 from wsgilab.model.controls import OBEYED, all_visible
 from wsgilab.model.manifest import Manifest
+from wsgilab.model.privacy import private
 from wsgilab.model.window import Window
 from wsgilab.results import saved
 from wsgilab.results.damage import Damage, what_is_wrong
@@ -128,7 +129,7 @@ class RunFolder:
         if not isinstance(manifest, dict):
             return Manifest(), [f"{MANIFEST} is damaged: not an object"]
         usable, faults = saved.manifest(manifest)
-        return usable, [f"{MANIFEST}: {fault}" for fault in faults]
+        return private(usable, os.path.expanduser("~")), [f"{MANIFEST}: {fault}" for fault in faults]
 
     def write_verdict(self, verdict: Mapping[str, Any]) -> None:
         """Write verdict.json, whole or not at all."""
@@ -194,7 +195,7 @@ def _what_it_is(path: Path) -> tuple[str, str]:
         return "it is a file, not a folder", f"./lab report {path.parent}" if inside else "ls results/"
     if not path.is_dir():
         return "there is no such folder", "ls results/"
-    runs = sorted(each.parent for each in path.glob(f"*/{WINDOWS}"))
+    runs = sorted(found.parent for found in path.glob(f"*/{WINDOWS}"))
     if runs:
         return f"it holds {len(runs)} folders of runs" if len(runs) > 1 else "the run is in a folder of it", (
             f"./lab report {runs[-1]}"

@@ -64,7 +64,7 @@ def manifest(data: Mapping[str, Any]) -> tuple[Manifest, list[str]]:
         return Manifest(), [f"written by another version of the lab{version}: not used"]
     usable: dict[str, Any] = {}
     faults: list[str] = []
-    for key in (each.name for each in fields(Manifest) if each.name in data):
+    for key in (field.name for field in fields(Manifest) if field.name in data):
         if key == "servers":
             usable[key], more = _servers(data[key])
             faults += more
@@ -139,5 +139,5 @@ def _numbers(value: object) -> Iterator[float]:
         for item in value:
             yield from _numbers(item)
     elif is_dataclass(value):
-        for each in fields(value):
-            yield from _numbers(getattr(value, each.name))
+        for field in fields(value):
+            yield from _numbers(getattr(value, field.name))
