@@ -27,6 +27,7 @@ from wsgilab.reports import html, markdown, terminal
 from wsgilab.results.folder import RunFolder
 
 WIDTH, MOST_COLUMNS = 100, 10_000
+FILES = ("report.html", "report.md", "verdict.json", "windows.jsonl")
 
 
 def save(folder: RunFolder, windows: Sequence[Window], manifest: Manifest, problems: Sequence[str]) -> Verdict:
@@ -77,8 +78,9 @@ def show(verdict: Verdict, folder: RunFolder | None) -> None:
     terminal.render(verdict, out)
     if folder is None:
         return
+    kept = [name for name in FILES if (folder.path / name).is_file()]  # a disk may have been full
     out.print(
-        f"\nKept in {_as_seen_from_the_host(folder.path)}: report.html, report.md, verdict.json, windows.jsonl",
+        f"\nKept in {_as_seen_from_the_host(folder.path)}: {', '.join(kept)}",
         soft_wrap=True,
         markup=False,
         highlight=False,

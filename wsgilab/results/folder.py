@@ -64,10 +64,10 @@ class RunFolder:
         holds a run already: no run writes over another."""
         with _writing(path):
             path.mkdir(parents=True, exist_ok=True)
-            if (path / WINDOWS).exists():
+            if os.path.lexists(path / WINDOWS):
                 what, cause = f"{path} already holds a run.", "--out names the folder of an earlier run"
                 raise UsageError(what, cause, f"choose another folder, or show that run: ./lab report {path}")
-            (path / WINDOWS).touch()
+            (path / WINDOWS).touch(exist_ok=False)  # no link that somebody planted is followed
         return cls(path)
 
     @classmethod
@@ -158,8 +158,8 @@ def _cure(number: int, path: Path) -> str:
     """What to do about an error of the operating system while writing to `path`."""
     there = next(folder for folder in (path, *path.parents) if os.path.exists(folder))
     look = "df -h" if number in (errno.ENOSPC, errno.EDQUOT) else "ls -l" if number == errno.EISDIR else "ls -ld"
-    mend = "move it away" if number in (errno.ENOTDIR, errno.EEXIST, errno.EISDIR) else "mend that"
-    return f"{look} {there} shows it; {mend}"
+    cure = "move it away" if number in (errno.ENOTDIR, errno.EEXIST, errno.EISDIR) else "fix that"
+    return f"{look} {there} shows it; {cure}"
 
 
 @contextmanager

@@ -152,3 +152,14 @@ def test_output_to_a_full_disk_is_explained(run: Path) -> None:
     assert done.returncode == 3
     assert done.stderr.startswith("lab: Something could not be written: No space left on device.\n  Likely cause: ")
     assert "Traceback" not in done.stderr
+
+
+def test_only_what_is_there_is_said_to_be_kept(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As after a write that failed: on a full disk windows.jsonl may be all there is."""
+    folder = RunFolder.open(run)
+    verdict = conclude.judge(folder.read()[0], folder.read_manifest()[0], [])
+    conclude.show(verdict, folder)
+    assert capsys.readouterr().out.rstrip().endswith(f"Kept in {run}: windows.jsonl")
+    conclude.save(folder, folder.read()[0], folder.read_manifest()[0], [])
+    conclude.show(verdict, folder)
+    assert "report.html, report.md, verdict.json, windows.jsonl" in capsys.readouterr().out

@@ -270,6 +270,13 @@ def test_a_link_that_somebody_planted_is_not_followed(folder: RunFolder, monkeyp
     assert (folder.path / "report.md").read_text() == "mine"
 
 
+def test_a_planted_link_is_no_room_for_windows(tmp_path: Path) -> None:
+    (tmp_path / "windows.jsonl").symlink_to(tmp_path / "victim")
+    with pytest.raises(UsageError, match="already holds a run"):
+        RunFolder.create(tmp_path)
+    assert not (tmp_path / "victim").exists()
+
+
 def test_halves_of_pairs_are_written_as_what_they_are(folder: RunFolder) -> None:
     folder.write_text("report.md", "caf\udce9")
     assert (folder.path / "report.md").read_text() == "caf\\udce9"
