@@ -184,6 +184,11 @@ BROKEN_APPS = {
     "has no such attribute": ("", "app:missing", "no attribute missing"),
     "is not callable": ("app = 42\n", "app:app", "not callable"),
     "raises at import": ("raise RuntimeError('no database')\n", "app:app", "RuntimeError: no database"),
+    "would command a terminal": (
+        r"raise RuntimeError('no \x1b]0;owned\x07\x1b[31m\x9b2Jdatabase')",
+        "app:app",
+        r"RuntimeError: no \x1b]0;owned\x07\x1b[31m\x9b2Jdatabase",
+    ),
 }
 
 
@@ -194,6 +199,7 @@ def test_an_app_that_cannot_be_served_shows_its_last_lines(lab: Lab, tmp_path: P
     (tmp_path / "app.py").write_text(source)
     done = lab("run", "--servers", server, "--app", name, "--app-dir", tmp_path, *ONE_WINDOW)
     assert_explained(done, 4, f"{server} did not start", reason)
+    assert not set(done.stdout + done.stderr) & set("\x07\x1b\x9b"), "whatever a log holds, it is shown"
     assert not lab_processes(lab)
 
 

@@ -204,7 +204,7 @@ def processes() -> dict[int, str]:
     found = {}
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:
-            words = path.read_text().split("\0")
+            words = path.read_text(errors="replace").split("\0")
         except OSError:
             continue
         if words[0].endswith("prometheus"):

@@ -211,6 +211,7 @@ DEEP = "[" * 100_000
         "{",
         DEEP,
         f'{{"started_at": {DEEP}',
+        f'{{"notes": {DEEP}',
         "[]",
         '{"started_at": 5}',
         '{"started_at": "2026-01-01T00:00:00"}',
