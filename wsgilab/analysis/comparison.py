@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from difflib import SequenceMatcher
 from typing import Any
 
 from wsgilab.analysis import stats
-from wsgilab.analysis.figures import window_figures
+from wsgilab.analysis.figures import Measured, by_server_and_rate, values, window_figures
 from wsgilab.model import words
 from wsgilab.model.interval import Interval
 from wsgilab.model.manifest import Manifest, ServerEntry
@@ -126,14 +125,8 @@ def settings(before: Manifest, after: Manifest) -> list[str]:
 
 
 def _figures(windows: Sequence[Window]) -> Figures:
-    found: dict[tuple[str, float], dict[str, list[Interval]]] = defaultdict(lambda: defaultdict(list))
-    for window in windows:
-        if window.void is not None:
-            continue
-        for key, figure in window_figures(window).items():
-            if figure is not None:
-                found[window.plan.server, window.plan.rate_rps][key].append(figure)
-    return found
+    cells = by_server_and_rate([Measured(window, window_figures(window)) for window in windows])
+    return {cell: {metric.key: values(metric, measured) for metric in COMPARED} for cell, measured in cells.items()}
 
 
 def _change(cell: tuple[str, float], metric: Metric, before: Sequence[Interval], after: Sequence[Interval]) -> Change:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
-from wsgilab.analysis import stats
+from wsgilab.analysis import starts, stats
 from wsgilab.model.interval import Interval
 from wsgilab.model.metrics import TABLE, Mean, Metric, Place, shown
 from wsgilab.model.window import Window
@@ -56,7 +56,7 @@ class Measured:
 Grouped = Mapping[tuple[str, float], Sequence[Measured]]
 
 
-def group(measured: Sequence[Measured]) -> Grouped:
+def by_server_and_rate(measured: Sequence[Measured]) -> Grouped:
     """The valid windows by server and rate."""
     grouped: dict[tuple[str, float], list[Measured]] = defaultdict(list)
     for one in measured:
@@ -70,6 +70,12 @@ def window_figures(window: Window) -> dict[str, Interval | None]:
     return {metric.key: MEASURES[metric.key](window) for metric in shown(Place.LOAD)}
 
 
+def values(metric: Metric, measured: Iterable[Measured]) -> list[Interval]:
+    """What windows say of a metric: one value for each, or one for each start where the metric belongs to that."""
+    known = [(one.window, figure) for one in measured if (figure := one.figures[metric.key])]
+    return starts.means(known) if metric.per_start else [figure for _, figure in known]
+
+
 def load_figures(measured: Sequence[Measured]) -> dict[str, Interval | None]:
     """What all windows of a load give together, by the keys of the metrics."""
     return {metric.key: _mean(metric, measured) for metric in shown(Place.LOAD)}
@@ -78,14 +84,14 @@ def load_figures(measured: Sequence[Measured]) -> dict[str, Interval | None]:
 def _mean(metric: Metric, measured: Sequence[Measured]) -> Interval | None:
     if metric.mean is Mean.SHARE:
         return stats.proportion(_present(stats.failures(one.window) for one in measured))
-    values = _present(one.figures[metric.key] for one in measured)
+    found = values(metric, measured)
     if metric.mean is Mean.ARITHMETIC:
-        return stats.mean([value.value for value in values])
+        return stats.mean([figure.value for figure in found])
     if metric.percentile is None:
-        return stats.typical(values)
+        return stats.typical(found)
     # What was slower than the timeout counts as the timeout.
     slowest_ms = max((one.window.plan.timeout_s * 1000 for one in measured), default=math.inf)
-    return stats.typical(values, slowest_ms)
+    return stats.typical(found, slowest_ms)
 
 
 def _present(values: Iterable[T | None]) -> list[T]:

@@ -11,18 +11,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
-from wsgilab.analysis import capacity, causes, claims, stats, window_rows
+from wsgilab.analysis import capacity, causes, claims, starts, stats, window_rows
 from wsgilab.analysis.capacity import Goal
 from wsgilab.analysis.capacity_limits import capacity_row
 from wsgilab.analysis.causes.answers import refused_ratio
 from wsgilab.analysis.causes.evidence import Context, Evidence
 from wsgilab.analysis.causes.slots import observe
-from wsgilab.analysis.figures import Grouped, Measured, group, load_figures, window_figures
+from wsgilab.analysis.figures import Grouped, Measured, by_server_and_rate, load_figures, values, window_figures
 from wsgilab.analysis.objective import judge
 from wsgilab.analysis.reason import explain
 from wsgilab.analysis.recommendation import answer
 from wsgilab.model import words
-from wsgilab.model.metrics import Place, shown
+from wsgilab.model.interval import Interval
+from wsgilab.model.metrics import Metric, Place, shown
 from wsgilab.model.outcomes import Rating
 from wsgilab.model.server import ServerFacts
 from wsgilab.model.slo import Slo
@@ -56,7 +57,7 @@ def analyse(windows: Sequence[Window], run: RunFacts, problems: Sequence[str] = 
     """Everything that these windows say. `problems`: what went wrong with reading them."""
     servers = _all_servers(windows, run.servers)
     measured = [Measured(window, window_figures(window)) for window in windows]
-    grouped = group(measured)
+    grouped = by_server_and_rate(measured)
     context = causes.context([window for window in windows if window.void is None], run.objective, run.cores)
     rows = tuple(_server_row(facts, grouped, windows, context) for facts in servers)
     crowd = len(servers) > MOST_COMPARED
@@ -139,6 +140,7 @@ def _load_row(rate: float, measured: Sequence[Measured], own: Sequence[Window], 
     return LoadRow(
         rate_rps=rate,
         windows=len(measured),
+        starts=starts.count(one.window for one in measured),
         void=void,
         rating=rating,
         why=why,
@@ -158,15 +160,25 @@ def _overall(ratings: Sequence[Rating]) -> Rating:
 
 
 def _compare(servers: Sequence[ServerFacts], grouped: Grouped) -> Iterator[Comparison]:
-    """Every pair of servers at every rate both were offered, paired by round."""
+    """Every pair of servers at every rate both were offered."""
     for rate in sorted({rate for _, rate in grouped}):
-        by_server = {facts.name: _by_round(grouped.get((facts.name, rate), ())) for facts in servers}
-        for a, b in combinations([name for name, rounds in by_server.items() if rounds], 2):
-            shared = sorted(by_server[a].keys() & by_server[b].keys())
+        by_server = {facts.name: grouped.get((facts.name, rate), ()) for facts in servers}
+        for a, b in combinations([name for name, measured in by_server.items() if measured], 2):
             for metric in shown(Place.COMPARED):
-                pairs = [[by_server[name][number].figures[metric.key] for name in (a, b)] for number in shared]
-                ratio = stats.paired_ratio([(left, right) for left, right in pairs if left and right])
+                ratio = _ratio(metric, by_server[a], by_server[b])
                 yield Comparison(a, b, rate, metric.key, ratio, stats.lower(ratio))
+
+
+def _ratio(metric: Metric, a: Sequence[Measured], b: Sequence[Measured]) -> Interval | None:
+    """a ÷ b: paired by round, for a round's windows share the machine's mood; by start, what belongs to that."""
+    if metric.per_start:
+        return stats.unpaired_ratio(values(metric, b), values(metric, a))
+    ours, theirs = _by_round(a), _by_round(b)
+    pairs = [
+        (ours[number].figures[metric.key], theirs[number].figures[metric.key])
+        for number in sorted(ours.keys() & theirs.keys())
+    ]
+    return stats.paired_ratio([(left, right) for left, right in pairs if left and right])
 
 
 def _by_round(measured: Sequence[Measured]) -> dict[int, Measured]:

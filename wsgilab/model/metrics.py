@@ -87,6 +87,8 @@ class Metric:
     """What is said of the server that is best at it. Servers are told apart by these metrics first."""
     short_label: str = ""
     """For narrow tables, where `label` is long."""
+    per_start: bool = False
+    """Whether it belongs to the start of a server: windows of one start are then one value (see analysis/starts.py)."""
     left_out: int = 0
     """Which column a narrow terminal does without first: that with the highest number; with 0 it stays."""
 
@@ -173,6 +175,7 @@ TABLE = (
         unit="MB",
         explanation="largest proportional set size (PSS) of the same processes",
         style=_amount("MB"),
+        per_start=True,
         places=Place.LOAD | Place.WINDOW | Place.COLUMN | Place.COMPARED | Place.COST,
         left_out=3,
     ),

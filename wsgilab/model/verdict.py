@@ -28,6 +28,8 @@ class LoadRow:
     why: str
     figures: Mapping[str, Interval | None]
     """By the keys of the metrics."""
+    starts: int = 0
+    """How many starts of the server the valid windows belong to."""
     deaths: int = 0
     """Windows the server did not survive."""
     throttled_s: float = 0.0

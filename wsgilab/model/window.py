@@ -183,6 +183,12 @@ class Window:
     """All of it: k6's start, warm-up, schedule, grace, waiting for quiet. 0 where an earlier version wrote the line."""
     schema: int = WINDOW_SCHEMA
 
+    @property
+    def server_start(self) -> float | None:
+        """When its server had been started, in epoch seconds; None where nobody read that."""
+        samples = self.usage.samples if self.usage else ()
+        return samples[0].start_time if samples else None
+
     def to_json(self) -> dict[str, Any]:
         """The window as plain JSON values."""
         return asdict(self)

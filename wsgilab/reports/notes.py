@@ -51,6 +51,8 @@ def method(verdict: Verdict) -> tuple[str, ...]:
         "requests take the wider of that and Wilson's interval over requests.",
         "Comparisons are ratios within each round, with an interval by the same method; where it contains 1, no "
         "difference is shown.",
+        "Memory belongs to the start of a server: windows of one start count as one value, a single start has no "
+        "interval, and comparisons are ratios over starts (Welch's t).",
         f"Verdict: under one rate a server is good when the whole interval keeps {verdict.slo}, or every window does "
         "by a factor of 2; bad when all of it misses, every window does by that factor, or the server died; otherwise "
         "inconclusive. Since percentiles count failures, a bound on p99 "
