@@ -114,7 +114,7 @@ def k6_pid() -> int:
 
 def server_pids(bench: Bench) -> list[int]:
     assert isinstance(bench.engine, LocalEngine)
-    master = bench.engine._started[PLAN.server].process.pid
+    master = bench.engine._background.pid(PLAN.server)
     return [master, *children(master)]
 
 
