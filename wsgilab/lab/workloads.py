@@ -47,7 +47,7 @@ def find_workload(name: str, path: Path = WORKLOADS_JS) -> Workload:
 
     Raises UsageError for an unknown name, with the nearest known one.
     """
-    if not name.isprintable():
+    if name.startswith("/") and not name.isprintable():
         raise UsageError(
             f"The workload '{visible(name)}' has bytes or characters that no address has.",
             "they must be percent-encoded",
