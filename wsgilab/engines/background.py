@@ -19,6 +19,8 @@ INHERITED = re.compile(
 )
 """What a program needs of its user's environment, and no more: as in a container, neither a token in the shell reaches
 the app under test, nor a setting that nobody sees (NGINX, WERKZEUG_RUN_MAIN, GUNICORN_CMD_ARGS) a server."""
+PROGRAMS = Path(sys.executable).parent
+"""Where the lab's own environment has the servers."""
 log = logging.getLogger(__name__)
 
 
@@ -71,11 +73,21 @@ class Background:
         """What servers and exporters say in X-Lab-Run."""
         return self._place.id
 
-    def start(self, name: str, command: Sequence[str], environment: Mapping[str, str], folder: Path) -> None:
-        """Start a program with `environment`, and what programs need of ours besides. Raises OSError."""
+    def start(
+        self,
+        name: str,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        folder: Path,
+        programs: Path = PROGRAMS,
+    ) -> None:
+        """Start a program with `environment`, and what programs need of ours besides. Raises OSError.
+
+        What it calls by name is looked for in `programs` first.
+        """
         output = self._logs.path / f"{name}.log"
         inherited = {name: value for name, value in self._environ.items() if INHERITED.fullmatch(name)}
-        path = f"{Path(sys.executable).parent}{os.pathsep}{inherited.get('PATH') or os.defpath}"
+        path = f"{programs}{os.pathsep}{inherited.get('PATH') or os.defpath}"
         complete = {**inherited, "PATH": path, **environment, **self._place.environment}
         self._started[name] = Started(processes.start(command, output, folder, complete, self._cpus), output)
 

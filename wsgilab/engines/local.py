@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 
 from wsgilab.engines import Endpoint, HealthCheck, did_not_start
-from wsgilab.engines.background import Background
+from wsgilab.engines.background import PROGRAMS, Background
 from wsgilab.engines.nginx import LocalNginx
 from wsgilab.lab.servers import Lab
 from wsgilab.machine.ports import free_port, require_free
@@ -98,13 +98,15 @@ class LocalEngine:
         environment = {name: self._localized(value, server) for name, value in server.environment.items()}
         environment["LAB_EXPORTER_PORT"] = str(self._exporter_ports[server.name])
         services = self.lab.root / "services"
-        command = [str(services / "serve/entrypoint.sh"), *_launcher(program), *arguments]
-        self._background.start(server.name, command, environment, services / "serve")
+        programs = _programs(server)
+        command = [str(services / "serve/entrypoint.sh"), *_launcher(program, programs), *arguments]
+        self._background.start(server.name, command, environment, services / "serve", programs)
 
     def _localized(self, text: str, server: Server) -> str:
         """A word of compose.yaml's command or environment, as it must be outside a container."""
-        if self._app_dir and text == "/srv/app":
-            return str(self._app_dir)
+        app_dir = server.app.folder if server.app else self._app_dir
+        if app_dir and text == "/srv/app":
+            return str(app_dir)
         here = {
             "/srv/": f"{self.lab.root}/services/",
             "/run/lab": str(self._background.folder / server.name),
@@ -126,15 +128,21 @@ class LocalEngine:
         raise did_not_start(server.name, reason, log, again, self._background.withheld(log))
 
 
-def _launcher(program: str) -> list[str]:
-    """How a program of compose.yaml is started here. A script of our own Python's is handed to that Python.
+def _programs(server: Server) -> Path:
+    """Where the server's programs, and the Python that runs them, are installed."""
+    return Path(server.app.environment) / "bin" if server.app and server.app.environment else PROGRAMS
+
+
+def _launcher(program: str, programs: Path) -> list[str]:
+    """How a program of compose.yaml is started here. A script of an environment is handed to the Python next to it.
 
     Its first line would do the same, but by way of a shell, to which a `$` in the path of the clone means something.
     """
-    script = Path(sys.executable).parent / program
+    script = programs / program
     try:
         with script.open("rb") as file:
             is_script = file.read(2) == b"#!"
     except OSError:
         return [program]
-    return [sys.executable, str(script)] if is_script else [program]
+    python = sys.executable if programs == PROGRAMS else str(programs / "python")
+    return [python, str(script)] if is_script else [program]

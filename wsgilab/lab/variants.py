@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,7 +17,7 @@ from wsgilab.errors import UsageError
 from wsgilab.lab.servers import Lab, filled_in, read_services, settings_in, slots_of, unknown
 from wsgilab.machine.ports import free_port
 from wsgilab.model.controls import visible
-from wsgilab.model.server import Server
+from wsgilab.model.server import App, Server
 
 NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
 VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -31,11 +31,14 @@ EXAMPLE = "--variant eight=gunicorn,GUNICORN_WORKERS=8"
 
 @dataclass(frozen=True)
 class Variant:
-    """What was asked for with one --variant."""
+    """What was asked for with one --variant; or a server with another revision of the app."""
 
     name: str
     base: str
-    settings: Mapping[str, str]
+    settings: Mapping[str, str] = field(default_factory=dict)
+    app: App | None = None
+    about: str = ""
+    """What is different, where settings do not say it."""
 
     @property
     def text(self) -> str:
@@ -137,7 +140,8 @@ def _check_settings(variant: Variant, settings: Mapping[str, Sequence[str]]) -> 
 
 def _service(raw: Mapping[str, Any], variant: Variant, variables: Mapping[str, str]) -> dict[str, Any]:
     """The service of compose.yaml with the variant's settings, name and socket; nothing of it is published."""
-    service: dict[str, Any] = filled_in(dict(raw), {**variables, **variant.settings})
+    place = {"LAB_APP_DIR": variant.app.folder} if variant.app else {}
+    service: dict[str, Any] = filled_in(dict(raw), {**variables, **variant.settings, **place})
     own = settings_in(raw)
     others = {name: value for name, value in variant.settings.items() if name not in own}
     service["environment"] = {**service["environment"], **others, "LAB_SERVER": variant.name}
@@ -145,11 +149,14 @@ def _service(raw: Mapping[str, Any], variant: Variant, variables: Mapping[str, s
     service["command"] = service["command"].replace(socket, mine)
     test = service["healthcheck"]["test"]
     service["healthcheck"] = {**service["healthcheck"], "test": [word.replace(socket, mine) for word in test]}
+    if variant.app and variant.app.image:
+        service["image"] = variant.app.image
     return {key: value for key, value in service.items() if key not in ("ports", "profiles", "build")}
 
 
 def _server(base: Server, variant: Variant, service: Mapping[str, Any], url: str) -> Server:
     changed = ", ".join(f"{name}={value}" for name, value in variant.settings.items()) or f"the same as {base.name}"
+    changed = variant.about or changed
     concurrency = service["labels"]["lab.slots"]
     try:
         slots = slots_of(concurrency)
@@ -172,6 +179,7 @@ def _server(base: Server, variant: Variant, service: Mapping[str, Any], url: str
         variant_of=base.name,
         colour=None,
         marker=None,
+        app=variant.app,
     )
 
 

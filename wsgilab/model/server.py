@@ -10,6 +10,18 @@ from wsgilab.model.manifest import Manifest
 
 
 @dataclass(frozen=True)
+class App:
+    """An app of its own for one server, instead of the one that all of a run share: another revision of it."""
+
+    folder: str
+    """Where it is imported from on this machine; an absolute path."""
+    environment: str | None = None
+    """The virtual environment that has what it requires, the servers and the middleware. None: the lab's."""
+    image: str | None = None
+    """The same as a container image. None: the lab's."""
+
+
+@dataclass(frozen=True)
 class Server:
     """One way to serve the app, as compose.yaml defines it."""
 
@@ -38,6 +50,8 @@ class Server:
     """In every chart, `#RRGGBB`; None where it takes what is left, as a variant does."""
     marker: str | None = None
     """The shape of its points: `circle`, `square`, `diamond`, `triangle`, `triangle-down`, `plus`."""
+    app: App | None = None
+    """What it serves, where that is not what the others do."""
 
 
 @dataclass(frozen=True)

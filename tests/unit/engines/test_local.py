@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import re
-import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from support import ROOT
 
 from wsgilab.engines import HealthCheck
-from wsgilab.engines.background import INHERITED
-from wsgilab.engines.local import _launcher
+from wsgilab.engines.background import INHERITED, PROGRAMS, Background
+from wsgilab.engines.local import LocalEngine, _launcher
 from wsgilab.engines.nginx import configuration
 from wsgilab.lab.servers import load_lab
 from wsgilab.machine import http
 from wsgilab.machine.http import Answer
 from wsgilab.machine.tools import Nginx
+from wsgilab.machine.waiting import Stop
+from wsgilab.model.server import App
 
 
 @pytest.mark.parametrize("name", ["PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "SSL_CERT_FILE"])
@@ -35,14 +38,38 @@ def test_neither_secrets_nor_settings_that_nobody_sees_are(name: str) -> None:
     assert not INHERITED.fullmatch(name)
 
 
-def test_a_script_is_handed_to_the_python_it_belongs_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_script_is_handed_to_the_python_it_belongs_to(tmp_path: Path) -> None:
     """Its first line goes by way of a shell where the path has a space, and a shell reads `$` its own way."""
-    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
     (tmp_path / "gunicorn").write_text("#!/bin/sh\n")
     (tmp_path / "granian").write_bytes(b"\x7fELF")
-    assert _launcher("gunicorn") == [str(tmp_path / "python"), str(tmp_path / "gunicorn")]
-    assert _launcher("granian") == ["granian"]
-    assert _launcher("nothing") == ["nothing"]
+    assert _launcher("gunicorn", tmp_path) == [str(tmp_path / "python"), str(tmp_path / "gunicorn")]
+    assert _launcher("granian", tmp_path) == ["granian"]
+    assert _launcher("nothing", tmp_path) == ["nothing"]
+
+
+def test_a_server_with_an_app_of_its_own_is_started_from_that_apps_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: dict[str, tuple[Sequence[str], str, Path]] = {}
+
+    def note(
+        _: Background, name: str, command: Sequence[str], environment: Mapping[str, str], __: Path, programs: Path
+    ) -> None:
+        started[name] = (command, environment["LAB_APP_DIR"], programs)
+
+    programs = tmp_path / "environment/bin"
+    programs.mkdir(parents=True)
+    (programs / "gunicorn").write_text("#!/bin/sh\n")
+    gunicorn = load_lab(ROOT, {}).servers["gunicorn"]
+    own = replace(gunicorn, name="before", app=App(str(tmp_path / "app"), str(tmp_path / "environment")))
+    monkeypatch.setattr(Background, "start", note)
+    with Stop() as stop, LocalEngine(load_lab(ROOT, {}), [gunicorn, own], stop) as engine:
+        for server in (gunicorn, own):
+            engine._launch(server)
+    (_, folder, found), (command, own_folder, own_programs) = started["gunicorn"], started["before"]
+    assert (folder, found) == (str(ROOT / "services/app"), PROGRAMS)
+    assert (own_folder, own_programs) == (str(tmp_path / "app"), programs)
+    assert list(command[1:3]) == [str(programs / "python"), str(programs / "gunicorn")]
 
 
 def test_every_path_of_nginx_is_quoted_and_none_is_the_containers(tmp_path: Path) -> None:

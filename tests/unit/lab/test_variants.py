@@ -12,7 +12,8 @@ from support import ROOT
 from wsgilab.engines import override
 from wsgilab.errors import UsageError
 from wsgilab.lab.servers import Lab, load_lab
-from wsgilab.lab.variants import add, nginx_blocks, parse
+from wsgilab.lab.variants import Variant, add, nginx_blocks, parse
+from wsgilab.model.server import App
 
 LAB = load_lab(ROOT, {})
 NGINX_CONF = (ROOT / "services/nginx/nginx.conf").read_text()
@@ -111,6 +112,18 @@ def test_compose_learns_of_variants_by_a_file_laid_over(tmp_path: Path) -> None:
     assert services["nginx-variants-exporter"]["pid"] == "service:nginx-variants"
     assert not any({"ports", "build", "profiles"} & set(service) for service in services.values())
     assert override.extra_services([lab.servers["b"]]) == []
+
+
+def test_a_variant_may_have_an_app_of_its_own() -> None:
+    app = App("/somewhere/else", image="wsgilab-app:1f2e")
+    lab = add(LAB, [Variant("before", "uwsgi", app=app, about="the app of main")])
+    service, server = lab.services["before"], lab.servers["before"]
+    assert "/somewhere/else:/srv/app:ro,z" in service["volumes"], "nginx's sockets come with it"
+    assert len(service["volumes"]) == len(lab.services["uwsgi"]["volumes"])
+    assert service["image"] == "wsgilab-app:1f2e"
+    assert server.environment["LAB_APP_DIR"] == "/srv/app", "in a container every app is there"
+    assert (server.app, server.pattern) == (app, f"{LAB.servers['uwsgi'].pattern}: the app of main")
+    assert "/somewhere" not in str(lab.services["uwsgi"])
 
 
 def test_without_variants_compose_is_asked_as_ever() -> None:
