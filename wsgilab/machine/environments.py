@@ -11,13 +11,12 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from wsgilab.errors import Interrupted, LabError, MissingError, UsageError
+from wsgilab.errors import Interrupted, MissingError, UsageError
 from wsgilab.machine import pip_words, processes
-from wsgilab.machine.processes import Outcome
 from wsgilab.machine.waiting import Stop
 
 OLDEST_PYTHON = (3, 9)
@@ -25,9 +24,8 @@ OLDEST_PYTHON = (3, 9)
 COMPLETE = "complete"
 """The file that is written last: without it an environment was left half made."""
 MISLEADING = ("PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_USER", "PIP_REQUIRE_VIRTUALENV", "PYTHONPATH", "PYTHONHOME")
-PIP = ("--disable-pip-version-check", "--no-input", "--progress-bar", "off")
-LONGEST_S = 1_800.0
-PINNED = re.compile(r"^(?P<name>[A-Za-z0-9][\w.-]*)(?:\[[^\]]*\])?==(?P<version>[^\s;\\]+)")
+VENV_TIMEOUT_S = 300.0
+AT = ("Collecting ", "Processing ", "Building wheel", "Installing collected", "install: ")
 
 Announce = Callable[[str], None]
 
@@ -67,10 +65,13 @@ class Environment:
 
 @dataclass(frozen=True)
 class Workshop:
-    """Where environments are made and kept, and what the lab puts into each: `lock`, a file of pins with hashes."""
+    """Where environments are made and kept, and what the lab puts into each."""
 
     cache: Path
+    installer: Path
+    """services/install.py, which images are made with too."""
     lock: Path
+    """What servers need: pins with hashes."""
     announce: Announce
     stop: Stop
 
@@ -106,80 +107,32 @@ class Workshop:
             raise _cannot_write(kept, error.strerror) from error
 
     def _make(self, kept: Path, requirements: Requirements, interpreter: Path) -> None:
-        self.announce("Installing the app's requirements into an environment of its own, once …")
-        pip = self._venv(kept, interpreter)
+        self.announce("Installing the app's requirements and the servers into an environment of its own, once …")
+        self._venv(kept, interpreter)
         own = requirements.arguments()
-        if own:
-            self._run(
-                [*pip, "install", *PIP, *own], lambda done: pip_words.cannot_install(done, requirements.arguments())
-            )
-        installed = dict(self._installed(pip))
-        before = set(self._complaints(pip))
-        self.announce("Installing the servers next to it …")
-        lock = kept / "servers.txt"
-        lock.write_text("\n".join(without(_read(self.lock), installed)), encoding="utf-8")
-        exact = ["install", *PIP, "--no-deps", "--require-hashes", "--requirement", str(lock)]
-        self._run([*pip, *exact], lambda done: pip_words.cannot_install(done, requirements.arguments()))
-        fights = [line for line in self._complaints(pip) if line not in before]
-        if fights:
-            self._give_way(pip, kept, installed, fights)
+        line = [sys.executable, str(self.installer), "--lock", str(self.lock), "--for", str(kept / "bin/python")]
+        done = processes.follow([*line, *_own_pip(), *own], self._told, self.stop, environment=_clean_environment())
+        if self.stop.requested:
+            raise Interrupted
+        if not done.ok:
+            raise pip_words.explained(done, own)
         (kept / COMPLETE).touch()
 
-    def _give_way(self, pip: Sequence[str], kept: Path, installed: dict[str, str], fights: Sequence[str]) -> None:
-        """Let pip choose other versions of the servers, with the app's pins fixed."""
-        self.announce(f"The app's pins leave no room for the usual versions ({fights[0]}): looking for others …")
-        pins = kept / "app.txt"
-        pins.write_text("".join(f"{name}=={version}\n" for name, version in installed.items()), encoding="utf-8")
-        names = [name for name in locked(_read(self.lock)) if name not in installed]
-        self._run(
-            [*pip, "install", *PIP, "--upgrade", "--constraint", str(pins), *names],
-            lambda done: pip_words.conflict(fights, done),
-        )
-        left = self._complaints(pip)
-        if any(line in left for line in fights):
-            raise pip_words.conflict(fights)
+    def _told(self, line: str) -> None:
+        """Pass on the lines that say what the installer is at."""
+        if line.startswith(AT):
+            self.announce(f"  {line if len(line) < 90 else line[:89] + '…'}")
 
-    def _venv(self, kept: Path, interpreter: Path) -> list[str]:
-        """Make a virtual environment, and give the command that is pip for it."""
+    def _venv(self, kept: Path, interpreter: Path) -> None:
         # The lab's own pip serves it: quicker than a pip for each, and Debian keeps ensurepip in a package of its own.
-        made = self._ask([interpreter, "-m", "venv", "--clear", "--without-pip", str(kept)])
+        line: list[str | Path] = [interpreter, "-m", "venv", "--clear", "--without-pip", str(kept)]
+        made = processes.ask(line, environment=_clean_environment(), timeout_s=VENV_TIMEOUT_S)
         if not made.ok:
             raise MissingError(
                 f"{interpreter} cannot make a virtual environment: {made.last_line}.",
                 "a Python without the module venv",
                 "apt-get install python3-venv",
             )
-        return [*_own_pip(), "--python", str(kept / "bin/python")]
-
-    def _installed(self, pip: Sequence[str]) -> Iterator[tuple[str, str]]:
-        """(name as PEP 503 writes it, version) of all that is there."""
-        for line in self._ask([*pip, "freeze", "--all"]).out.splitlines():
-            if pin := PINNED.match(line):
-                yield canonical(pin["name"]), pin["version"]
-
-    def _complaints(self, pip: Sequence[str]) -> list[str]:
-        return [
-            line
-            for line in self._ask([*pip, "check"]).out.splitlines()
-            if " has requirement " in line or " requires " in line
-        ]
-
-    def _ask(self, command: Sequence[str | Path]) -> Outcome:
-        self.stop.check()
-        return processes.ask(command, environment=_clean_environment(), timeout_s=LONGEST_S)
-
-    def _run(self, command: Sequence[str], explain: Callable[[Outcome], LabError]) -> None:
-        """Run pip, telling what it is at; what went wrong is what `explain` makes of it."""
-        done = processes.follow(command, self.announce_package, self.stop, environment=_clean_environment())
-        if self.stop.requested:
-            raise Interrupted
-        if not done.ok:
-            raise explain(done)
-
-    def announce_package(self, line: str) -> None:
-        """Pass on the lines of pip that say what it is at."""
-        if line.startswith(("Collecting ", "Processing ", "Building wheel", "Installing collected")):
-            self.announce(f"  {line if len(line) < 90 else line[:89] + '…'}")
 
 
 def find_python(wanted: str | None) -> Path:
@@ -207,43 +160,13 @@ def find_python(wanted: str | None) -> Path:
     return Path(found)
 
 
-def canonical(name: str) -> str:
-    """The name of a distribution as PEP 503 normalizes it."""
-    return re.sub(r"[-_.]+", "-", name).lower()
-
-
-def locked(lock: str) -> list[str]:
-    """The distributions that a lock file pins, each with its version left open."""
-    return [canonical(pin["name"]) for line in lock.splitlines() if (pin := PINNED.match(line))]
-
-
-def without(lock: str, names: Iterable[str]) -> list[str]:
-    """The lines of a lock file, but for those of these distributions (with their hashes)."""
-    left_out = set(names)
-    kept: list[str] = []
-    keeping = True
-    for line in lock.splitlines():
-        if pin := PINNED.match(line):
-            keeping = canonical(pin["name"]) not in left_out
-        elif not line.startswith((" ", "\t")):
-            keeping = True
-        if keeping:
-            kept.append(line)
-    return kept
-
-
 def _own_pip() -> list[str]:
+    """How the installer finds pip: in this Python, or in the wheel that the lab was set up with."""
     if processes.ask([sys.executable, "-m", "pip", "--version"]).ok:
-        return [sys.executable, "-m", "pip"]
-    for base in (Path(sys.prefix) / "pip", Path(sys.prefix)):
-        for wheel in base.glob("usr/share/python-wheels/pip-*.whl"):
-            return [sys.executable, str(wheel / "pip")]
-    system = str(getattr(sys, "_base_executable", sys.executable))
-    if processes.ask([system, "-m", "pip", "--version"]).ok:
-        return [system, "-m", "pip"]
-    raise MissingError(
-        "There is no pip here.", "Debian keeps it in a package of its own", "apt-get install python3-venv"
-    )
+        return []
+    for wheel in (Path(sys.prefix) / "pip").glob("usr/share/python-wheels/pip-*.whl"):
+        return ["--pip", str(wheel / "pip")]
+    raise MissingError("There is no pip here.", "it was removed from .venv", "rm -r .venv; ./lab run")
 
 
 def _pythons_on_path() -> Iterator[Path]:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from wsgilab.errors import LabError, MissingError, UsageError
 from wsgilab.machine.processes import Outcome
 
+FIGHT = "install: fight: "
 NEEDS_COMPILER = re.compile(
     r"(?:command|unable to execute) '?[\w./-]*(gcc|cc|g\+\+|clang|cargo|rustc)'?|Microsoft Visual C\+\+"
 )
@@ -16,11 +17,13 @@ BUILDING = re.compile(r"Failed (?:building wheel for|to build) '?([\w.-]+)")
 CONFLICT = re.compile(r"^\s{4}(.+ depends on .+|The user requested .+)$", re.MULTILINE)
 
 
-def cannot_install(done: Outcome, requirements: Sequence[str]) -> LabError:
-    """The error for requirements (arguments of `pip install`) that could not be installed."""
+def explained(done: Outcome, requirements: Sequence[str]) -> LabError:
+    """The error for services/install.py that failed with these requirements (arguments of `pip install`)."""
     said = done.out + done.err
     if "No space left on device" in said:
         return _no_room()
+    if fights := [line.removeprefix(FIGHT) for line in done.out.splitlines() if line.startswith(FIGHT)]:
+        return _conflict(fights)
     building = BUILDING.search(said)
     if building and NEEDS_COMPILER.search(said):
         return MissingError(
@@ -47,14 +50,11 @@ def cannot_install(done: Outcome, requirements: Sequence[str]) -> LabError:
     )
 
 
-def conflict(fights: Sequence[str], done: Outcome | None = None) -> LabError:
-    """The error for requirements that no version of the servers can live with: `fights` is what `pip check` says."""
-    if done and "No space left on device" in done.out + done.err:
-        return _no_room()
+def _conflict(fights: Sequence[str]) -> LabError:
     return UsageError(
         f"The app's requirements and the servers exclude each other: {'; '.join(fights[:4])}.",
         "the app pins a library that a server needs in another version",
-        "loosen that pin, or measure the servers that can live with it: --servers gunicorn,uwsgi",
+        "loosen that pin, or measure under a Python that has other versions of it: ./lab run --python 3.12",
     )
 
 
