@@ -90,7 +90,7 @@ ladder.push(99.95, 99.99, 100);
 
 // By status code for those that tell something, by class for the rest. "0" is no answer at all.
 const STATUSES = ['0', '200', '201', '204', '301', '302', '304', '400', '401', '403', '404', '405', '408', '413',
-  '415', '422', '429', '500', '502', '503', '504', '2xx', '3xx', '4xx', '5xx', 'other'];
+  '414', '415', '422', '429', '431', '500', '502', '503', '504', '2xx', '3xx', '4xx', '5xx', 'other'];
 
 const traffic = chosenTraffic();
 

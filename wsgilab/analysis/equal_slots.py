@@ -10,7 +10,7 @@ from wsgilab.analysis.causes.evidence import program
 from wsgilab.analysis.causes.slots import needed
 from wsgilab.analysis.claims import DEV, DEV_SINGLE
 from wsgilab.model import words
-from wsgilab.model.outcomes import Difference
+from wsgilab.model.outcomes import Difference, Rating
 from wsgilab.model.verdict import ServerRow, Verdict
 
 METRICS = (("p99_ms", "a lower p99"), ("cpu_ms_per_request", "less CPU per request"))
@@ -36,10 +36,10 @@ def differ(verdict: Verdict) -> bool:
 
 
 def _same_slots(servers: Sequence[ServerRow], rate_rps: float) -> list[ServerRow]:
-    """The largest group of several programs with the same number of slots; of groups as large, that with more slots."""
+    """The largest group of several programs with the same slots, all of which did not miss the objective."""
     groups: dict[int, list[ServerRow]] = defaultdict(list)
     for row in _for_production(servers):
-        if row.slots_used and (load := row.at(rate_rps)) and load.windows:
+        if row.slots_used and (load := row.at(rate_rps)) and load.windows and load.rating is not Rating.BAD:
             groups[row.slots_used].append(row)
     told = [group for count, group in sorted(groups.items()) if len({_program(row) for row in group}) > 1]
     return max(told, key=lambda group: (len(group), group[0].slots_used or 0), default=[])

@@ -28,7 +28,7 @@ LAWS = (
     app_time.slow_inside,
     cpu.throttled,
     cpu.used_up,
-    cpu.used_by_others,
+    cpu.used_with_others,
     slots.do_not_overlap,
     slots.too_few,
     connections.all_taken,

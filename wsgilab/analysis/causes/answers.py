@@ -12,6 +12,7 @@ from wsgilab.model.interval import Interval
 from wsgilab.model.window import LoadResult, Usage, Window
 
 MOSTLY, HARDLY = 0.5, 0.1
+"""An answer explains a result where it is as common as half of the requests that got none at all."""
 ALL = 0.995
 OVERLOAD = {"502", "503", "504"}
 """What a proxy, or a server in front of its own workers, answers when nothing behind it is free."""
@@ -73,6 +74,8 @@ def answered_by_the_app(evidence: Evidence) -> Cause | None:
         return None
     if status in OVERLOAD and evidence.app_statuses is None and _has_better_reason(evidence):
         return None
+    if share < MOSTLY * _silent(evidence):
+        return None
     odd = _odd_one_out(evidence, status)
     return Cause(Kind.ANSWER, f"{_said(evidence, status)}{_on(share)}{odd}", of_app=not odd)
 
@@ -91,11 +94,11 @@ def calls_each(load: LoadResult, usage: Usage) -> int:
 
     An app that calls itself does so for each request alike. Somebody else's load would have to be the same as k6's.
     """
-    if not load.total_requests:
+    slack = COUNT_SLACK + COUNT_SHARE * load.total_requests
+    if not load.total_requests or usage.requests <= load.total_sent + slack:
         return 1
     times = round(usage.requests / load.total_requests)
-    slack = times * (COUNT_SLACK + COUNT_SHARE * load.total_requests)
-    is_whole = times * load.total_requests - slack <= usage.requests <= times * load.total_sent + slack
+    is_whole = times * (load.total_requests - slack) <= usage.requests <= times * (load.total_sent + slack)
     return times if 2 <= times <= MOST_CALLS and is_whole else 1
 
 
@@ -115,12 +118,17 @@ def _is_from_before_the_app(evidence: Evidence, status: str, count: int) -> bool
 
 def _has_better_reason(evidence: Evidence) -> bool:
     """Whether something else made nobody be free: a full queue, requests that were never answered, dead workers."""
-    silent = evidence.statuses[NO_ANSWER] + sum(load.unanswered + load.dropped for load in evidence.loads)
     overflows = sum(usage.listen_overflows for usage in evidence.usages)
     too_many = evidence.slots.count is not None and evidence.alone_ms is not None
     full = too_many and evidence.rate_rps * (evidence.alone_ms or 0) / 1000 >= 0.9 * (evidence.slots.count or 0)
     ended = any(inside.worker_ends for inside in evidence.insides)
-    return bool(full or overflows or ended or evidence.share(silent) >= evidence.tolerated)
+    return bool(full or overflows or ended or _silent(evidence) >= evidence.tolerated)
+
+
+def _silent(evidence: Evidence) -> float:
+    """The share of requests that got no answer."""
+    late = sum(load.unanswered + load.dropped for load in evidence.loads)
+    return evidence.share(evidence.statuses[NO_ANSWER] + late)
 
 
 def _setting(evidence: Evidence) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from wsgilab.analysis.causes import slots
 from wsgilab.analysis.causes.evidence import Evidence, mean
 from wsgilab.model import words
 from wsgilab.model.cause import Cause, Kind
@@ -10,8 +11,9 @@ from wsgilab.model.interval import Interval
 USED_UP = 0.9
 """From this share of its CPUs on, a server is limited by them: what is missing are the moments between requests."""
 SET_USED_UP, OWN_SHARE = 0.95, 0.6
-"""The same where the whole set of CPUs is known to be in use, most of it by the server: the kernel's work on its
-connections is not charged to it."""
+"""From this share of all its CPUs in use on, by anything, they are a limit too: the kernel's work on its connections is
+not charged to a server. And from this share on, most of it is the server's own."""
+HALF = 0.5
 THROTTLED = 0.05
 """Share of a window."""
 
@@ -38,24 +40,30 @@ def used_up(evidence: Evidence) -> Cause | None:
     return Cause(Kind.CPU, f"limited by CPU: {law}, {offered}")
 
 
-def used_by_others(evidence: Evidence) -> Cause | None:
-    """Other programs used the servers' CPUs."""
+def used_with_others(evidence: Evidence) -> Cause | None:
+    """The CPUs are used up, though not by the server alone.
+
+    Where the slots would not do on an idle machine either, they are the cause.
+    """
     whole, own, cores = _set_busy(evidence), evidence.busy_cores, evidence.context.cores
-    if whole is None or own is None or whole < SET_USED_UP * cores or own >= OWN_SHARE * cores:
+    if whole is None or own is None or whole < SET_USED_UP * cores or not slots.has_room(evidence):
         return None
-    return Cause(
-        Kind.CPU, f"the servers' CPUs were used by something else: {whole - own:.2f} of {words.counted(cores, 'CPU')}"
-    )
+    cpus = words.counted(cores, "CPU")
+    if own >= OWN_SHARE * cores:
+        sentence = f"limited by CPU: {cpus} used up, {own:.2f} by this server, the rest by the kernel or other programs"
+    else:
+        sentence = f"the servers' CPUs were used by something else: {max(0.0, whole - own):.2f} of {cpus}"
+    return Cause(Kind.CPU, sentence)
 
 
 def is_used_up(evidence: Evidence) -> bool:
-    """Whether the server used all the CPU that it can use."""
-    own, whole, cores = evidence.busy_cores, _set_busy(evidence), evidence.context.cores
+    """Whether the server used all the CPU that it can use, or all that others left while it was offered more."""
+    own, usable, cores = evidence.busy_cores, usable_cpus(evidence), evidence.context.cores
     if own is None:
         return False
-    return own >= USED_UP * usable_cpus(evidence) or (
-        whole is not None and whole >= SET_USED_UP * cores and own >= OWN_SHARE * cores
-    )
+    whole, cpu_ms = _set_busy(evidence) or 0.0, evidence.cpu_ms or 0.0
+    too_much = evidence.rate_rps * cpu_ms / 1000 >= USED_UP * usable
+    return own >= USED_UP * usable or (too_much and own >= HALF * usable and whole >= SET_USED_UP * cores)
 
 
 def share_busy(evidence: Evidence) -> float:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from statistics import median
 
 from wsgilab.analysis.causes.evidence import Evidence
 from wsgilab.model import words
 from wsgilab.model.cause import Cause, Kind
 from wsgilab.model.interval import Interval
-from wsgilab.model.window import Sample, Window
+from wsgilab.model.window import Sample, Usage, Window
 
 LEAST_MB = 16.0
 """Growth in one window that is not worth a word: arenas, caches and code that the first requests load."""
+LEAST_READINGS = 3
 STEADY = 0.5
 """The second half of a window must grow at least this many times as fast, per request, as all of it."""
 LIKE_HALF_A_GB = 512.0
@@ -35,17 +37,24 @@ def grows(evidence: Evidence) -> Cause | None:
 def growth_mb(window: Window) -> float | None:
     """MB per request, where memory grew steadily in the window; None where it did not, or nothing tells.
 
-    Only readings with requests between them count. Threads that wait hold memory too, so a window that ended with
-    requests in flight, or whose queue was inside the app, shows nothing.
+    The exporter reads the memory of a process now and then, and repeats it in between: only readings that differ from
+    the one before count. Threads that wait hold memory too, and so do workers that are added: a window that ended with
+    requests in flight, or whose workers changed, shows nothing.
     """
-    samples = window.usage.samples if window.usage else ()
-    if len(samples) < 4 or samples[-1].in_flight > 0:
+    samples = window.usage.samples if window.usage and _has_the_same_workers(window.usage) else ()
+    fresh = [after for before, after in pairwise(samples) if after.memory_bytes != before.memory_bytes]
+    if len(fresh) < LEAST_READINGS or samples[-1].in_flight > 0:
         return None
-    first, middle, last = samples[0], samples[len(samples) // 2], samples[-1]
+    first, middle, last = fresh[0], fresh[len(fresh) // 2], fresh[-1]
     if (last.memory_bytes - first.memory_bytes) / 1e6 < LEAST_MB:
         return None
     whole, later = _per_request(first, last), _per_request(middle, last)
     return whole if whole and later and later >= STEADY * whole else None
+
+
+def _has_the_same_workers(usage: Usage) -> bool:
+    inside = usage.inside
+    return inside is not None and inside.workers_min == inside.workers_max and not inside.worker_starts
 
 
 def _per_request(before: Sample, after: Sample) -> float | None:

@@ -21,20 +21,22 @@ CROWDED = 0.85
 """CPUs in use, of those that the servers share, from which on it was not for want of slots that no more were in use."""
 MORE = 1.25
 """How many times the declared slots must be seen: a body that is closed late makes one request overlap the next."""
+QUICK = 0.1
 GREENLETS = "gunicorn-gevent"
 
 
 def observe(server: ServerFacts, windows: Sequence[Window], cores: int) -> Slots:
     """The slots of a server, by what all its windows showed."""
     seen = [(window, count) for window in windows if (count := at_once(window)) is not None]
-    most = max((count for _, count in seen), default=0)
+    # A worker that ends and the one that replaces it may both be there for a moment.
+    most = max((count for window, count in seen if not _has_ends(window)), default=0)
     if server.slots is None:
         full = [count for window, count in seen if _shows_all(window, count, cores)]
         known = server.concurrency != words.UNKNOWN
         return Slots(None, None if known else max(full, default=None))
     if most >= max(server.slots + 1, MORE * server.slots):
         return Slots(server.slots, most)
-    if most < server.slots:
+    if not any(count >= server.slots for _, count in seen):
         full = [count for window, count in seen if _shows_all(window, count, cores)]
         return Slots(server.slots, max(full, default=None))
     return Slots(server.slots)
@@ -64,15 +66,23 @@ def do_not_overlap(evidence: Evidence) -> Cause | None:
 
 
 def too_few(evidence: Evidence) -> Cause | None:
-    """More was offered than the slots have room for."""
+    """More was offered than the slots have room for, or had before workers were added."""
     count, rate_rps = evidence.slots.count, evidence.rate_rps
     service_ms = max(evidence.alone_ms or 0.0, evidence.service_ms or 0.0)
-    if count is None or not service_ms or rate_rps < ENOUGH * count / service_ms * 1000:
+    if count is None or not service_ms:
+        return None
+    least = min(_at_first(evidence), count)
+    if rate_rps < ENOUGH * least / service_ms * 1000:
         return None
     declared, seen = evidence.slots.declared, evidence.slots.seen
     how = f" seen ({declared} declared)" if seen is not None and declared is not None else ""
-    said = f"limited by slots: {_law(count, service_ms, how)}, {words.rps(rate_rps)} offered"
-    return Cause(Kind.SLOTS, f"{said}{_workers_changed(evidence)}")
+    law = _law(count, service_ms, how)
+    if least < count:
+        changed = f"{least / service_ms * 1000:.0f} to {count / service_ms * 1000:.0f} rps"
+        low, high = _workers_first(evidence), _workers(evidence)
+        law = f"{least} to {count} slots{how} ÷ {words.duration(Interval(service_ms))} = {changed}"
+        law += f" as {words.counted(low, 'worker')} became {high}"
+    return Cause(Kind.SLOTS, f"limited by slots: {law}, {words.rps(rate_rps)} offered")
 
 
 def taken(evidence: Evidence) -> str:
@@ -99,13 +109,42 @@ def is_full(window: Window) -> bool:
     return median is not None and median.value > 1.5 * usage.service_ms + 5
 
 
+def has_room(evidence: Evidence) -> bool:
+    """Whether the slots would do for this rate if nothing held the app up: by its quickest requests, too."""
+    count, alone_ms = evidence.slots.count, evidence.alone_ms
+    if count is None or not alone_ms:
+        return True
+    quick_ms = min([alone_ms, *(ms for inside in evidence.insides if (ms := _quick_ms(inside)) is not None)])
+    return evidence.rate_rps < ENOUGH * count / quick_ms * 1000
+
+
+def _quick_ms(inside: Inside) -> float | None:
+    """What the quickest tenth of the requests took inside the app, at most."""
+    total = inside.app_time_ms.get("+Inf", 0.0)
+    edges = sorted((float(edge), within) for edge, within in inside.app_time_ms.items())
+    return next((edge for edge, within in edges if total and within >= QUICK * total), None)
+
+
 def _shows_all(window: Window, count: int, cores: int) -> bool:
     """Whether the requests inside the app were as many as the server can have there: others waited for a place."""
     usage, goodput = window.usage, stats.goodput_rps(window)
     if usage is None or usage.service_ms is None or goodput is None or not is_full(window):
         return False
     taken = max(goodput * usage.service_ms / 1000, usage.in_flight_mean or 0.0)
-    return taken >= TAKEN * count and (busy_cores(window) or 0.0) < CROWDED * cores
+    # Where workers are added as it goes, there were fewer of them for a part of the time.
+    enough = taken >= TAKEN * count or _grew(usage.inside)
+    return enough and (busy_cores(window) or 0.0) < CROWDED * cores
+
+
+def _has_ends(window: Window) -> bool:
+    return bool(window.usage and window.usage.inside and window.usage.inside.worker_ends)
+
+
+def _grew(inside: Inside | None) -> bool:
+    """Whether the number of workers changed, and not because some of them ended."""
+    if inside is None or inside.worker_ends or inside.workers_min is None or inside.workers_max is None:
+        return False
+    return inside.workers_min < inside.workers_max
 
 
 def _law(count: int, service_ms: float, how: str = "") -> str:
@@ -124,12 +163,12 @@ def _what_blocks(evidence: Evidence) -> str:
     return "something holds the whole process (a blocking call under greenlets, or C code that keeps the GIL?)"
 
 
-def _workers_changed(evidence: Evidence) -> str:
-    """`; the workers went from 1 to 4 in the run`, of those that were there when the window began and ended."""
-    known = [inside for inside in evidence.insides if _is_known(inside)]
-    low, high = (min((inside.workers_min or 0 for inside in known), default=0), _workers(evidence))
-    return f"; there were {low} to {high} workers" if known and low < high else ""
+def _workers_first(evidence: Evidence) -> int:
+    return min((inside.workers_min or 0 for inside in evidence.insides if _grew(inside)), default=0)
 
 
-def _is_known(inside: Inside) -> bool:
-    return inside.workers_min is not None and inside.workers_max is not None
+def _at_first(evidence: Evidence) -> float:
+    """The slots that there were before workers were added; endless where none was."""
+    grown = [inside for inside in evidence.insides if _grew(inside) and inside.at_once_in_one_process]
+    slots = [(inside.workers_min or 0) * (inside.at_once_in_one_process or 0) for inside in grown]
+    return min(slots, default=math.inf)

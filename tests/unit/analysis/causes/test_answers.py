@@ -71,7 +71,7 @@ def test_the_apps_own_answers_are_named_first(statuses: Mapping[str, int], load:
 @pytest.mark.parametrize(
     ("statuses", "server", "changes", "said"),
     [
-        ({"400": 600}, None, {"refusals": {"limit_request_line": 800}}, "HTTP 400 by gunicorn (limit_request_line)"),
+        ({"414": 600}, None, {"refusals": {"limit_request_line": 800}}, "HTTP 414 by gunicorn (limit_request_line)"),
         ({"502": 600}, UWSGI, {"refusals": {"buffer-size": 800}}, "HTTP 502 by nginx: uWSGI closed (buffer-size)"),
         ({"413": 600}, UWSGI, {}, "HTTP 413 by nginx (client_max_body_size)"),
         ({"400": 600}, UWSGI, {}, "HTTP 400 by nginx or uWSGI"),
@@ -92,7 +92,7 @@ def test_what_the_server_or_nginx_refuses_before_the_app_is_a_result_with_its_se
 @pytest.mark.parametrize(
     ("name", "statuses", "said"),
     [
-        ("gunicorn", {"400": 600}, "HTTP 400 by gunicorn (limit_request_line)"),
+        ("gunicorn", {"414": 600}, "HTTP 414 by gunicorn (limit_request_line)"),
         ("uwsgi", {"502": 600}, "HTTP 502 by nginx: uWSGI closed (buffer-size)"),
         ("uwsgi-http", {"0": 600}, "closed without an answer by uWSGI (buffer-size)"),
     ],
@@ -119,6 +119,11 @@ def test_good_answers_single_errors_and_silence_are_no_answer_to_blame(statuses:
     seen = evidence(answered(statuses))
     assert answers.answered_by_the_app(seen) is None
     assert answers.refused_before_the_app(seen) is None
+
+
+def test_a_few_errors_among_silence_explain_nothing() -> None:
+    lost = answered({"200": 100, "500": 12}, unanswered=488)
+    assert answers.answered_by_the_app(evidence(lost)) is None
 
 
 def test_how_many_may_fail_is_the_objectives_affair() -> None:
@@ -158,6 +163,11 @@ class TestCallsItself:
     def test_only_a_whole_number_is_taken_for_it(self, counted: float, calls: int) -> None:
         load = load_result([45.0] * 600)
         assert answers.calls_each(load, usage(counted)) == calls
+
+    def test_few_answers_are_no_measure(self) -> None:
+        """Workers that are killed for their timeout count each request; k6 got no answer to most of them."""
+        load = load_result([24.0] * 4, 240, total_requests=4, total_sent=320)
+        assert answers.calls_each(load, usage(20)) == 1
 
     def test_nothing_answered_is_no_number_at_all(self) -> None:
         assert answers.calls_each(load_result([], 600, total_requests=0), usage(1600)) == 1

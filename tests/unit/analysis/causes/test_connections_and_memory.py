@@ -97,6 +97,15 @@ class TestMemory:
     def test_what_settles_is_no_growth(self, megabytes: list[float]) -> None:
         assert said(growing(megabytes)) == ""
 
+    @pytest.mark.parametrize("inside", [{"workers_min": 1}, {"worker_starts": 2}])
+    def test_workers_that_are_added_take_memory_of_their_own(self, inside: dict[str, int]) -> None:
+        assert said(growing([112.0 + 40 * second for second in range(7)], **inside)) == ""
+
+    def test_memory_that_is_read_now_and_then_is_compared_where_it_was_read(self) -> None:
+        """2 MB for each of 20 requests a second, read in the second, third and seventh."""
+        read = [112.0, 152.0, 192.0, 192.0, 192.0, 192.0, 352.0, 352.0]
+        assert said(growing(read)).startswith("memory grew by 2.00 MB per request")
+
     def test_every_window_must_show_it(self) -> None:
         leak, level = growing([112.0 + 40 * second for second in range(7)]), growing([400.0] * 7)
         assert said(leak, leak) != ""

@@ -6,12 +6,12 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from factories import MODELS, evidence, inside_of, plain_window, samples
+from factories import MODELS, evidence, histogram, inside_of, plain_window, samples
 
 from wsgilab.analysis import causes
 from wsgilab.analysis.causes import cpu
 from wsgilab.model.outcomes import Rating
-from wsgilab.model.window import Window
+from wsgilab.model.window import Sample, Window
 
 
 def window(cpu_ms: float, rate_rps: float = 100.0, **inside: Any) -> Window:
@@ -47,10 +47,9 @@ def test_one_python_process_uses_one_cpu_of_several() -> None:
 
 def test_cpu_time_is_taken_from_the_readings_in_the_measured_part_where_there_are_two() -> None:
     def busy(cores: float) -> Window:
-        readings = [replace(each, cpu_s=cores * (each.at - 1000)) for each in samples(2.0, 2.0)]
         measured = window(2.6)
         assert measured.usage
-        return replace(measured, usage=replace(measured.usage, samples=tuple(readings)))
+        return replace(measured, usage=replace(measured.usage, samples=readings(cores)))
 
     assert evidence(busy(0.97)).busy_cores == pytest.approx(0.97)
     assert cpu.is_used_up(evidence(busy(0.97)))
@@ -58,15 +57,49 @@ def test_cpu_time_is_taken_from_the_readings_in_the_measured_part_where_there_ar
 
 
 def test_the_kernels_share_of_a_full_cpu_is_not_charged_to_the_server() -> None:
-    assert cpu.is_used_up(evidence(window(7.5, cpus_busy=0.99)))
-    assert not cpu.is_used_up(evidence(window(7.5, cpus_busy=0.8)))
+    found = causes.find(evidence(window(7.5, cpus_busy=0.99)), Rating.BAD)[0]
+    assert found.sentence == (
+        "limited by CPU: 1 CPU used up, 0.75 by this server, the rest by the kernel or other programs"
+    )
+    assert cpu.used_with_others(evidence(window(7.5, cpus_busy=0.8))) is None
+
+
+def test_more_than_the_cpu_has_room_for_is_too_much_though_others_use_it_too() -> None:
+    """50 ms each at 60 rps, with a neighbour who takes a fourth of the CPU."""
+    plain = plain_window([400.0] * 88, 360, rate_rps=60.0)
+    assert plain.usage
+    taken = replace(plain.usage, cpu_ms_per_request=52.0, service_ms=523.0, samples=readings(0.75))
+    stolen = inside_of(replace(plain, usage=taken), cpus_busy=1.0, at_once=4)
+    assert causes.find(evidence(stolen), Rating.BAD)[0].sentence == (
+        "limited by CPU: 1 CPU ÷ 52.0 ms CPU per request = 19 rps, 60 rps offered"
+    )
+    idle = inside_of(replace(plain, usage=taken), cpus_busy=0.76, at_once=4)
+    assert not cpu.is_used_up(evidence(idle))
+
+
+def readings(cores: float) -> tuple[Sample, ...]:
+    return tuple(replace(each, cpu_s=cores * (each.at - 1000)) for each in samples(2.0, 2.0))
+
+
+def test_eight_workers_on_one_cpu_are_not_called_too_few() -> None:
+    """36.6 ms inside the app at the one rate there is, but some requests took 22: the rest was waiting for the CPU."""
+    crowded = window(3.4, rate_rps=250.0, cpus_busy=1.0, app_time_ms=histogram([22.0] * 100 + [38.0] * 700))
+    assert crowded.usage
+    crowded = replace(crowded, usage=replace(crowded.usage, service_ms=36.6))
+    eight = replace(MODELS["gunicorn"].facts, slots=8)
+    assert causes.find(evidence(crowded, server=eight), Rating.BAD)[0].sentence.startswith("limited by CPU: 1 CPU used")
+
+
+def test_what_others_use_does_not_excuse_too_few_slots() -> None:
+    late = window(3.0, rate_rps=250.0, cpus_busy=1.0)
+    assert causes.find(evidence(late), Rating.BAD)[0].sentence.startswith("limited by slots")
 
 
 def test_a_cpu_that_others_use_is_said() -> None:
     found = causes.find(evidence(window(3.0, cpus_busy=0.99)), Rating.BAD)[0]
     assert found.sentence == "the servers' CPUs were used by something else: 0.69 of 1 CPU"
-    assert cpu.used_by_others(evidence(window(3.0, cpus_busy=0.6))) is None
-    assert cpu.used_by_others(evidence(window(3.0))) is None
+    assert cpu.used_with_others(evidence(window(3.0, cpus_busy=0.6))) is None
+    assert cpu.used_with_others(evidence(window(3.0))) is None
 
 
 @pytest.mark.parametrize(("frozen_s", "said"), [(0.2, False), (1.5, True)])

@@ -20,7 +20,8 @@ def stuck(ok: int = 0, in_flight: float = 1.0, cpu_ms: float | None = None) -> W
     """120 requests of which so many were answered, with the slot taken at every reading."""
     load = load_result([24.0] * ok, 120, failed=0, unanswered=120 - ok, total_requests=ok)
     used = usage(ok, in_flight_mean=in_flight, service_ms=24.0 if ok else None, cpu_ms_per_request=cpu_ms)
-    return inside_of(replace(plain_window([], rate_rps=20.0), load=load, usage=used), at_once=1, workers_max=1)
+    measured = replace(plain_window([], rate_rps=20.0), load=load, usage=used)
+    return inside_of(measured, at_once=1, workers_max=1, app_statuses={"200": ok} if ok else {})
 
 
 def first(measured: Window, **changes: Any) -> str:
@@ -32,13 +33,15 @@ def test_a_run_that_knows_that_the_app_calls_itself_names_the_deadlock() -> None
         "deadlock: the app calls itself, and its only slot is held by the request that waits for the answer; "
         "20 rps offered"
     )
-    assert first(stuck(ok=40, cpu_ms=3.0), **KNOWN).startswith("deadlock"), "the app gives up and lets others through"
+    gave_up = inside_of(stuck(ok=3, cpu_ms=3.0), at_once=1, workers_max=1, app_statuses={"500": 3})
+    assert first(gave_up, **KNOWN).startswith("deadlock"), "the app gives up, and answers with an error"
+    assert "deadlock" not in first(gave_up), "three have ended"
 
 
 def test_alone_a_server_shows_only_that_the_slot_is_held() -> None:
     assert first(stuck()) == (
-        "its only slot is held by a request that does not end, with the CPU idle: an app that calls itself would wait "
-        "like that (deadlock); 20 rps offered"
+        "its only slot is held by a request that does not end, with hardly any CPU used: an app that calls itself "
+        "would wait like that (deadlock); 20 rps offered"
     )
 
 

@@ -52,7 +52,7 @@ def said() -> list[str]:
         first(answers.answered({"302": 600}, redirect_to="/login", **HOST)),
         first(answers.answered({"400": 600}, blames_host=True, **HOST)),
         first(answers.answered({"413": 600}), context={"statuses": ALONE}),
-        first(refused("400")),
+        first(refused("414")),
         first(refused("502"), server=UWSGI),
         first(used(plain_window([45.0] * 600), requests=1600), place=1),
         first(deadlock.stuck(), server=deadlock.SINGLE, **deadlock.KNOWN),
@@ -67,6 +67,7 @@ def said() -> list[str]:
         first(app_time.window([400.0] * 360), server=GTHREAD, alone_ms=50.0, alone_rps=5.0),
         first(app_time.window([413.0] * 120, 52.0, 20.0), server=GTHREAD),
         first(cpu.window(9.5, workers_max=1), server=MODELS["dev"].facts, cores=4),
+        first(cpu.window(7.5, cpus_busy=0.99)),
         first(cpu.window(3.0, cpus_busy=0.99)),
         first(used(cpu.window(2.6), throttled_s=1.5)),
         first(used(window("gunicorn", 250), service_ms=22.4)),
@@ -90,5 +91,5 @@ def test_every_law_has_its_line() -> None:
     assert asked == {
         *("waits_for_itself", "refused_before_the_app", "answered_by_the_app", "app_calls_itself"),
         *("killed_for_memory", "workers_ended", "workers_replaced", "slow_inside", "throttled", "used_up"),
-        *("used_by_others", "do_not_overlap", "too_few", "all_taken", "queue_was_full", "grows"),
+        *("used_with_others", "do_not_overlap", "too_few", "all_taken", "queue_was_full", "grows"),
     }

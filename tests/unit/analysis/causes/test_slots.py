@@ -73,6 +73,8 @@ class TestObserve:
         churn = served(24.0, 100, at_once=18, at_once_in_one_process=1, workers_max=4)
         assert at_once(churn) == 4
         assert observe(GUNICORN, [churn], 1) == Slots(4)
+        both = served(24.0, 100, at_once=5, at_once_in_one_process=1, workers_max=5, worker_ends={"max_requests": 9})
+        assert observe(GUNICORN, [both], 1) == Slots(4)
 
 
 class TestTooFew:
@@ -84,9 +86,21 @@ class TestTooFew:
         said = first(cheaper, server=UWSGI)
         assert said == "limited by slots: 2 slots seen (8 declared) ÷ 22.4 ms = 89 rps, 89 rps offered"
 
-    def test_workers_that_came_and_went_are_said(self) -> None:
-        cheaper = served(440.0, 89, at_once=2, at_once_in_one_process=2, workers_max=3, workers_min=1)
-        assert first(cheaper, server=UWSGI).endswith("; there were 1 to 3 workers")
+    def test_workers_that_are_added_as_it_goes_are_said(self) -> None:
+        """Two slots at first, six in the end: on average nobody had them all."""
+        cheaper = served(440.0, 89, at_once=6, at_once_in_one_process=2, workers_max=3, workers_min=1)
+        said = first(cheaper, server=UWSGI)
+        assert said == (
+            "limited by slots: 2 to 6 slots seen (8 declared) ÷ 22.4 ms = 89 to 268 rps as 1 worker became 3, "
+            "89 rps offered"
+        )
+
+    def test_workers_that_ended_were_not_added(self) -> None:
+        died = served(440.0, 89, at_once=6, at_once_in_one_process=2, workers_max=3, workers_min=1)
+        assert died.usage
+        assert died.usage.inside
+        ended = replace(died.usage.inside, worker_ends={"exit 1": 2})
+        assert observe(UWSGI, [replace(died, usage=replace(died.usage, inside=ended))], 1) == Slots(8)
 
     def test_slots_that_are_held_for_longer_under_load_are_fewer_for_it(self) -> None:
         found = first(served(900.0, 150, at_once=4), alone_ms=22.4, service_ms=30.0)
