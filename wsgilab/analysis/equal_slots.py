@@ -79,8 +79,10 @@ def _command(verdict: Verdict) -> str:
     if len({_program(row) for row in rows}) < 2 or service_ms is None:
         return ""
     rate = verdict.rates_rps[-1]
-    # A third more than the least: at the very limit every server has a queue.
-    count = max(needed(rate * 4 / 3, service_ms), *(row.slots_used or 0 for row in rows))
+    # The fewest that some server has and that will do; else a third more than the least: at the very limit all queue.
+    least = needed(rate, service_ms)
+    enough = [row.slots for row in rows if row.slots and least < row.slots <= 2 * least]
+    count = min(enough, default=needed(rate * 4 / 3, service_ms))
     workload = "" if verdict.workload == DEFAULT_WORKLOAD else f" --workload '{verdict.workload}'"
     return f"./lab run --slots {count} --servers {','.join(names)}{workload} --rate {rate:g}"
 

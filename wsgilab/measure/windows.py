@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
+from wsgilab.analysis.causes import deaths
 from wsgilab.analysis.validity import void_reason
 from wsgilab.engines import Engine
 from wsgilab.errors import LabError, MissingError, ServerError, UsageError
@@ -224,12 +225,13 @@ def _measured_part(result: LoadResult | None, before: Reading, plan: WindowPlan)
 
 
 def _notes(usage: Usage) -> tuple[str, ...]:
-    """What the kernel did to the server in this window, in words."""
+    """What the kernel did to the server in this window, and which of its workers ended, in words."""
     notes = []
     if usage.listen_overflows:
         notes.append(f"{usage.listen_overflows:g} connections found the listen queue full")
     if usage.throttled_s > 0:
         notes.append(f"throttled for {usage.throttled_s:.2f} s by a CPU quota")
     if usage.oom_kills:
-        notes.append(f"{usage.oom_kills:g} processes killed for want of memory")
-    return tuple(notes)
+        processes = "process" if usage.oom_kills == 1 else "processes"
+        notes.append(f"{usage.oom_kills:g} {processes} killed by the kernel (out of memory)")
+    return (*notes, *deaths.in_words(usage.inside.worker_ends if usage.inside else {}))

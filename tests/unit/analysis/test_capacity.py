@@ -27,7 +27,9 @@ from wsgilab.lab import variants
 from wsgilab.lab.servers import load_lab
 from wsgilab.measure.windows import Settings
 from wsgilab.model import slo
+from wsgilab.model.cause import Cause, Kind
 from wsgilab.model.interval import Interval
+from wsgilab.model.outcomes import Rating
 from wsgilab.model.verdict import LoadRow, ServerRow
 from wsgilab.model.window import Window, WindowPlan
 from wsgilab.results.folder import RunFolder
@@ -303,6 +305,27 @@ def test_what_is_near_the_capacity_binds(kept_rps: float, cores: int, binds: str
     fine = [Tried(Probe(kept_rps, 8.0), Outcome.KEPT, True), Tried(Probe(kept_rps * 1.01, 8.0), Outcome.MISSED, True)]
     judged = capacity_row(row, [Tried(Probe(100.0, 2.0), Outcome.KEPT, True), LATE, *fine], GOAL, P99, cores)
     assert (judged.limited_by, judged.cpu_allows_rps) == (binds, cpu_allows_rps)
+
+
+def test_a_capacity_that_the_app_sets_is_limited_by_neither_slots_nor_cpu() -> None:
+    """No rate was kept, or a higher one was missed, because every twentieth request takes a second by itself."""
+    cause = Cause(Kind.APP, "the app itself: 1 request in 20 takes 1 s inside it", of_app=True)
+    missed = replace(with_cost(166.0, 5.0), rating=Rating.BAD, causes=(cause,))
+    row = ServerRow("gunicorn", "Gunicorn", "4", 4, None, Interval(20.0), "", "", (with_cost(165.0, 5.0), missed))
+    fine = [Tried(Probe(165.0, 8.0), Outcome.KEPT, True), Tried(Probe(166.0, 8.0), Outcome.MISSED, True)]
+    judged = capacity_row(row, [Tried(Probe(100.0, 2.0), Outcome.KEPT, True), LATE, *fine], GOAL, P99, 2)
+    assert judged.limited_by is None
+    assert f"; {cause.sentence}; " in judged.why
+
+
+def test_slots_that_were_seen_are_the_ones_that_limit() -> None:
+    row = ServerRow(
+        "gunicorn", "Gunicorn", "4", 4, None, Interval(20.0), "", "", (with_cost(165.0, 1.0),), slots_seen=8
+    )
+    fine = [Tried(Probe(330.0, 8.0), Outcome.KEPT, True), Tried(Probe(333.0, 8.0), Outcome.MISSED, True)]
+    judged = capacity_row(row, [Tried(Probe(300.0, 2.0), Outcome.KEPT, True), LATE, *fine], GOAL, P99, 2)
+    assert (judged.limited_by, judged.slots_allow_rps) == ("slots", 400.0)
+    assert "8 slots seen ÷ 20.0 ms allow 400 rps" in judged.why
 
 
 def with_cost(rate_rps: float, cpu_ms: float) -> LoadRow:

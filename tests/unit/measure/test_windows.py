@@ -167,7 +167,17 @@ def test_what_the_kernel_did_is_noted(world: World) -> None:
     assert window.notes == (
         "7 connections found the listen queue full",
         "throttled for 0.50 s by a CPU quota",
-        "2 processes killed for want of memory",
+        "2 processes killed by the kernel (out of memory)",
+    )
+
+
+def test_workers_that_ended_are_noted(world: World) -> None:
+    grown = replace(QUIET, requests=800.0, worker_ends={"timeout": 3.0, "exit 1": 1.0})
+    world.exporter = lambda: grown if world.now > 1000.0 else QUIET
+    (window,) = world.run(plan())
+    assert window.notes == (
+        "the server killed its own worker 3 times (timeout)",
+        "workers died once (exit status 1)",
     )
 
 
