@@ -22,6 +22,8 @@ from typing import IO
 MARK = "LAB_RUN_ID"
 """The variable that every process started for a place has in its environment."""
 MEMORY = Path("/dev/shm")
+ROOM_BYTES = 16_000_000
+"""What a run may need in memory, by far: 12 KB for each process that serves requests, and some sockets."""
 PREFIX = "wsgilab-"
 NAME = re.compile(rf"{PREFIX}[0-9a-f]{{16}}")
 OWNER = "owner"
@@ -52,7 +54,7 @@ class Place:
 
 def make(in_memory: bool = False, id: str | None = None) -> Place:
     """A new place, in memory where there is a file system for that; `id` for a second one of the same run."""
-    base = MEMORY if in_memory and os.access(MEMORY, os.W_OK) else Path(tempfile.gettempdir())
+    base = MEMORY if in_memory and _has_room() else Path(tempfile.gettempdir())
     path = base / f"{PREFIX}{id or secrets.token_hex(8)}"
     path.mkdir(mode=0o700)
     # Locked before it has its name: nobody ever finds it unlocked while we live.
@@ -60,6 +62,11 @@ def make(in_memory: bool = False, id: str | None = None) -> Place:
     fcntl.flock(lock, fcntl.LOCK_EX)
     (path / f".{OWNER}").rename(path / OWNER)
     return Place(path, lock)
+
+
+def _has_room() -> bool:
+    """Whether files can be kept in memory. A server whose metrics find no room there fails for a reason that is ours."""
+    return os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free >= ROOM_BYTES
 
 
 def abandoned() -> list[Place]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,16 @@ def test_a_place_in_memory_is_where_there_is_one_that_can_be_written(own_folders
     assert its_logs.path == own_folders / in_memory.path.name
     for place in (without, in_memory, its_logs):
         place.remove()
+
+
+def test_a_memory_without_room_is_not_used(own_folders: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each worker would fail at its first request, and its server would be the one that is bad."""
+    (own_folders / "shm").mkdir()
+    usage = shutil.disk_usage(own_folders)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: usage._replace(free=16_384))
+    place = places.make(in_memory=True)
+    assert place.path.parent == own_folders
+    place.remove()
 
 
 def test_a_place_whose_owner_is_gone_is_removed_and_nothing_else(own_folders: Path) -> None:
