@@ -88,6 +88,30 @@ def test_a_container_that_dies_in_mid_window_is_a_result(stack: Stack, main_job:
     )
 
 
+def test_an_exporter_and_an_nginx_that_die_take_no_server_with_them(stack: Stack, main_job: str) -> None:
+    """Compose starts nginx again; uWSGI's exporter comes back with its container only, which is started anew here."""
+    running = stack.start(
+        *("run", "--rm", "-T", "runner", "run", "--servers", "uwsgi", "--rate", "20"),
+        *("--rounds", "2", "--duration", "5"),
+    )
+    running.says("[1/2]")
+    stack.compose("exec", "-T", "nginx", "sh", "-c", "kill -9 $(pgrep -o -x nginx)", check=False)
+    running.says("[2/2]")
+    stack.compose("exec", "-T", "uwsgi", "python3", "-c", KILL_THE_EXPORTER)
+    running.ends()
+    windows = windows_of(stack.newest_run())
+    assert [window["died"] for window in windows] == [None, None], windows
+    assert "nginx" in windows[0]["void"]
+    assert windows[1]["void"] == "its exporter gave no answer in the window; uwsgi itself lived"
+    stack.compose("up", "--detach", "--force-recreate", "--no-deps", "--wait", "uwsgi", "nginx", "nginx-exporter")
+
+
+KILL_THE_EXPORTER = """
+import os
+for pid in filter(str.isdigit, os.listdir('/proc')):
+    if b'exporter.py' in open(f'/proc/{pid}/cmdline', 'rb').read() and int(pid) != os.getpid():
+        os.kill(int(pid), 9)
+"""
 OLDEST_GUNICORN = """
 import os
 print(min(int(p) for p in os.listdir('/proc') if p.isdigit() and p != '1'

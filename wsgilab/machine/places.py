@@ -65,7 +65,7 @@ def make(in_memory: bool = False, id: str | None = None) -> Place:
 
 
 def _has_room() -> bool:
-    """Whether files can be kept in memory. A server whose metrics find no room there fails for a reason that is ours."""
+    """Whether files can be kept in memory: a server whose metrics find no room there is bad for a reason of ours."""
     return os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free >= ROOM_BYTES
 
 
