@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from flask import Flask, Response, abort, jsonify, render_template_string, request
+from werkzeug.exceptions import HTTPException
 
 MAX_MS = 5_000
 """No request may ask for more than this: a typo must not pin a worker for minutes."""
@@ -112,9 +113,9 @@ def health() -> Response:
 
 @app.errorhandler(400)
 @app.errorhandler(413)
-def refused(error: Exception) -> tuple[str, int]:
-    """A refused request is answered with one sentence of plain text."""
-    return f"{getattr(error, 'description', error)}\n", getattr(error, "code", 400)
+def refused(error: HTTPException) -> Response:
+    """A refused request is answered with one sentence of plain text: it repeats what was asked, which may be HTML."""
+    return Response(f"{error.description}\n", error.code, mimetype="text/plain")
 
 
 def orders(count: int) -> list[dict[str, object]]:

@@ -3,23 +3,24 @@
     application   what Gunicorn, uWSGI, waitress, granian and others serve (`wsgi:application`)
     flask_app     the same for `flask --app wsgi:flask_app run`, which insists on a Flask object
 
-Environment: LAB_APP (`module:attribute`, default `app:app`), LAB_APP_DIR (put first on the import path),
-LAB_SERVER (the name in X-Lab-Server), LAB_RUN_ID (the run in X-Lab-Run, where one started the server), LAB_RUN_DIR (its
-folder `metrics` takes the counts).
+Environment: LAB_APP (`module:attribute` or `module:factory("literals")`, default `app:app`), LAB_APP_DIR (put first on
+the import path), LAB_SERVER (the name in X-Lab-Server), LAB_RUN_ID (the run in X-Lab-Run, where one started the
+server), LAB_RUN_DIR (its folder `metrics` takes the counts).
 
-An app that cannot be served ends as a traceback, then one line that starts with `LAB_APP=`, then an exit code that
-makes the server stop: on any other code of a worker, Gunicorn and uWSGI start the next worker, for ever.
+An app that cannot be served ends as a traceback, then its frames in the app's own files, then one line that starts
+with `LAB_APP=`, then an exit code that makes the server stop: on any other code of a worker, Gunicorn and uWSGI start
+the next worker, for ever.
 """
 
 from __future__ import annotations
 
-import importlib
 import os
 import sys
 import traceback
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING
 
+import app_loader
 import metrics
 
 if TYPE_CHECKING:
@@ -27,52 +28,42 @@ if TYPE_CHECKING:
 
 # Gunicorn's WORKER_BOOT_ERROR and uWSGI's UWSGI_FAILED_APP_CODE (which wants need-app).
 EXIT_NOT_SERVABLE = 22 if "uwsgi" in sys.modules else 3
+FRAMES = "In the app's own files:"
 _HERE = str(Path(__file__).resolve().parent)
 
 
-def _load(spec: str, app_dir: str) -> metrics.WsgiApp:
-    """Import `module:attribute` (the attribute may be dotted). Anything wrong with it ends the process."""
-    module_name, colon, path = spec.partition(":")
-    if not module_name or not path:
-        _give_up(spec, f"it must read module:attribute, such as app:app{'' if colon else ' (the colon is missing)'}")
-    if app_dir:
-        sys.path.insert(0, app_dir)
-    try:
-        target: Any = importlib.import_module(module_name)
-    except ModuleNotFoundError as error:
-        if error.name != module_name.partition(".")[0]:
-            _give_up(spec, f"importing {module_name} failed: {error}", error)
-        _give_up(spec, f"there is no module {module_name} in {app_dir or os.getcwd()} or among the packages", error)
-    except (Exception, SystemExit) as error:
-        _give_up(spec, f"importing {module_name} raised {type(error).__name__}: {error}", error)
-    for name in path.split("."):
-        try:
-            target = getattr(target, name)
-        except AttributeError:
-            _give_up(spec, f"module {module_name} has no attribute {path}")
-    if not callable(target):
-        _give_up(spec, f"{path} in module {module_name} is not callable: it is of type {type(target).__name__}")
-    return target  # type: ignore[no-any-return]
-
-
-def _give_up(spec: str, reason: str, error: BaseException | None = None) -> NoReturn:
-    if error is not None:
-        traceback.print_exception(error)
-    sys.stderr.write(f"LAB_APP={spec} cannot be served: {reason}\n")
-    sys.stderr.flush()
-    sys.exit(EXIT_NOT_SERVABLE)
-
-
 def _load_out_of_our_way(spec: str, app_dir: str) -> metrics.WsgiApp:
-    """Load the app as if this folder did not exist: it may have modules of its own called `wsgi` or `metrics`."""
-    ours = {name: sys.modules.pop(name) for name in (__name__, "metrics") if name in sys.modules}
+    """Load the app as if this folder did not exist: it may have modules of its own called `wsgi` or `metrics`.
+
+    Anything wrong with it ends the process.
+    """
+    ours = {name: sys.modules.pop(name) for name in (__name__, "metrics", "app_loader") if name in sys.modules}
     sys.path[:] = [entry for entry in sys.path if str(Path(entry).resolve()) != _HERE]
     try:
-        return _load(spec, app_dir)
+        return app_loader.load(spec, app_dir)
+    except app_loader.NotServable as error:
+        if error.__cause__:
+            _show(error.__cause__, app_dir)
+        sys.stderr.write(f"LAB_APP={spec} cannot be served: {error}\n")
+        sys.stderr.flush()
+        sys.exit(EXIT_NOT_SERVABLE)
     finally:
         # The server looks this module up again by its name.
         sys.modules.update({name: module for name, module in ours.items() if name == __name__})
         sys.modules.setdefault("metrics", ours["metrics"])
+
+
+def _show(error: BaseException, app_dir: str) -> None:
+    """The whole traceback, for the log; then the frames in files of the app alone, for whoever has to fix it."""
+    traceback.print_exception(error)
+    own = f"{os.path.realpath(app_dir or os.getcwd())}{os.sep}"
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if _is_own(frame.filename, own)]
+    *where, _ = traceback.format_exception_only(error)  # a syntax error's place is no frame
+    sys.stderr.write("".join([FRAMES, "\n", *traceback.format_list(frames), *where]))
+
+
+def _is_own(file: str, folder: str) -> bool:
+    return os.path.realpath(file).startswith(folder) and "site-packages" not in file
 
 
 def _metrics_dir() -> Path:

@@ -189,6 +189,7 @@ BROKEN_APPS = {
         "app:app",
         r"RuntimeError: no \x1b]0;owned\x07\x1b[31m\x9b2Jdatabase",
     ),
+    "is asynchronous": ("async def app(scope, receive, send): ...\n", "app:app", "is an ASGI app"),
 }
 
 
@@ -197,10 +198,26 @@ BROKEN_APPS = {
 def test_an_app_that_cannot_be_served_shows_its_last_lines(lab: Lab, tmp_path: Path, kind: str, server: str) -> None:
     source, name, reason = BROKEN_APPS[kind]
     (tmp_path / "app.py").write_text(source)
-    done = lab("run", "--servers", server, "--app", name, "--app-dir", tmp_path, *ONE_WINDOW)
+    done = lab("run", "--servers", server, "--app", name, "--app-dir", tmp_path, *ONE_WINDOW, TMPDIR=str(tmp_path))
     assert_explained(done, 4, f"{server} did not start", reason)
     assert not set(done.stdout + done.stderr) & set("\x07\x1b\x9b"), "whatever a log holds, it is shown"
     assert not lab_processes(lab)
+    # Of the traceback only what is the app's own; the rest is in the log.
+    assert "importlib" not in done.stderr
+    assert ('app.py", line 1' in done.stderr) == source.startswith(("import", "raise"))
+    (kept,) = tmp_path.glob("wsgilab-*.log")
+    assert str(kept) in done.stderr
+    assert f"LAB_APP={name} cannot be served" in kept.read_text()
+
+
+def test_a_queue_longer_than_the_kernel_allows_is_named_with_what_it_allows(lab: Lab, tmp_path: Path) -> None:
+    longest = int(Path("/proc/sys/net/core/somaxconn").read_text())
+    variant = f"big=uwsgi,UWSGI_LISTEN={longest + 1}"
+    done = lab("run", "--servers", "uwsgi", "--variant", variant, *ONE_WINDOW, TMPDIR=str(tmp_path))
+    assert_explained(
+        done, 4, "big did not start", f"net.core.somaxconn, the longest queue that this kernel allows: {longest}"
+    )
+    assert f"--variant longest=uwsgi,UWSGI_LISTEN={longest}\n" in done.stderr
 
 
 def test_a_server_that_never_gets_healthy(lab: Lab, tmp_path: Path) -> None:

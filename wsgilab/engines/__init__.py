@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol
 
-from wsgilab.errors import ServerError, UsageError
+from wsgilab.errors import UsageError
 from wsgilab.machine import http
 from wsgilab.machine.waiting import Stop, poll_until
 from wsgilab.model.server import Server
@@ -30,11 +30,6 @@ def start_timeout_s() -> float:
         f"it must be a number of seconds, above 0 and at most {MOST_START_TIMEOUT_S:g}",
         f"LAB_START_TIMEOUT_S={START_TIMEOUT_S:g} ./lab run",
     )
-
-
-LOG_LINES = 12
-APP_FAILED = "LAB_APP="
-"""How services/serve/wsgi.py begins the line that says why the app cannot be served."""
 
 
 @dataclass(frozen=True)
@@ -82,27 +77,6 @@ class Engine(Protocol):
 
     def facts(self) -> Mapping[str, object]:
         """What explains numbers and only the engine knows: versions, limits."""
-
-
-def did_not_start(server: str, reason: str, log: str, next_command: str, withheld: Sequence[str] = ()) -> ServerError:
-    """The error for a server that wrote `log` instead of answering: with its last lines, as far as there are any.
-
-    `withheld`: variables that the log names and that are set here, but that no server gets.
-    """
-    lines = last_lines(log)
-    cause = "the app or a setting of this server" + ("; the lines above are the last it said" if lines else "")
-    if withheld:
-        cause += f"; {', '.join(withheld)} of your shell did not reach it: no server gets more than it was given"
-    return ServerError(
-        "\n".join([f"{server} did not start: {reason}", *(f"  | {line}" for line in lines)]), cause, next_command
-    )
-
-
-def last_lines(log: str) -> list[str]:
-    """The last lines that a server wrote; where its app could not be loaded, those that end with the reason."""
-    lines = log.strip().splitlines()
-    reasons = [number for number, line in enumerate(lines, 1) if line.startswith(APP_FAILED)]
-    return lines[: reasons[0] if reasons else None][-LOG_LINES:]
 
 
 class HealthCheck:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from wsgilab.engines import did_not_start
+from wsgilab.engines.start_failure import did_not_start
 from wsgilab.errors import LabError, MissingError
 from wsgilab.lab.servers import Lab, published_ports
 from wsgilab.machine.ports import require_free
@@ -24,8 +24,8 @@ def why_not_up(lab: Lab, services: Sequence[str], servers: Sequence[Server], com
         for server in servers:
             if reason := trouble(states.get(server.name, {})):
                 log = compose("logs", "--no-color", "--no-log-prefix", server.name)
-                again = f"./lab run --engine compose --servers {server.name} --quick, once it is mended"
-                return did_not_start(server.name, reason, log, again)
+                again = f"./lab run --engine compose --servers {server.name} --quick"
+                return did_not_start(server, reason, log, again)
     try:
         for service in services:
             if states.get(service, {}).get("State") != "running":

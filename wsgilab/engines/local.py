@@ -10,9 +10,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
-from wsgilab.engines import Endpoint, HealthCheck, did_not_start
+from wsgilab.engines import Endpoint, HealthCheck
 from wsgilab.engines.background import PROGRAMS, Background
 from wsgilab.engines.nginx import LocalNginx
+from wsgilab.engines.start_failure import did_not_start
 from wsgilab.lab.servers import Lab
 from wsgilab.machine.ports import free_port, require_free
 from wsgilab.machine.waiting import Stop
@@ -124,8 +125,8 @@ class LocalEngine:
             return
         reason = self.death(server) or f"not healthy after {check.timeout_s:g} s. Last answer: {check.last}"
         log = self._background.output(server.name)
-        again = f"./lab run --engine local --servers {server.name} --quick, once it is mended"
-        raise did_not_start(server.name, reason, log, again, self._background.withheld(log))
+        again = f"./lab run --engine local --servers {server.name} --quick"
+        raise did_not_start(server, reason, log, again, self._background.withheld(log))
 
 
 def _programs(server: Server) -> Path:

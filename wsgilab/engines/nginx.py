@@ -8,8 +8,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from wsgilab.engines import last_lines
 from wsgilab.engines.background import Background
+from wsgilab.engines.start_failure import last_lines
 from wsgilab.errors import MissingError
 from wsgilab.lab.servers import Lab
 from wsgilab.lab.variants import inside_port, nginx_blocks

@@ -43,7 +43,6 @@ def test_a_server_that_ended_is_named_with_the_last_lines_of_its_log() -> None:
     assert error.exit_code == 4
     assert error.what.splitlines() == [
         "dev did not start: its container ended with exit code 3",
-        "  | booting",
         "  | LAB_APP=app:x cannot be served: no attribute x",
     ]
 

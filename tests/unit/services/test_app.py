@@ -34,6 +34,13 @@ def test_a_bad_parameter_is_refused_with_a_sentence(client: FlaskClient, route: 
     assert answer.text.startswith("'")
 
 
+def test_what_a_refusal_repeats_is_no_page(client: FlaskClient) -> None:
+    answer = client.get("/io?ms=<script>alert(1)</script>")
+    assert answer.status_code == 400
+    assert answer.mimetype == "text/plain"
+    assert client.post("/upload", data=b"x" * (MAX_UPLOAD_BYTES + 1)).mimetype == "text/plain"
+
+
 def test_cpu_is_burnt_by_cpu_time_not_by_the_clock() -> None:
     before = time.thread_time()
     burn_cpu(20)

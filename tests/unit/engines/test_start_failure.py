@@ -1,0 +1,77 @@
+"""What is said of a server that did not start, out of its log."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from pathlib import Path
+
+import pytest
+from support import ROOT
+
+from wsgilab.engines.start_failure import LOG_LINES, did_not_start
+from wsgilab.errors import ServerError
+from wsgilab.lab.servers import load_lab
+
+REASON = "LAB_APP=app:app cannot be served: importing app failed: No module named 'x'"
+FRAMES = ['  File "/srv/app/app.py", line 3, in <module>', "    import x"]
+
+
+@pytest.fixture(autouse=True)
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    return tmp_path
+
+
+def said(*log: str, server: str = "uwsgi") -> ServerError:
+    servers = load_lab(ROOT, {}).servers
+    return did_not_start(servers[server], "ended with exit code 1", "\n".join(log), "./lab again")
+
+
+def shown(error: ServerError) -> list[str]:
+    first, *lines = error.what.splitlines()
+    assert first == "uwsgi did not start: ended with exit code 1"
+    return [line.removeprefix("  | ") for line in lines]
+
+
+def test_of_an_app_that_cannot_be_loaded_its_own_frames_and_the_reason_are_shown() -> None:
+    error = said(
+        "booting", "Traceback", "  importlib", "In the app's own files:", *FRAMES, REASON, "unable to load app 0"
+    )
+    assert shown(error) == [*FRAMES, REASON]
+    assert error.cause.startswith("the app: it cannot be loaded, by this server or any other; its whole log is ")
+
+
+def test_without_frames_of_the_app_the_reason_stands_alone() -> None:
+    assert shown(said("booting", REASON, "bye")) == [REASON]
+
+
+def test_the_whole_log_is_kept_where_not_all_of_it_is_shown(temporary: Path) -> None:
+    log = [f"line {number}" for number in range(LOG_LINES + 1)]
+    error = said(*log)
+    assert shown(error) == log[1:]
+    (kept,) = temporary.iterdir()
+    assert error.cause.endswith(f"its whole log is {kept}")
+    assert kept.read_text().splitlines() == log
+    assert kept.stat().st_mode & 0o077 == 0, "a log may hold what only its user is to read"
+    said("all of it")
+    assert list(temporary.iterdir()) == [kept]
+
+
+def test_without_room_for_the_log_there_is_the_error_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", "/nowhere")
+    assert "whole log" not in said("booting", REASON).cause
+
+
+def test_a_queue_that_the_kernel_does_not_allow_is_named_with_the_longest_it_does() -> None:
+    error = said("*** Starting uWSGI", "Listen queue size is greater than the system max net.core.somaxconn (4096).")
+    assert len(shown(error)) == 1
+    assert "net.core.somaxconn" in error.cause
+    assert re.search(r"\b4096\b", error.cause)
+    assert error.next_command == "./lab run --quick --servers uwsgi --variant longest=uwsgi,UWSGI_LISTEN=4096"
+
+
+def test_anything_else_is_shown_as_it_is_with_the_command_to_try_again() -> None:
+    error = said("no such option: --wrong")
+    assert shown(error) == ["no such option: --wrong"]
+    assert error.next_command == "./lab again"

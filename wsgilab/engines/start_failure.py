@@ -1,0 +1,93 @@
+"""Why a server did not start: the lines of its log that matter, the likely cause, and what to do next."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from wsgilab.errors import ServerError
+from wsgilab.model.server import Server
+
+LOG_LINES = 12
+APP_FAILED = "LAB_APP="
+"""How services/serve/wsgi.py begins the line that says why the app cannot be served."""
+OWN_FRAMES = "In the app's own files:"
+"""And the line above the frames of the app's own files, which that line follows."""
+QUEUE_TOO_LONG = re.compile(r"Listen queue size is greater than the system max net\.core\.somaxconn \((\d+)\)")
+"""How uWSGI says it."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a log tells."""
+
+    lines: tuple[str, ...]
+    """Those worth showing."""
+    cause: str
+    next_command: str | None = None
+    """None: trying again is the best that can be said."""
+
+
+def did_not_start(server: Server, reason: str, log: str, again: str, withheld: Sequence[str] = ()) -> ServerError:
+    """The error for a server that wrote `log` instead of answering. All of the log is kept in a file that it names.
+
+    `again`: the command that tries it once more. `withheld`: variables that the log names and that are set here, but
+    that no server gets.
+    """
+    finding = read(log, server)
+    cause = finding.cause
+    if withheld:
+        cause += f"; {', '.join(withheld)} of your shell did not reach it: no server gets more than it was given"
+    if len(finding.lines) < len(log.strip().splitlines()) and (kept := _keep(log, server.name)):
+        cause += f"; its whole log is {kept}"
+    what = "\n".join([f"{server.name} did not start: {reason}", *(f"  | {line}" for line in finding.lines)])
+    return ServerError(what, cause, finding.next_command or again)
+
+
+def read(log: str, server: Server) -> Finding:
+    """What matters in the log of a server that did not start."""
+    lines = log.strip().splitlines()
+    for number, line in enumerate(lines):
+        if line.startswith(APP_FAILED):
+            return Finding(
+                tuple(_of_the_app(lines[: number + 1])), "the app: it cannot be loaded, by this server or any other"
+            )
+        if limit := QUEUE_TOO_LONG.search(line):
+            return _queue_too_long(line, server, int(limit[1]))
+    cause = "the app or a setting of this server" + ("; the lines above are the last it said" if lines else "")
+    return Finding(tuple(lines[-LOG_LINES:]), cause)
+
+
+def last_lines(log: str) -> list[str]:
+    """The last lines that a program wrote."""
+    return log.strip().splitlines()[-LOG_LINES:]
+
+
+def _of_the_app(lines: list[str]) -> list[str]:
+    """The reason, which is the last of these lines, and where in the app it was."""
+    frames = [number for number, line in enumerate(lines) if line == OWN_FRAMES]
+    return lines[frames[-1] + 1 :][-LOG_LINES:] if frames else lines[-1:]
+
+
+def _queue_too_long(line: str, server: Server, limit: int) -> Finding:
+    base = server.variant_of or server.name
+    return Finding(
+        (line,),
+        f"UWSGI_LISTEN is above net.core.somaxconn, the longest queue that this kernel allows: {limit}",
+        f"./lab run --quick --servers {base} --variant longest={base},UWSGI_LISTEN={limit}",
+    )
+
+
+def _keep(log: str, server: str) -> Path | None:
+    """A copy of a log that ends with its run; None where there is no room for it."""
+    with contextlib.suppress(OSError):
+        descriptor, path = tempfile.mkstemp(prefix=f"wsgilab-{server}-", suffix=".log")
+        with os.fdopen(descriptor, "w", encoding="utf-8", errors="replace") as file:
+            file.write(log)
+        return Path(path)
+    return None
