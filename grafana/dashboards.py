@@ -37,9 +37,9 @@ def _json(dashboard: Dashboard) -> tuple[str, str]:
     # Without an id of its own a panel gets one at random each time it is read, and links to it break.
     for number, panel in enumerate(built.panels or [], start=1):
         panel.id_val = number
-    # The SDK's default folds links into a menu, where nobody finds them.
+    # The SDK's default folds links into a menu, where nobody finds them. Its types forget that there may be none.
     for link in built.links or []:
-        link.placement = None
+        link.placement = None  # type: ignore[assignment]
     text = json.dumps(built, cls=JSONEncoder, indent=2, sort_keys=True, ensure_ascii=False)
     return f"{built.uid}.json", f"{text}\n"
 

@@ -1,3 +1,5 @@
+"""`python -m wsgilab`: signals first, then the command."""
+
 import signal
 import sys
 

@@ -31,6 +31,7 @@ class SetupError(Exception):
 
 
 def main(arguments: Sequence[str]) -> None:
+    """Make the environment where it is missing or old, and become the lab's command in it."""
     lock = ROOT / "locks" / ("dev.txt" if arguments[:1] == ["test"] else "local.txt")
     # As Ctrl-C does: a command under way is ended with us.
     for number in (signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP):

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Starts one server: entrypoint.sh COMMAND...
-# Clears the last run's counts, starts the exporter beside the server, then becomes the server.
+# Clears the last run's counts, starts the exporter next to the server, then becomes the server.
 set -eu
 
 here=$(dirname -- "$0")

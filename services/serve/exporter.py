@@ -1,7 +1,7 @@
-"""Prometheus exporter that stands beside one server and shares nothing with it.
+"""Prometheus exporter that runs next to one server and shares nothing with it.
 
-    exporter.py --pid N                                   beside a WSGI server; started by entrypoint.sh
-    exporter.py --process nginx --stub-status URL         beside nginx, in the same process namespace
+    exporter.py --pid N                                   next to a WSGI server; started by entrypoint.sh
+    exporter.py --process nginx --stub-status URL         next to nginx, in the same process namespace
 
 It reads the middleware's tables, the server's processes, the control group, the accept queues, and uWSGI's or nginx's
 own figures, each time somebody asks for /metrics, and ends when the server does. What cannot be read is absent,
@@ -74,6 +74,7 @@ class MetricsServer(socketserver.ThreadingMixIn, HTTPServer):
         super().__init__(address, handler)
 
     def server_bind(self) -> None:
+        """Bind, without a look at the network's names."""
         # HTTPServer would look up its own name, which takes seconds where there is no name server.
         socketserver.TCPServer.server_bind(self)
         self.server_name, self.server_port = self.server_address[:2]  # type: ignore[assignment]
@@ -126,7 +127,7 @@ def is_own_name(host: str | None) -> bool:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Prometheus exporter beside one server.")
+    parser = argparse.ArgumentParser(description="Prometheus exporter of one server.")
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument("--pid", type=int, help="root process of the server")
     which.add_argument("--process", metavar="NAME", help="wait for a process of this name; the oldest is the root")

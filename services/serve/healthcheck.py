@@ -16,6 +16,7 @@ TIMEOUT_S = 5.0
 
 
 def main() -> int:
+    """Ask once, and say what came back. The exit code."""
     target, path = sys.argv[1], os.environ.get("LAB_HEALTH_PATH", "/health")
     try:
         status = ask(target, path)
@@ -49,6 +50,7 @@ def connect(address: str) -> socket.socket:
 
 
 def http_request(path: str) -> bytes:
+    """A GET in HTTP, on a connection that ends with the answer."""
     return f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode()
 
 

@@ -15,7 +15,7 @@ _IDLE, _IOWAIT, _STEAL = 3, 4, 7
 
 @dataclass(frozen=True)
 class Host:
-    """Since the machine started."""
+    """CPU time and memory of the whole machine; the time since it started."""
 
     busy_s: dict[str, float]
     """CPU time that was not idle, by CPU number. Time stolen by other virtual machines is not there for us: busy."""
@@ -24,7 +24,7 @@ class Host:
 
 
 def read_host() -> Host:
-    """Raise OSError where there is no such thing, or ValueError where it is not what Linux writes."""
+    """The machine as it is now. Raises OSError where there is no /proc, ValueError where it is not what Linux writes."""
     return parse(read(f"{PROC}/stat").decode(), read(f"{PROC}/meminfo").decode())
 
 

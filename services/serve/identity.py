@@ -1,4 +1,4 @@
-"""What is running, by its own account: the command as the kernel knows it, and the libraries beside it."""
+"""What is running, by its own account: the command as the kernel knows it, and the libraries it may use."""
 
 from __future__ import annotations
 

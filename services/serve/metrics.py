@@ -138,6 +138,7 @@ class Middleware:
         self.opening = allocate_lock()
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        """Serve one request as the app does, and count it."""
         table = self.table
         if table is None or not table.mine[0]:
             table = self._open_table()

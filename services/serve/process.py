@@ -49,7 +49,7 @@ def cpu_s(pid: int) -> float:
 
 
 def read_stat(pid: int) -> Stat:
-    """Raise FileNotFoundError or ProcessLookupError when there is no such process."""
+    """The fields of /proc/PID/stat. Raises FileNotFoundError or ProcessLookupError when there is no such process."""
     text = read(f"{PROC}/{pid}/stat").decode(errors="replace")
     # The name is in parentheses and may contain some itself.
     comm = text[text.index("(") + 1 : text.rindex(")")]

@@ -58,7 +58,10 @@ class ProcessTree:
         self._pss = _Pss()
 
     def read(self) -> Usage:
-        """Raise ProcessLookupError when the root has gone."""
+        """What the tree uses at this moment, its dead included in the counters.
+
+        Raises ProcessLookupError when the root has gone.
+        """
         stats: dict[int, Stat] = {}
         threads: dict[int, list[str]] = {}
         for pid, stat, tids in self._walk():

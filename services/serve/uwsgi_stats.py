@@ -28,7 +28,7 @@ class UwsgiStats:
 
 
 def read(path: Path) -> UwsgiStats:
-    """Raise OSError (refused, late) or ValueError (not what uWSGI sends)."""
+    """What uWSGI says at this moment. Raises OSError (refused, late) or ValueError (not what uWSGI sends)."""
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(_TIMEOUT_S)
         connection.connect(str(path))

@@ -37,6 +37,7 @@ class _Death:
     """By the monotonic clock."""
 
     def is_older_than(self, seconds: float) -> bool:
+        """Whether it was noticed longer ago than that."""
         return time.monotonic() - self.noticed_at > seconds
 
 
@@ -55,9 +56,9 @@ class Workers:
         self._harakiris_told = 0
 
     def read(self, tally: Tally, uwsgi: UwsgiStats | None) -> Report:
-        """Take over who lives and who has died by the middleware's tables; `uwsgi` was read after them.
+        """What is known of the workers, once it has taken over from the middleware's tables who lives and who has died.
 
-        Raises OSError.
+        `uwsgi` must have been read after them. Raises OSError.
         """
         self._uwsgi = uwsgi or self._uwsgi  # what it said last, where it was late this time
         self._bury(tally.dead)

@@ -48,6 +48,7 @@ class Shown(io.TextIOWrapper):
     """A stream of text for people: `print` and tracebacks go through `write`."""
 
     def write(self, text: str, /) -> int:
+        """Write `text`, its control characters made visible."""
         return super().write(visible(text))
 
     def write_styled(self, text: str) -> int:

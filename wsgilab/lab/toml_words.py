@@ -71,6 +71,7 @@ def _kind(types: str) -> str:
 
 
 def cause(message: str, where: Where) -> str:
+    """The likely cause of what msgspec says is wrong at that place."""
     if key := key_in(message):
         return did_you_mean(key, _keys_at(where), REFERENCE)
     if "matching regex" in message and where[-1:] == ["path"]:

@@ -55,6 +55,7 @@ class Pages:
         self._library = library
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer one request."""
         reply = self._reply(environ)
         headers = [
             ("Content-Type", reply.kind),
