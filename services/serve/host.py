@@ -24,7 +24,7 @@ class Host:
 
 
 def read_host() -> Host:
-    """The machine as it is now. Raises OSError where there is no /proc, ValueError where it is not what Linux writes."""
+    """The machine as it is now. Raises OSError without a /proc, ValueError where that is not what Linux writes."""
     return parse(read(f"{PROC}/stat").decode(), read(f"{PROC}/meminfo").decode())
 
 
