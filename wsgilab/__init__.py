@@ -1,3 +1,33 @@
-"""The runner of WSGI Lab: drives load through the servers, and turns it into a verdict."""
+"""The runner of WSGI Lab: drives load through the servers, and turns it into a verdict.
+
+`from wsgilab import run, capacity, report, Request` is all that a script needs; docs/python.md shows it.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from wsgilab.api import Listener, Outline, Request, Result, Stop, Verdict, Window, WindowPlan, capacity, report, run
 
 __version__ = "0.1.0"
+__all__ = [
+    "Listener",
+    "Outline",
+    "Request",
+    "Result",
+    "Stop",
+    "Verdict",
+    "Window",
+    "WindowPlan",
+    "capacity",
+    "report",
+    "run",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """What a script asks for, loaded when it does: `./lab --help` needs none of it."""
+    if name not in __all__:
+        raise AttributeError(f"module 'wsgilab' has no attribute '{name}'")
+    from importlib import import_module
+
+    return getattr(import_module("wsgilab.api"), name)

@@ -11,7 +11,7 @@ from support import ROOT, Lab, lab_environment, only_run, windows_of
 
 from wsgilab.lab.servers import load_lab
 
-SERVERS = list(load_lab(ROOT).servers)
+SERVERS = list(load_lab(ROOT, {}).servers)
 
 
 @pytest.fixture(scope="module")

@@ -55,7 +55,7 @@ class CrossedEngine(LocalEngine):
 @pytest.fixture(scope="module")
 def bench() -> Iterator[Bench]:
     """Two gunicorns, on ports of their own, and k6 on the CPUs that .env gives it."""
-    lab = variants.add(load_lab(ROOT), [variants.parse("twin=gunicorn"), variants.parse("other=gunicorn")])
+    lab = variants.add(load_lab(ROOT, os.environ), [variants.parse("twin=gunicorn"), variants.parse("other=gunicorn")])
     stop = Stop()
     with CrossedEngine(lab, lab.select(["twin", "other"]), stop, ROOT / "services/app") as engine:
         engine.start()
@@ -143,7 +143,7 @@ def test_a_window_without_trouble_is_valid(bench: Bench) -> None:
 def test_k6_short_of_cpu_voids_the_window(bench: Bench) -> None:
     """Its schedule alone would not tell: it is late by milliseconds, with each request and each answer."""
     # It wants about a quarter of a core; its fair share beside nine loops is a tenth. Beside four it might just do.
-    cpus = load_lab(ROOT).cpus("LOAD_CPUS") & available()
+    cpus = load_lab(ROOT, os.environ).cpus("LOAD_CPUS") & available()
     with busy(cpus, loops=9 * bench.generator.cpus):
         window = measured(bench)
     assert "k6 was short of CPU" in (window.void or "valid")

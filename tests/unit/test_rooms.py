@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -28,6 +30,12 @@ ALONE = ("bootstrap",)
 WORLD = {"datetime", "http", "os", "pathlib", "random", "socket", "subprocess", "sys", "threading", "time", "urllib"}
 """Modules of Python that lead out of a computation. A path in an address is none."""
 HARMLESS = {"urllib.parse"}
+FRONT_DOOR = "__init__"
+"""Stands on the lowest floor and names what is in `api`, which it opens when it is asked."""
+SPEAKERS = ("commands", "__main__", "bootstrap")
+"""Where something is printed, and an exit code picked."""
+READERS = (*SPEAKERS, "machine/environment.py", "machine/tools.py", "machine/packages.py", "machine/environments.py")
+"""Where the environment is read: what programs inherit, and where tools are looked for, are the machine's business."""
 HOUSE = ROOT / "wsgilab"
 
 
@@ -78,6 +86,9 @@ def test_imports_go_downwards_only(path: Path) -> None:
     if room in ALONE:
         assert rooms_imported(path) == set()
         return
+    if room == FRONT_DOOR:
+        assert rooms_imported(path) <= {"api"}
+        return
     upwards = {other for other in rooms_imported(path) - {room} if floor(other) >= floor(room)}
     assert upwards == set()
 
@@ -94,3 +105,37 @@ def test_neither_side_imports_the_other() -> None:
     beside_servers, runner = ({path.stem for path in (ROOT / room).rglob("*.py")} for room in ("services", "wsgilab"))
     assert "wsgilab" not in first_names("services")
     assert not first_names("wsgilab") & ({"services"} | beside_servers - runner)
+
+
+def test_the_front_door_opens_nothing_until_it_is_asked() -> None:
+    code = "import sys, wsgilab; print([name for name in sys.modules if name.startswith('wsgilab.')])"
+    assert subprocess.check_output([sys.executable, "-c", code], cwd=ROOT, text=True) == "[]\n"
+
+
+def uses(path: Path) -> set[str]:
+    """The dotted names that a file uses, and the plain ones that it calls: `os.environ`, `sys.stdout`, `print`."""
+    tree = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+    dotted = {ast.unparse(node) for node in tree if isinstance(node, ast.Attribute)}
+    called = {ast.unparse(node.func) for node in tree if isinstance(node, ast.Call)}
+    return dotted | called | set(imports(path))
+
+
+def elsewhere(places: Sequence[str]) -> list[Path]:
+    return [path for path in files() if room_of(path) not in places and str(path.relative_to(HOUSE)) not in places]
+
+
+@pytest.mark.parametrize("path", elsewhere(SPEAKERS), ids=lambda path: str(path.relative_to(HOUSE)))
+def test_only_commands_print_and_pick_an_exit_code(path: Path) -> None:
+    assert not uses(path) & {"print", "sys.exit", "exit", "quit", "sys.stdout", "sys.stderr", "signal.signal", "click"}
+
+
+@pytest.mark.parametrize("path", elsewhere(READERS), ids=lambda path: str(path.relative_to(HOUSE)))
+def test_only_commands_read_the_environment_and_the_machine_for_its_tools(path: Path) -> None:
+    assert not uses(path) & {"os.environ", "os.getenv", "os.environb", "os.putenv"}
+
+
+@pytest.mark.parametrize("path", elsewhere(ALONE), ids=lambda path: str(path.relative_to(HOUSE)))
+def test_nobody_writes_to_the_environment(path: Path) -> None:
+    tree = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    targets = [target for node in tree if isinstance(node, ast.Assign) for target in node.targets]
+    assert not [target for target in targets if ast.unparse(target).startswith("os.environ")]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from wsgilab import api
 from wsgilab.analysis import comparison as changes
-from wsgilab.commands import conclude
+from wsgilab.commands.console import console, say, show_json
 from wsgilab.errors import EXIT_DONE, EXIT_NO_VALID_WINDOW, UsageError
 from wsgilab.model.manifest import Manifest
 from wsgilab.model.server import ServerFacts
@@ -25,7 +25,7 @@ def compare(first: Path, second: Path, anyway: bool, as_json: bool) -> int:
         raise _incomparable(obstacles, first, second)
     searches = old.command == new.command == "capacity"
     if searches:
-        found = changes.compare_searches(conclude.judge(before, old, []), conclude.judge(after, new, []))
+        found = changes.compare_searches(api.judge(before, old, []), api.judge(after, new, []))
     else:
         found = _in_order(changes.compare(before, after), new)
     notes = [
@@ -34,9 +34,9 @@ def compare(first: Path, second: Path, anyway: bool, as_json: bool) -> int:
     ]
     notes += [f"Not the same in both: {each}" for each in obstacles]
     if as_json:
-        print(json.dumps({"schema": 1, "changes": [each.to_json() for each in found], "notes": notes}, indent=2))
+        show_json({"schema": 1, "changes": [change.to_json() for change in found], "notes": notes})
     else:
-        table.render(found, notes, conclude.console(sys.stdout))
+        table.render(found, notes, console(sys.stdout))
     return EXIT_DONE if found else EXIT_NO_VALID_WINDOW
 
 
@@ -45,7 +45,7 @@ def _read(path: Path) -> tuple[Sequence[Window], Manifest]:
     folder = RunFolder.open(path)
     (windows, problems), (manifest, more) = folder.read(), folder.read_manifest()
     for problem in (*problems, *more):
-        print(f"lab: {path}: {problem}", file=sys.stderr)
+        say(f"{path}: {problem}")
     return windows, manifest
 
 

@@ -9,9 +9,13 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import click
 from rich.console import Console
 
+from wsgilab.commands import doctor_grafana, environment, values
+from wsgilab.commands.console import console, say, show_json
 from wsgilab.commands.findings import MISSING, ODD, OK, Finding
+from wsgilab.commands.grammar import Command, as_json, debug, flag, option
 from wsgilab.engines import compose
 from wsgilab.errors import EXIT_DONE, EXIT_MISSING, LabError
 from wsgilab.lab.servers import Lab
@@ -24,6 +28,31 @@ from wsgilab.measure.k6 import version_of_k6
 
 STYLES = {OK: "green", ODD: "yellow", MISSING: "red"}
 DISK_MB = 200
+
+
+@click.command(cls=Command, name="doctor", example="./lab doctor --json")
+@option(
+    "--grafana",
+    type=values.WEB_ADDRESS,
+    group="What is looked at",
+    metavar="URL",
+    help="Ask a running Grafana instead whether every dashboard opens and every panel has data.",
+)
+@flag("--clean", "What is looked at", "End and remove what runs that were killed left behind.")
+@as_json("Print the findings as JSON.")
+@debug
+def command(grafana: str | None, clean: bool, as_json: bool) -> int:
+    """Say what is missing or odd on this machine, and the command that fixes it."""
+    if clean:
+        for left in leftovers.clear():
+            say(f"ended and removed: {left}")
+    lab = environment.lab()
+    findings = list(doctor_grafana.examine(lab, grafana)) if grafana else examine(lab)
+    if as_json:
+        show_json([finding.to_json() for finding in findings])
+    else:
+        show(findings, console(sys.stdout))
+    return exit_code(findings)
 
 
 def examine(lab: Lab) -> list[Finding]:
@@ -43,24 +72,18 @@ def examine(lab: Lab) -> list[Finding]:
     ]
 
 
-def clean() -> None:
-    """End and remove what belongs to runs whose runner is gone, and say what it was."""
-    for left in leftovers.clear():
-        print(f"lab: ended and removed: {left}", file=sys.stderr)
-
-
 def exit_code(findings: Sequence[Finding]) -> int:
     """0 when nothing is missing, 3 otherwise."""
     return EXIT_MISSING if any(finding.state == MISSING for finding in findings) else EXIT_DONE
 
 
-def show(findings: Sequence[Finding], console: Console) -> None:
+def show(findings: Sequence[Finding], out: Console) -> None:
     """One line a finding, and under it the command that mends it."""
     for finding in findings:
-        console.print(f"[{STYLES[finding.state]}]{finding.state:8}[/]", end="")
-        console.print(f"{finding.what}: {finding.said}", markup=False, highlight=False, soft_wrap=True)
+        out.print(f"[{STYLES[finding.state]}]{finding.state:8}[/]", end="")
+        out.print(f"{finding.what}: {finding.said}", markup=False, highlight=False, soft_wrap=True)
         if finding.mend:
-            console.print(f"        → {finding.mend}", markup=False, highlight=False, soft_wrap=True)
+            out.print(f"        → {finding.mend}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _k6() -> Finding:
@@ -74,7 +97,7 @@ def _k6() -> Finding:
 
 def _nginx() -> Finding:
     try:
-        nginx = find_nginx()
+        nginx = find_nginx(say)
     except LabError as error:
         return Finding("nginx", MISSING, f"{error.what} ({error.cause})", error.next_command)
     return _program("nginx", nginx.binary, NGINX)

@@ -1,37 +1,33 @@
-"""What is being measured, and how long the rest will take: a bar on a terminal, lines elsewhere."""
+"""How a measurement goes: a bar and the figures so far on a terminal, a line for each window elsewhere."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Self
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
+from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn
+from rich.progress import Progress as Bar
+from rich.status import Status
 
-from wsgilab.model.window import WindowPlan
-
-OVERHEAD_S = 2.6
-"""What a window takes beside warm-up and measured part, on the average of a default run: about 1 s where all is
-answered, 4 s where the server is late and started anew."""
-
-
-def estimate_s(plans: Sequence[WindowPlan]) -> float:
-    """About how long these windows will take, in seconds."""
-    return sum(plan.warmup_s + plan.duration_s + OVERHEAD_S for plan in plans)
+from wsgilab import api
+from wsgilab.commands.console import say
+from wsgilab.errors import LabError
+from wsgilab.model.listener import Listener, Outline
+from wsgilab.model.manifest import Manifest, ServerEntry
+from wsgilab.model.window import Window, WindowPlan
+from wsgilab.model.words import counted
+from wsgilab.reports import so_far
 
 
-class Announcer:
-    """Announces each window as it starts, with the time that is left."""
+class Progress(Listener):
+    """Shows what it hears on standard error, while its block lasts."""
 
-    unit = ""
-
-    def __init__(self, console: Console, total: int | None) -> None:
+    def __init__(self, console: Console) -> None:
         self._console = console
-        self._total = total
-        self._started = time.monotonic()
-        self._bar = Progress(
+        self._status = Status("starting", console=console)
+        self._bar = Bar(
             SpinnerColumn(),
             MofNCompleteColumn(),
             BarColumn(bar_width=24),
@@ -40,65 +36,103 @@ class Announcer:
             transient=True,
             disable=not console.is_terminal,
         )
-        self._task = self._bar.add_task("starting", total=total)
+        self._task = self._bar.add_task("starting servers", total=None)
+        self._outline: Outline | None = None
+        self._started: float | None = None
+        self._last = ""
 
-    def __enter__(self) -> Self:
-        self._bar.start()
+    def __enter__(self) -> Progress:
+        if self._console.is_terminal:
+            self._status.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._status.stop()
         self._bar.stop()
 
-    def announce(self, plan: WindowPlan) -> None:
-        """A window is about to be measured."""
-        what = f"{plan.server}, {plan.workload} at {plan.rate_rps:g} rps, {self.unit} {plan.round}"
-        left = f"{self.left(plan.order)} left"
+    def engine_chosen(self, engine: str, why: str) -> None:
+        """A line."""
+        self._print(f"Engine: {engine} ({why}).")
+
+    def planned(self, outline: Outline) -> None:
+        """A line, and from now on the bar."""
+        self._outline = outline
+        self._print(about(outline))
+        self._status.stop()
+        self._bar.update(self._task, total=outline.windows)
+        self._bar.start()
+
+    def window_started(self, plan: WindowPlan) -> None:
+        """What is being measured, and the time that is left."""
+        self._started = self._started or time.monotonic()
+        outline = self._outline
+        unit = "round" if outline is None or outline.windows else "try"
+        what = f"{plan.server}, {plan.workload} at {plan.rate_rps:g} rps, {unit} {plan.round}"
+        left = f"{self._left(plan.order)} left"
         if self._console.is_terminal:
-            self._bar.update(self._task, completed=plan.order, description=f"{what} · {left}")
+            self._bar.update(self._task, completed=plan.order, description=f"{what} · {left}{self._last}")
             return
-        total = f"/{self._total}" if self._total else ""
-        self._console.print(f"[{plan.order + 1}{total}] {what} ({left})", markup=False, highlight=False)
+        total = f"/{outline.windows}" if outline and outline.windows else ""
+        self._print(f"[{plan.order + 1}{total}] {what} ({left})")
 
-    def left(self, done: int) -> str:
-        """How long the rest will take after `done` windows, in words."""
-        raise NotImplementedError
+    def window_measured(self, window: Window) -> None:
+        """Next to the bar, from the next window on."""
+        self._last = f" · last: {so_far.sentence(window)}"
 
-    def elapsed_s(self) -> float:
-        """Seconds since the start."""
-        return time.monotonic() - self._started
+    def round_ended(self, number: int, windows: Sequence[Window]) -> None:
+        """The table so far, on a terminal; after the last round comes the verdict."""
+        outline = self._outline
+        if outline is None or not self._console.is_terminal or number == outline.rounds:
+            return
+        servers = tuple(ServerEntry(name) for name in outline.servers)
+        known = Manifest(command=outline.command, workload=outline.workload, slo=outline.slo, servers=servers)
+        verdict = api.judge(windows, known, [])
+        self._console.print(so_far.table(verdict, f"After round {number} of {outline.rounds}"), highlight=False)
+
+    def message(self, text: str) -> None:
+        """A line."""
+        self._print(text)
+
+    def warning(self, problem: LabError) -> None:
+        """Its three parts."""
+        say(problem)
+
+    def output(self, line: str) -> None:
+        """On a terminal the last one only: an error repeats what is needed."""
+        if not self._console.is_terminal:
+            self._print(line)
+        elif line.strip():
+            self._status.update(line.strip()[: self._console.width - 4].replace("[", "\\["))
+
+    def _print(self, text: str) -> None:
+        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    def _left(self, done: int) -> str:
+        """How long the rest will take after `done` windows, in words: a search may end earlier."""
+        outline, elapsed_s = self._outline, time.monotonic() - (self._started or time.monotonic())
+        if outline is None:
+            return "some time"
+        if outline.windows is None:
+            return f"at most {minutes(max(0.0, outline.takes_s - elapsed_s))}"
+        rest = outline.windows - done
+        return f"about {minutes(elapsed_s / done * rest if done else outline.takes_s)}"
 
 
-class RunProgress(Announcer):
-    """Of windows that are all known; corrects the time left by what the windows before took."""
-
-    unit = "round"
-
-    def __init__(self, console: Console, plans: Sequence[WindowPlan]) -> None:
-        super().__init__(console, len(plans))
-        self._plans = list(plans)
-
-    def left(self, done: int) -> str:
-        """The rest of the plan."""
-        rest = estimate_s(self._plans[done:])
-        if done:
-            rest *= self.elapsed_s() / estimate_s(self._plans[:done])
-        return f"about {minutes(rest)}"
-
-
-class SearchProgress(Announcer):
-    """Of a search, which ends when it knows enough, or when its time is up."""
-
-    unit = "try"
-
-    def __init__(self, console: Console, at_most_s: float) -> None:
-        super().__init__(console, None)
-        self._at_most_s = at_most_s
-
-    def left(self, done: int) -> str:  # noqa: ARG002 - how many were measured says nothing about a search
-        """The rest of the budget."""
-        return f"at most {minutes(max(0.0, self._at_most_s - self.elapsed_s()))}"
+def about(outline: Outline) -> str:
+    """What will be measured, and how long it will take."""
+    servers = f"{counted(len(outline.servers), 'server')}, workload {outline.workload}"
+    if outline.windows is None:
+        return (
+            f"{servers}: the highest rate that keeps {outline.slo} for {outline.duration_s:g} s, at most "
+            f"{minutes(outline.takes_s)} in all. Seed {outline.seed}."
+        )
+    rates = ", ".join(f"{rate:g}" for rate in outline.rates_rps)
+    return (
+        f"{servers} at {rates} rps, {counted(outline.rounds, 'round')}: {counted(outline.windows, 'window')} of "
+        f"{outline.duration_s:g} s, about {minutes(outline.takes_s)} in all. Seed {outline.seed}."
+    )
 
 
 def minutes(seconds: float) -> str:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import yaml
 
+from wsgilab.commands import environment
 from wsgilab.errors import EXIT_DONE, LabError, MissingError
 from wsgilab.lab import ROOT
-from wsgilab.lab.servers import load_lab
 from wsgilab.measure import access, scrape_config
 
 INSIDE = "http://prometheus:9090"
@@ -28,7 +28,7 @@ def main(folder: Path) -> int:
 
 def write(folder: Path) -> None:
     """The same. Raises UsageError for a compose.yaml that cannot be read, MissingError where there is no room."""
-    lab = load_lab(ROOT)
+    lab = environment.lab()
     shipped = yaml.safe_load((ROOT / "prometheus/prometheus.yaml").read_text(encoding="utf-8"))
     config = scrape_config.for_containers(shipped, list(lab.servers.values()), folder)
     try:

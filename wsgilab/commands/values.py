@@ -1,85 +1,137 @@
-"""What an option's value may be: argparse types that refuse the rest before anything starts."""
+"""What an option's value may be: types for Click that refuse the rest before anything starts."""
 
 from __future__ import annotations
 
-import argparse
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
-MAX_RATE_RPS, MAX_ROUNDS, MAX_DURATION_S = 20_000.0, 1_000, 600.0
+import click
+from click.shell_completion import CompletionItem
+
+from wsgilab.errors import did_you_mean
+from wsgilab.model.request import ENGINES, MAX_RATE_RPS
+
+MUST_BE = f"it must be one of {', '.join(ENGINES)}"
 
 
-def number(name: str, low: float, high: float, unit: str = "") -> Callable[[str], float]:
-    """An argparse type for a number above `low` and at most `high`."""
+class Value(click.ParamType[Any]):
+    """A type whose `parse` raises ValueError with a sentence about a text that is none of it."""
+
+    def __init__(self, name: str, parse: Callable[[str], object], known: Sequence[str] = (), kind: str = "") -> None:
+        self.name = name
+        self._parse = parse
+        self._known = known
+        self._kind = kind
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """What the text stands for; a default stays as it is."""
+        if not isinstance(value, str):
+            return value
+        try:
+            return self._parse(value)
+        except ValueError as error:
+            return self.fail(str(error), param, ctx)
+
+    def shell_complete(
+        self,
+        ctx: click.Context,  # noqa: ARG002 - Click's name
+        param: click.Parameter,  # noqa: ARG002 - Click's name
+        incomplete: str,
+    ) -> list[CompletionItem[str]]:
+        """The values that begin like this, where they are known; for a folder, the shell looks itself."""
+        if self._kind:
+            return [CompletionItem(incomplete, type=self._kind)]
+        return [CompletionItem(value) for value in self._known if value.startswith(incomplete)]
+
+
+def number(name: str, low: float, high: float, unit: str = "") -> Value:
+    """A number above `low` and at most `high`."""
 
     def parse(text: str) -> float:
         try:
             value = float(text)
         except ValueError:
             of = f" of{unit}" if unit else ""
-            raise argparse.ArgumentTypeError(f"{name} must be a number{of}, not '{text}'") from None
+            raise ValueError(f"{name} must be a number{of}, not '{text}'") from None
         if not low < value <= high:
-            raise argparse.ArgumentTypeError(f"{name} must be above {low:g} and at most {high:g}{unit}, not {text}")
+            raise ValueError(f"{name} must be above {low:g} and at most {high:g}{unit}, not {text}")
         return value
 
-    return parse
+    return Value("number", parse)
 
 
-def whole(name: str, high: int) -> Callable[[str], int]:
-    """An argparse type for a whole number from 1 to `high`."""
+def whole(name: str, high: int) -> Value:
+    """A whole number from 1 to `high`."""
 
     def parse(text: str) -> int:
         # Python refuses to read thousands of digits.
         if not text.isdecimal() or len(text) > 9 or not 1 <= int(text) <= high:
-            raise argparse.ArgumentTypeError(f"{name} must be a whole number from 1 to {high}, not '{text:.40}'")
+            raise ValueError(f"{name} must be a whole number from 1 to {high}, not '{text:.40}'")
         return int(text)
 
-    return parse
+    return Value("whole number", parse)
 
 
-def rates(text: str) -> tuple[float, ...]:
-    """`100,250`, each once."""
+def _rates(text: str) -> tuple[float, ...]:
     rate = number("a rate", 0, MAX_RATE_RPS, " requests per second")
-    rates = tuple(rate(part) for part in text.split(","))
+    rates = tuple(rate._parse(part) for part in text.split(","))
     if len(set(rates)) < len(rates):
-        raise argparse.ArgumentTypeError(f"each rate is measured once a round, but '{text}' names one twice")
-    return rates
+        raise ValueError(f"each rate is measured once a round, but '{text}' names one twice")
+    return rates  # type: ignore[return-value]
 
 
-def names(text: str) -> list[str]:
-    """`dev,uwsgi`, at least one. An unset variable of a script is none, and no wish for the default."""
-    found = [name.strip() for name in text.split(",") if name.strip()]
+def _names(text: str) -> tuple[str, ...]:
+    found = tuple(name.strip() for name in text.split(",") if name.strip())
     if not found:
-        raise argparse.ArgumentTypeError("it must name a server, or several: dev,uwsgi")
+        raise ValueError("it must name a server, or several: dev,uwsgi")
     return found
 
 
-def seed(text: str) -> int:
-    """Any whole number."""
+def _seed(text: str) -> int:
     try:
         return int(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"a seed must be a whole number, not '{text:.40}'") from None
+        raise ValueError(f"a seed must be a whole number, not '{text:.40}'") from None
 
 
-def folder(text: str) -> Path:
-    """Refuses nothing at all, which an unset variable of a script is: Path would make it the current folder."""
+def _folder(text: str) -> Path:
     if not text:
-        raise argparse.ArgumentTypeError("it must name a folder; '.' is the one you are in")
+        raise ValueError("it must name a folder; '.' is the one you are in")
     return Path(text)
 
 
-def app(text: str) -> str:
-    """`module:attribute`."""
+def _app(text: str) -> str:
     module, _, attribute = text.partition(":")
     if not module or not attribute:
-        raise argparse.ArgumentTypeError(f"an app is MODULE:ATTRIBUTE, such as app:app, not '{text}'")
+        raise ValueError(f"an app is MODULE:ATTRIBUTE, such as app:app, not '{text}'")
     return text
 
 
-def web_address(text: str) -> str:
-    """The address of a Prometheus or a Grafana."""
+def _web_address(text: str) -> str:
     if not re.fullmatch(r"https?://[^/\s]+(/\S*)?", text):
-        raise argparse.ArgumentTypeError(f"it must be an address such as http://127.0.0.1:9090, not '{text}'")
+        raise ValueError(f"it must be an address such as http://127.0.0.1:9090, not '{text}'")
     return text
+
+
+def _engine(text: str) -> str:
+    if text not in ENGINES:
+        raise ValueError(f"'{text}': {did_you_mean(text, ENGINES, MUST_BE)}")
+    return text
+
+
+RATES = Value("rates", _rates)
+"""`100,250`, each once."""
+NAMES = Value("names", _names)
+"""`dev,uwsgi`, at least one. An unset variable of a script is none, and no wish for the default."""
+SEED = Value("seed", _seed)
+"""Any whole number."""
+FOLDER = Value("folder", _folder, kind="dir")
+"""Refuses nothing at all, which an unset variable of a script is: Path would make it the current folder."""
+APP = Value("app", _app)
+"""`module:attribute`."""
+WEB_ADDRESS = Value("address", _web_address)
+"""The address of a Prometheus or a Grafana."""
+ENGINE = Value("engine", _engine, known=ENGINES[:-1])
+"""Where servers run."""

@@ -2,32 +2,52 @@
 
 from __future__ import annotations
 
-import argparse
-import os
-import sys
-from pathlib import Path
+import click
 
+from wsgilab.commands import environment, values
+from wsgilab.commands.console import say
+from wsgilab.commands.grammar import Command, debug, option
+from wsgilab.commands.signals import stop_on_signals
 from wsgilab.errors import EXIT_DONE, Interrupted, MissingError
-from wsgilab.lab.servers import Lab
 from wsgilab.machine.http import public
 from wsgilab.machine.ports import another, holder
 from wsgilab.machine.waiting import Stop
-from wsgilab.measure import access
 from wsgilab.measure.recorder import Recorder
 from wsgilab.view.answers import Answers
 from wsgilab.view.prometheus import Prometheus
 from wsgilab.view.server import Site
 
+PORT = 3001
 POLL_S = 1.0
 
 
-def view(lab: Lab, arguments: argparse.Namespace) -> int:
-    """Serve the dashboards until Ctrl-C. Raises MissingError where the port or the browser's library is missing."""
-    results = Path(os.environ.get("LAB_RESULTS") or lab.root / "results")
-    with Stop() as stop, Recorder(lab, results) as recorder:
-        url = arguments.prometheus or access.url_of(os.environ) or recorder.url
-        prometheus = Prometheus(url)
-        with _site(arguments.port, Answers(lab.root, results, prometheus)) as site:
+@click.command(cls=Command, name="view", example="./lab view --port 8080")
+@option(
+    "--port",
+    type=values.whole("the port", 65535),
+    default=PORT,
+    group="Options",
+    metavar="N",
+    help=f"Where the page is, on 127.0.0.1 (default: {PORT}).",
+)
+@option(
+    "--prometheus",
+    type=values.WEB_ADDRESS,
+    group="Options",
+    metavar="URL",
+    help="The Prometheus to show (default: the one on PROMETHEUS_PORT, started if there is none).",
+)
+@debug
+def command(port: int, prometheus: str | None) -> int:
+    """Show the dashboards in a browser, without Grafana.
+
+    During a run, or afterwards; Ctrl-C ends it.
+    """
+    lab, results = environment.lab(), environment.results()
+    with stop_on_signals() as stop, Recorder(lab, results, say) as recorder:
+        url = prometheus or environment.prometheus_url() or recorder.url
+        shown = Prometheus(url)
+        with _site(port, Answers(lab.root, results, shown)) as site:
             try:
                 if url == recorder.url:
                     _start(recorder, stop)
@@ -37,7 +57,7 @@ def view(lab: Lab, arguments: argparse.Namespace) -> int:
                     stop.wait(POLL_S)
                     recorder.keep_up()
             except Interrupted:
-                print(prometheus.summary())
+                print(shown.summary())
     return EXIT_DONE
 
 
@@ -48,7 +68,7 @@ def _start(recorder: Recorder, stop: Stop) -> None:
     try:
         recorder.start(stop)
     except MissingError as error:
-        print(f"lab: {error}", file=sys.stderr)
+        say(error)
 
 
 def _site(port: int, answers: Answers) -> Site:

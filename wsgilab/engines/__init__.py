@@ -2,34 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol
 
-from wsgilab.errors import UsageError
 from wsgilab.machine import http
 from wsgilab.machine.waiting import Stop, poll_until
 from wsgilab.model.server import Server
 
 HEALTH_TIMEOUT_S = 2.0
-START_TIMEOUT_S = 30.0
-MOST_START_TIMEOUT_S = 3600.0
-
-
-def start_timeout_s() -> float:
-    """How long a server may take to get healthy; an app that loads for longer wants more. Raises UsageError."""
-    text = os.environ.get("LAB_START_TIMEOUT_S") or str(START_TIMEOUT_S)
-    with suppress(ValueError):
-        if 0 < float(text) <= MOST_START_TIMEOUT_S:
-            return float(text)
-    raise UsageError(
-        f"LAB_START_TIMEOUT_S is '{text}'.",
-        f"it must be a number of seconds, above 0 and at most {MOST_START_TIMEOUT_S:g}",
-        f"LAB_START_TIMEOUT_S={START_TIMEOUT_S:g} ./lab run",
-    )
 
 
 @dataclass(frozen=True)
@@ -82,11 +64,11 @@ class Engine(Protocol):
 class HealthCheck:
     """Asks one server for its health until it is there, and remembers the last answer for the error message."""
 
-    def __init__(self, server: Server, url: str, run_id: str = "") -> None:
+    def __init__(self, server: Server, url: str, timeout_s: float, run_id: str = "") -> None:
         self.server = server
         self.url = url
         self.run_id = run_id
-        self.timeout_s = start_timeout_s()
+        self.timeout_s = timeout_s
         self.last = "no answer yet"
         self.healthy = False
 

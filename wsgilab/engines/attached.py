@@ -13,6 +13,7 @@ from wsgilab.errors import MissingError, ServerError
 from wsgilab.lab.servers import Lab
 from wsgilab.machine import http
 from wsgilab.machine.waiting import Stop, poll_until
+from wsgilab.model.listener import Listener
 from wsgilab.model.server import Server
 
 LIFE_SIGN_TIMEOUT_S = 5.0
@@ -24,10 +25,14 @@ class AttachedEngine:
     name = "compose"
     restarts = False
 
-    def __init__(self, lab: Lab, servers: Sequence[Server], stop: Stop) -> None:
+    def __init__(
+        self, lab: Lab, servers: Sequence[Server], stop: Stop, start_timeout_s: float, listener: Listener
+    ) -> None:
         self.lab = lab
         self.servers = servers
         self._stop = stop
+        self._start_timeout_s = start_timeout_s
+        self._listener = listener
 
     def __enter__(self) -> AttachedEngine:
         return self
@@ -43,10 +48,10 @@ class AttachedEngine:
         Raises ServerError for one whose container runs and does not get there, MissingError for one that has none.
         """
         for server in self.servers:
-            check = ContainerCheck(server, server.url)
+            check = ContainerCheck(server, server.url, self._start_timeout_s)
             if check.passes():
                 continue
-            print(f"Waiting for {server.name}, {check.timeout_s:g} s at most.", flush=True)
+            self._listener.message(f"Waiting for {server.name}, {check.timeout_s:g} s at most.")
             if not check.wait(self._stop):
                 raise _never_healthy(server, check) if check.has_container else _no_container(server)
 
@@ -61,7 +66,7 @@ class AttachedEngine:
 
     def lives(self, server: Server) -> bool:
         """Whether its exporter says so, or it answers: the silent exporter may be its proxy's, or have died alone."""
-        check = HealthCheck(server, server.url)
+        check = HealthCheck(server, server.url, self._start_timeout_s)
         return poll_until(lambda: _says_up(server) or check.passes(), self._stop, LIFE_SIGN_TIMEOUT_S)
 
     def proxy_death(self, _server: Server) -> str | None:
@@ -70,7 +75,7 @@ class AttachedEngine:
 
     def restart(self, server: Server) -> None:
         """Wait for the container that Compose starts again. Raises ServerError where it does not come back."""
-        check = HealthCheck(server, server.url)
+        check = HealthCheck(server, server.url, self._start_timeout_s)
         if not check.wait(self._stop):
             raise ServerError(
                 f"{server.name} did not come back after {check.timeout_s:g} s. Last answer: {check.last}",

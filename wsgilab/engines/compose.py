@@ -6,36 +6,114 @@ import json
 import math
 import os
 import shutil
+import signal
+from collections import deque
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from wsgilab.engines import override, start_timeout_s
+from wsgilab.engines import override
 from wsgilab.engines.diagnosis import why_not_up
-from wsgilab.errors import MissingError
-from wsgilab.lab.servers import Lab
+from wsgilab.errors import LabError, MissingError
+from wsgilab.lab.servers import Lab, variables_of
 from wsgilab.machine import processes
+from wsgilab.machine.environment import inherited
 from wsgilab.machine.processes import Outcome
 from wsgilab.machine.waiting import Stop
+from wsgilab.model.events import Ended, Hearer
+from wsgilab.model.listener import Listener
+from wsgilab.model.request import Request
 from wsgilab.model.server import Server
 
 ANSWER_TIMEOUT_S = 15.0
 UP_TIMEOUT_S = 120
 DOWN_TIMEOUT_S = 90.0
+LAST_LINES = 5
 RECORDING = ["nginx", "nginx-exporter", "prometheus"]
 """Services that a run needs beside its servers. Grafana only shows; `docker compose up` starts it."""
 IMAGES = ["image", "prometheus-setup", "nginx", "prometheus"]
 """Services whose images are all that a run needs. `image` builds the servers', `prometheus-setup` the runner's."""
+COMPOSE = ("compose",)
+EVERYTHING = ("compose", "--profile", "more")
+INSIDE = "/results"
+"""Where the runner's container has the folder of results."""
+KILLED = 137
+
+
+@dataclass(frozen=True)
+class Stack:
+    """The lab's containers, for one request."""
+
+    lab: Lab
+    servers: Sequence[Server]
+    request: Request
+    stop: Stop
+    listener: Listener
+
+    @property
+    def services(self) -> list[str]:
+        """What has to be up."""
+        return [*RECORDING, *override.extra_services(self.servers), *(server.name for server in self.servers)]
+
+    def environment(self) -> dict[str, str]:
+        """What Compose fills compose.yaml in with: the request's variables and no others of this process."""
+        known = variables_of(self.lab.root)
+        user = {"LAB_UID": str(os.getuid()), "LAB_GID": str(os.getgid())}
+        results = self.results()
+        place = {"LAB_RESULTS_DIR": str(results)} if results else {}
+        return {**inherited(known.__contains__), **user, **self.request.variables, **place}
+
+    def results(self) -> Path | None:
+        """The folder on this machine that the container writes to, where it is not the one of compose.yaml."""
+        if self.request.out:
+            return Path(self.request.out).parent.resolve()
+        return Path(self.request.results).resolve() if self.request.results else None
+
+
+@dataclass(frozen=True)
+class Docker:
+    """The docker command for one stack."""
+
+    stack: Stack
+    environment: Mapping[str, str]
+    last_lines: deque[str] = field(default_factory=lambda: deque(maxlen=LAST_LINES))
+    """What the commands that were followed said last."""
+
+    def ask(self, *words: str, timeout_s: float = ANSWER_TIMEOUT_S) -> Outcome:
+        """What a command answers."""
+        return processes.ask(["docker", *words], self.stack.lab.root, self.environment, timeout_s)
+
+    def follow(self, *words: str) -> int:
+        """The exit code of a command whose lines are output. Raises Interrupted where the end was asked for."""
+        code = self.hear(words, lambda line, _is_error: self.say(line))
+        self.stack.stop.check()
+        return code
+
+    def hear(self, words: Sequence[str], hear: processes.Heard, interrupt: Sequence[str] = ()) -> int:
+        """The exit code of a command; `interrupt` is the one that ends it early."""
+
+        def ask_to_end(process: processes.Process) -> None:
+            if not interrupt or not self.ask(*interrupt).ok:
+                processes.signal_group(process, signal.SIGINT)
+
+        command, root = ["docker", *words], self.stack.lab.root
+        return processes.listen(command, hear, self.stack.stop, ask_to_end, root, self.environment)
+
+    def say(self, line: str) -> None:
+        """Output, which an error message may need too."""
+        if line:
+            self.last_lines.append(line)
+        self.stack.listener.output(line)
 
 
 def why_not() -> str | None:
     """Why Docker Compose cannot be used on this machine, in one sentence; None where it can."""
     if not shutil.which("docker"):
         return "there is no docker command"
-    engine = _ask(["docker", "version", "--format", "{{.Server.Version}}"])
+    engine = processes.ask(["docker", "version", "--format", "{{.Server.Version}}"], timeout_s=ANSWER_TIMEOUT_S)
     if not engine.ok:
         return f"no Docker engine answers ({engine.last_line})"
-    compose = _ask(["docker", "compose", "version", "--short"])
-    if not compose.ok:
+    if not processes.ask(["docker", "compose", "version", "--short"], timeout_s=ANSWER_TIMEOUT_S).ok:
         return "the docker command has no Compose plugin"
     return None
 
@@ -51,89 +129,134 @@ def require() -> None:
         )
 
 
-def prepare_images(lab: Lab, stop: Stop) -> str | None:
+def prepare_images(stack: Stack) -> str | None:
     """Pull or build what is missing. Why that is impossible, in one sentence; None where the images are there."""
-    described = _ask([*compose(), "config", "--format", "json"], lab.root, compose_environment())
+    docker = Docker(stack, stack.environment())
+    described = docker.ask(*COMPOSE, "config", "--format", "json")
     if not described.ok:
         return f"`docker compose config` failed ({described.last_line})"
     wanted = json.loads(described.out)["services"]
-    missing = [name for name in IMAGES if not _has_image(wanted[name]["image"])]
+    missing = [name for name in IMAGES if not docker.ask("image", "inspect", wanted[name]["image"]).ok]
     for verb, names in (
         ("pull", [name for name in missing if "build" not in wanted[name]]),
         ("build", [name for name in missing if "build" in wanted[name]]),
     ):
-        if names and (reason := _get(lab, verb, names, stop)):
+        if names and (reason := _get(docker, verb, sorted(names))):
             return reason
     return None
 
 
-def run_inside(lab: Lab, servers: Sequence[Server], arguments: Sequence[str], out: Path | None, stop: Stop) -> int:
-    """Bring the servers up, run `wsgilab ARGUMENTS` in the runner's container, and give back its exit code.
+def run_inside(stack: Stack) -> Ended:
+    """Bring the servers up, and let the runner's container carry out the request; the listener hears what it does.
 
-    Services that ran before keep running; what was started here is stopped again. Raises MissingError, and ServerError
-    for a server that does not start.
+    Services that ran before keep running; what was started here is stopped again. Gives how it ended, with the folder
+    as this machine sees it. Raises MissingError, Interrupted, and ServerError for a server that does not start.
     """
-    environment = compose_environment()
-    if out:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        environment["LAB_RESULTS_DIR"] = str(out.parent.resolve())
-        arguments = [*arguments, "--out", f"/results/{out.name}"]
-    services = [*RECORDING, *override.extra_services(servers), *(server.name for server in servers)]
-    with override.laid_over(lab, servers, environment) as environment:
-        return _measure_inside(lab, servers, services, arguments, environment, stop)
+    results = stack.results()
+    if results:
+        results.mkdir(parents=True, exist_ok=True)
+    with override.laid_over(stack.lab, stack.servers, stack.environment()) as environment:
+        docker = Docker(stack, {**environment, "LAB_REQUEST": _inside(stack.request).to_json()})
+        before = set(docker.ask(*COMPOSE, "ps", "--services", "--status", "running").out.split())
+        try:
+            _bring_up(docker)
+            return _measure(docker)
+        finally:
+            _put_back(docker, before)
 
 
-def _measure_inside(
-    lab: Lab,
-    servers: Sequence[Server],
-    services: Sequence[str],
-    arguments: Sequence[str],
-    environment: Mapping[str, str],
-    stop: Stop,
-) -> int:
-    running = set(_ask([*compose(), "ps", "--services", "--status", "running"], lab.root, environment).out.split())
-    try:
-        patience_s = max(UP_TIMEOUT_S, math.ceil(start_timeout_s()))
-        up = [*compose(services), "up", "--detach", "--wait", "--wait-timeout", str(patience_s), *services]
-        code = processes.forward(up, lab.root, environment, stop)
-        stop.check()
-        if code != 0:
-            command = compose(services)
-            raise why_not_up(lab, services, servers, lambda *words: _ask([*command, *words], lab.root, environment).out)
-        name = f"wsgilab-run-{os.getpid()}"
-        runner = [*compose(), "run", "--rm", "--no-deps", "--name", name, "runner", *arguments]
-        # A signal for the docker client alone would end the client and leave the container measuring.
-        return processes.forward(runner, lab.root, environment, stop, ["docker", "kill", "--signal", "INT", name])
-    finally:
-        started_here = [name for name in services if name not in running]
-        if started_here:
-            rm = [*compose(services), "rm", "--stop", "--force", *started_here]
-            processes.ask(rm, lab.root, environment, DOWN_TIMEOUT_S)
-        if not running:
-            processes.ask([*compose(), "down"], lab.root, environment, DOWN_TIMEOUT_S)
+def _bring_up(docker: Docker) -> None:
+    stack = docker.stack
+    patience_s = max(UP_TIMEOUT_S, math.ceil(stack.request.start_timeout_s))
+    up = ["up", "--detach", "--wait", "--wait-timeout", str(patience_s), *stack.services]
+    if docker.follow(*EVERYTHING, *up) != 0:
+        raise why_not_up(
+            stack.lab,
+            stack.services,
+            stack.servers,
+            lambda *words: docker.ask(*EVERYTHING, *words).out,
+            docker.last_lines,
+        )
 
 
-def compose(services: Sequence[str] = ()) -> list[str]:
-    """The command's beginning; with services, every profile that they may need."""
-    return ["docker", "compose", "--profile", "more"] if services else ["docker", "compose"]
+def _measure(docker: Docker) -> Ended:
+    stack = docker.stack
+    hearer = Hearer(stack.listener)
+
+    def hear(line: str, is_error: bool) -> None:
+        if is_error:
+            docker.say(line)
+            return
+        try:
+            tell = hearer.understand(line)
+        except (ValueError, KeyError, TypeError) as error:
+            raise _another_version(f"it said '{line:.60}'") from error
+        tell()
+
+    name = f"wsgilab-run-{os.getpid()}"
+    # By its name alone: the value would be seen by everybody who lists processes.
+    runner = [*COMPOSE, "run", "--rm", "--no-deps", "-T", "-e", "LAB_REQUEST", "--name", name, "runner", "carry-out"]
+    # A signal for the docker client alone would end the client and leave the container measuring.
+    code = docker.hear(runner, hear, ["kill", "--signal", "INT", name])
+    if hearer.ended is None:
+        stack.stop.check()
+        raise _no_last_word(code, docker)
+    return replace(hearer.ended, folder=_on_this_machine(stack, hearer.ended.folder))
 
 
-def compose_environment() -> dict[str, str]:
-    """This process's environment, with results belonging to whoever runs the lab."""
-    user = {"LAB_UID": str(os.getuid()), "LAB_GID": str(os.getgid())}
-    return user | dict(os.environ)
+def _put_back(docker: Docker, before: set[str]) -> None:
+    started_here = [name for name in docker.stack.services if name not in before]
+    if started_here:
+        docker.ask(*EVERYTHING, "rm", "--stop", "--force", *started_here, timeout_s=DOWN_TIMEOUT_S)
+    if not before:
+        docker.ask(*COMPOSE, "down", timeout_s=DOWN_TIMEOUT_S)
 
 
-def _get(lab: Lab, verb: str, names: Sequence[str], stop: Stop) -> str | None:
-    print(f"docker compose {verb} {' '.join(sorted(names))} …", flush=True)
-    code = processes.forward([*compose(), verb, *sorted(names)], lab.root, compose_environment(), stop)
-    stop.check()
-    return f"`docker compose {verb}` failed, its images cannot be had" if code else None
+def _inside(request: Request) -> Request:
+    """The same request for the runner in its container, which has places of its own."""
+    return replace(
+        request,
+        engine="attached",
+        app_dir=None,
+        settings={name: value for name, value in request.settings.items() if name != "LAB_APP_DIR"},
+        out=f"{INSIDE}/{Path(request.out).name}" if request.out else None,
+        results=None,
+        spare_results=None,
+        lock=None,
+        prometheus=False,
+        prometheus_url=None,
+    )
 
 
-def _has_image(image: str) -> bool:
-    return _ask(["docker", "image", "inspect", image]).ok
+def _on_this_machine(stack: Stack, folder: str | None) -> str | None:
+    """A folder of the container; one that is in no folder of this machine, but in a volume, is none."""
+    if folder is None or not Path(folder).is_relative_to(INSIDE):
+        return None
+    default = stack.lab.root / (stack.lab.variables.get("LAB_RESULTS_DIR") or "results")
+    return str((stack.results() or default) / Path(folder).relative_to(INSIDE))
 
 
-def _ask(command: Sequence[str], folder: Path | None = None, environment: Mapping[str, str] | None = None) -> Outcome:
-    return processes.ask(command, folder, environment, ANSWER_TIMEOUT_S)
+def _get(docker: Docker, verb: str, names: Sequence[str]) -> str | None:
+    docker.stack.listener.message(f"docker compose {verb} {' '.join(names)} …")
+    if docker.follow(*COMPOSE, verb, *names) == 0:
+        return None
+    return f"`docker compose {verb}` failed, its images cannot be had ({' '.join(docker.last_lines) or 'no reason'})"
+
+
+def _no_last_word(code: int, docker: Docker) -> LabError:
+    if code == KILLED:
+        return LabError(
+            "The runner's container was killed before it was done.",
+            "killed by the kernel (out of memory: LOAD_MEMORY is too small for this rate), or with docker kill",
+            "LOAD_MEMORY=4g ./lab run --engine compose",
+        )
+    said = " ".join(docker.last_lines)
+    return _another_version(f"it ended with exit code {code}, and said '{said}'")
+
+
+def _another_version(said: str) -> MissingError:
+    return MissingError(
+        f"The runner in its container does not understand this ./lab: {said}.",
+        "its image was built from another version of the lab",
+        "docker compose build",
+    )

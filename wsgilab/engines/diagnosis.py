@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from wsgilab.engines.start_failure import did_not_start
@@ -16,8 +16,13 @@ Ask = Callable[..., str]
 """What `docker compose ARGUMENTS…` prints."""
 
 
-def why_not_up(lab: Lab, services: Sequence[str], servers: Sequence[Server], compose: Ask) -> LabError:
-    """The error that says what the user can mend: a server that does not start, a port in use, or where to look."""
+def why_not_up(
+    lab: Lab, services: Sequence[str], servers: Sequence[Server], compose: Ask, last_lines: Iterable[str] = ()
+) -> LabError:
+    """The error that says what the user can fix: a server that does not start, a port in use, or where to look.
+
+    `last_lines`: what Compose said before it gave up.
+    """
     states = container_states(compose("ps", "--all", "--format", "json"))
     # One that ended before one that may only be slow.
     for trouble in (_ended, _not_healthy):
@@ -33,7 +38,7 @@ def why_not_up(lab: Lab, services: Sequence[str], servers: Sequence[Server], com
     except MissingError as error:
         return error
     return MissingError(
-        "Docker Compose could not bring the servers up; its last lines are above.",
+        "\n".join(["Docker Compose could not bring the servers up.", *(f"  | {line}" for line in last_lines)]),
         "an image that cannot be had, or a container that does not get healthy",
         "docker compose ps --all; docker compose logs",
     )

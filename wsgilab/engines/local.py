@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import sys
@@ -15,8 +14,10 @@ from wsgilab.engines.background import PROGRAMS, Background
 from wsgilab.engines.nginx import LocalNginx
 from wsgilab.engines.start_failure import did_not_start
 from wsgilab.lab.servers import Lab
+from wsgilab.machine.environment import inherited
 from wsgilab.machine.ports import free_port, require_free
 from wsgilab.machine.waiting import Stop
+from wsgilab.model.listener import UNHEARD, Listener
 from wsgilab.model.server import Server
 
 
@@ -26,13 +27,16 @@ class LocalEngine:
     name = "local"
     restarts = True
 
-    def __init__(self, lab: Lab, servers: Sequence[Server], stop: Stop, app_dir: Path | None = None) -> None:
+    def __init__(
+        self, lab: Lab, servers: Sequence[Server], stop: Stop, start_timeout_s: float, listener: Listener = UNHEARD
+    ) -> None:
         self.lab = lab
         self.servers = servers
         self._stop = stop
-        self._app_dir = app_dir
+        self._start_timeout_s = start_timeout_s
+        self._listener = listener
         self._exporter_ports = {server.name: free_port() for server in servers}
-        self._background = Background(lab.cpus("SERVER_CPUS"), os.environ)
+        self._background = Background(lab.cpus("SERVER_CPUS"), inherited())
         self._nginx: LocalNginx | None = None
 
     def __enter__(self) -> LocalEngine:
@@ -49,7 +53,7 @@ class LocalEngine:
         """Start nginx where it is needed, then every server, and wait for each. Raises ServerError, MissingError."""
         require_free({server.port: (server.name, server.port_variable) for server in self.servers})
         if any(server.via for server in self.servers):
-            self._nginx = LocalNginx(self.lab, self._background, self._stop)
+            self._nginx = LocalNginx(self.lab, self._background, self._stop, self._listener)
             self._nginx.start()
         for server in self.servers:
             self._launch(server)
@@ -105,9 +109,8 @@ class LocalEngine:
 
     def _localized(self, text: str, server: Server) -> str:
         """A word of compose.yaml's command or environment, as it must be outside a container."""
-        app_dir = server.app.folder if server.app else self._app_dir
-        if app_dir and text == "/srv/app":
-            return str(app_dir)
+        if text == "/srv/app":
+            return str(server.app.folder if server.app else self.lab.app_dir)
         here = {
             "/srv/": f"{self.lab.root}/services/",
             "/run/lab": str(self._background.folder / server.name),
@@ -120,7 +123,7 @@ class LocalEngine:
 
     def _wait_healthy(self, server: Server) -> None:
         at = self.endpoint(server)
-        check = HealthCheck(server, at.url, at.run_id)
+        check = HealthCheck(server, at.url, self._start_timeout_s, at.run_id)
         if check.wait(self._stop, unless=lambda: self.death(server) is not None):
             return
         reason = self.death(server) or f"not healthy after {check.timeout_s:g} s. Last answer: {check.last}"

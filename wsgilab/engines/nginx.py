@@ -17,6 +17,7 @@ from wsgilab.machine import http, processes
 from wsgilab.machine.ports import free_port
 from wsgilab.machine.tools import Nginx, find_nginx
 from wsgilab.machine.waiting import Stop, poll_until
+from wsgilab.model.listener import Listener
 
 START_TIMEOUT_S = 10.0
 NAME, EXPORTER = "nginx", "nginx-exporter"
@@ -25,11 +26,11 @@ NAME, EXPORTER = "nginx", "nginx-exporter"
 class LocalNginx:
     """The proxy of every server that stands behind one. It is not under test: its end is the lab's trouble."""
 
-    def __init__(self, lab: Lab, background: Background, stop: Stop) -> None:
+    def __init__(self, lab: Lab, background: Background, stop: Stop, listener: Listener) -> None:
         self._lab = lab
         self._background = background
         self._stop = stop
-        self._found = find_nginx()
+        self._found = find_nginx(listener.message)
         self._status_port = free_port()
         self._exporter_port = free_port()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -50,13 +49,19 @@ class Lab:
                 raise UsageError(f"Server '{name}' is named twice.", "the list of --servers", "name each server once")
         return [self.servers[name] for name in names]
 
+    @property
+    def app_dir(self) -> Path:
+        """The folder that the app is imported from."""
+        return (self.root / (self.variables.get("LAB_APP_DIR") or "services/app")).resolve()
+
     def cpus(self, variable: str) -> frozenset[int]:
         """The CPU numbers that `SERVER_CPUS` or `LOAD_CPUS` stands for. Raises UsageError where it cannot be read."""
         return parse_cpus(variable, self.variables.get(variable, ""))
 
 
-def load_lab(root: Path, environ: Mapping[str, str] = os.environ) -> Lab:
-    """Read compose.yaml and .env in `root`. Raises UsageError where they cannot be understood."""
+def load_lab(root: Path, environ: Mapping[str, str]) -> Lab:
+    """Read compose.yaml and .env in `root`, whose variables `environ` overrules. Raises UsageError where they cannot be
+    understood."""
     compose_path, env_path = root / "compose.yaml", root / ".env"
     variables = {name: value or "" for name, value in dotenv_values(env_path, interpolate=False).items()} | dict(
         environ
@@ -80,6 +85,16 @@ def read_services(root: Path) -> dict[str, Any]:
     """The services of compose.yaml as they stand there, with its anchors resolved and its variables not."""
     services: dict[str, Any] = yaml.safe_load((root / "compose.yaml").read_text(encoding="utf-8"))["services"]
     return services
+
+
+def variables_of(root: Path) -> frozenset[str]:
+    """The names of every variable that compose.yaml or .env has: all that an environment can change of the lab."""
+    try:
+        text = (root / "compose.yaml").read_text(encoding="utf-8")
+    except OSError:
+        return frozenset()  # load_lab says what is wrong with it
+    named = {match["name"] for match in VARIABLE.finditer(text)}
+    return frozenset(named | set(dotenv_values(root / ".env", interpolate=False)))
 
 
 def settings_in(raw: Mapping[str, Any]) -> list[str]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import platform
 import shutil
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,6 +24,8 @@ RENEW_AFTER_DAYS = 30
 """So that security updates arrive."""
 TRY_AGAIN_AFTER_DAYS = 1
 
+Announce = Callable[[str], None]
+"""Hears what is going to take time."""
 Explain = Callable[[str], MissingError]
 """Makes the error of the one tool that is missing, given the likely cause."""
 
@@ -65,6 +66,10 @@ class Package:
         return (self.age_days or 0) >= RENEW_AFTER_DAYS
 
 
+def unheard(_text: str) -> None:
+    """An Announce that nobody hears."""
+
+
 def cache_dir() -> Path:
     """Where tools that no package manager installed for us are kept. Raises MissingError where nobody has a home."""
     try:
@@ -83,20 +88,20 @@ def can_fetch_packages() -> bool:
     return all(shutil.which(tool) for tool in ("apt-get", "dpkg-deb"))
 
 
-def fetched(package: Package, why: str) -> Path:
-    """The folder of a package in the cache: fetched where it is not there (`why` is said), renewed where it is old.
+def fetched(package: Package, why: str, announce: Announce) -> Path:
+    """The folder of a package in the cache: fetched where it is not there (`why` is told), renewed where it is old.
 
     One that is old and cannot be renewed is used as it is. Raises MissingError where there is none.
     """
     if package.age_days is None:
-        _say(f"{why}: fetching {' and '.join(package.packages)} of the distribution, once …")
+        announce(f"{why}: fetching {' and '.join(package.packages)} of the distribution, once …")
         download(package, DOWNLOAD_TIMEOUT_S)
     elif package.is_old and can_fetch_packages() and _not_tried_lately(package):
-        _say(f"{package.name} in the cache is {package.age_days} days old: renewing it …")
+        announce(f"{package.name} in the cache is {package.age_days} days old: renewing it …")
         try:
             download(package, RENEWAL_TIMEOUT_S)
         except MissingError as error:
-            _say(f"it could not be renewed ({error.cause}), and is used as it is")
+            announce(f"it could not be renewed ({error.cause}), and is used as it is")
     return package.folder
 
 
@@ -119,10 +124,6 @@ def download(package: Package, timeout_s: float) -> None:
         raise package.missing(f"apt-get could not fetch it: {error}") from error
     finally:
         shutil.rmtree(work, ignore_errors=True)
-
-
-def _say(text: str) -> None:
-    print(f"lab: {text}", file=sys.stderr, flush=True)
 
 
 def _not_tried_lately(package: Package) -> bool:

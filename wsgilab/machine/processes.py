@@ -1,4 +1,4 @@
-"""The one helper that runs other programs: asks one, hands the terminal to one, starts one that stays, ends it.
+"""The one helper that runs other programs: asks one, follows one, starts one that stays, ends it.
 
 Each command is written to the log of this module; `--debug` shows it.
 """
@@ -8,15 +8,16 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import selectors
+import queue
 import shlex
 import signal
 import subprocess
-import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from wsgilab.machine.cpus import pinned
 from wsgilab.machine.waiting import Stop
@@ -27,6 +28,8 @@ TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 5.0
 TIMED_OUT, NOT_STARTED = 124, 127
 """Exit codes of commands that have none of their own, as the shell's `timeout` and the shell itself give them."""
+Heard = Callable[[str, bool], object]
+"""Hears a line of a program, and whether it came on standard error."""
 log = logging.getLogger(__name__)
 _started: list[Process] = []
 
@@ -90,70 +93,78 @@ def ask(
     return outcome
 
 
-def forward(
-    command: Sequence[str],
-    folder: Path,
-    environment: Mapping[str, str],
-    stop: Stop,
-    interrupt: Sequence[str] | None = None,
-) -> int:
-    """Run a command with this terminal, and give its exit code.
+def follow(
+    command: Sequence[str], told: Callable[[str], None], stop: Stop, environment: Mapping[str, str] | None = None
+) -> Outcome:
+    """Run a command to its end, and hand on each line of its output as it comes. A request to stop ends it."""
+    out: list[str] = []
+    err: list[str] = []
 
-    When a signal arrives for us, `interrupt` is run (or the command gets SIGINT itself), and the command ends in its
-    own way.
+    def heard(line: str, is_error: bool) -> None:
+        (err if is_error else out).append(line)
+        if not is_error:
+            told(line)
+
+    code = listen(command, heard, stop, lambda process: end([process]), environment=environment)
+    return Outcome(code, "\n".join(out), "\n".join(err))
+
+
+def listen(
+    command: Sequence[str],
+    heard: Heard,
+    stop: Stop,
+    ask_to_end: Callable[[Process], None],
+    folder: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> int:
+    """Run a command to its end, hear each line that it prints, in this thread, and give its exit code.
+
+    When the end is requested, `ask_to_end` is called once, and the command ends in its own way.
     """
     log.debug("%s", written(command))
     # No terminal for standard input and a session of its own: Ctrl-C comes to us alone, and is handed on once.
     process = subprocess.Popen(
-        command, cwd=folder, env=dict(environment), stdin=subprocess.DEVNULL, start_new_session=True
+        command,
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
     )
-    asked = False
-    while True:
-        try:
-            return process.wait(timeout=0.1)
-        except subprocess.TimeoutExpired:
-            if stop.requested and not asked:
-                asked = True
-                if interrupt is None or not ask(interrupt, folder, environment).ok:
-                    signal_group(process, signal.SIGINT)
+    try:
+        _hear(process, heard, stop, ask_to_end)
+    except BaseException:  # a listener that raised, Ctrl-C in a script that has no handler of its own
+        ask_to_end(process)
+        process.wait()
+        raise
+    return process.wait()
 
 
-def follow(
-    command: Sequence[str], told: Callable[[str], None], stop: Stop, environment: Mapping[str, str] | None = None
-) -> Outcome:
-    """Run a command to its end, and hand on each line of its output as it comes. A signal for us ends it."""
-    log.debug("%s", written(command))
-    with tempfile.TemporaryFile("w+", errors="replace") as errors:
-        process = subprocess.Popen(
-            command,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            start_new_session=True,
-        )
-        lines: list[str] = []
-        assert process.stdout is not None
-        with process.stdout as pipe, selectors.DefaultSelector() as selector:
-            os.set_blocking(pipe.fileno(), False)
-            selector.register(pipe, selectors.EVENT_READ)
-            rest = b""
-            while True:
-                if stop.requested:
-                    end([process])
-                    break
-                if not selector.select(timeout=0.1):
-                    continue
-                chunk = pipe.read(65536)
-                if not chunk:
-                    break
-                *whole, rest = (rest + chunk).split(b"\n")
-                for line in whole:
-                    lines.append(line.decode(errors="replace"))
-                    told(lines[-1])
-        code = process.wait()
-        errors.seek(0)
-        return Outcome(code, "\n".join([*lines, rest.decode(errors="replace")]), errors.read())
+def _hear(process: Process, heard: Heard, stop: Stop, ask_to_end: Callable[[Process], None]) -> None:
+    """Until both of its streams have ended."""
+    lines: queue.Queue[tuple[bool, str | None]] = queue.Queue()
+    for stream, is_error in ((process.stdout, False), (process.stderr, True)):
+        assert stream is not None
+        threading.Thread(target=_read, args=(stream, is_error, lines), daemon=True).start()
+    reading, asked = 2, False
+    while reading:
+        if stop.requested and not asked:
+            asked = True
+            ask_to_end(process)
+        with contextlib.suppress(queue.Empty):
+            is_error, line = lines.get(timeout=0.1)
+            if line is None:
+                reading -= 1
+            else:
+                heard(line, is_error)
+
+
+def _read(stream: IO[bytes], is_error: bool, lines: queue.Queue[tuple[bool, str | None]]) -> None:
+    with stream:
+        for line in stream:
+            lines.put((is_error, line.decode(errors="replace").rstrip()))
+    lines.put((is_error, None))
 
 
 def start(

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from wsgilab.errors import MissingError
 from wsgilab.machine import processes
-from wsgilab.machine.packages import Package, fetched
+from wsgilab.machine.packages import Announce, Package, fetched, unheard
 
 PROMETHEUS_AT_LEAST = 3
 """The first with `fallback_scrape_protocol`, which prometheus.yaml names; an older one refuses the file."""
@@ -61,10 +61,10 @@ def _on_path(program: str, but: Path) -> str | None:
     return shutil.which(program, path=os.pathsep.join(folder for folder in folders if Path(folder) != but))
 
 
-def find_nginx() -> Nginx:
+def find_nginx(announce: Announce = unheard) -> Nginx:
     """nginx from PATH (or /usr/sbin), or unpacked into the private cache from the distribution's package.
 
-    Raises MissingError.
+    `announce` hears that it is fetched, which takes time. Raises MissingError.
     """
     asked = os.environ.get("LAB_NGINX")
     found = asked or shutil.which("nginx", path=os.pathsep.join([os.environ.get("PATH", ""), *SYSTEM_PROGRAMS]))
@@ -72,7 +72,7 @@ def find_nginx() -> Nginx:
         raise _no_nginx(f"LAB_NGINX is '{asked}', which is no nginx")
     if found:
         return Nginx(Path(found), _nginx_etc(Path(found)))
-    folder = fetched(NGINX, "no nginx on PATH")
+    folder = fetched(NGINX, "no nginx on PATH", announce)
     return Nginx(NGINX.binary, folder / "etc/nginx")
 
 
@@ -92,17 +92,17 @@ def _no_nginx(cause: str) -> MissingError:
     )
 
 
-def find_prometheus() -> Path:
+def find_prometheus(announce: Announce = unheard) -> Path:
     """Prometheus 3 from `LAB_PROMETHEUS` or PATH, or unpacked into the private cache from Debian's package.
 
-    Raises MissingError.
+    `announce` hears so, for it takes time. Raises MissingError.
     """
     named = _prometheus_on_path()
     if named:
         return named
     found = shutil.which("prometheus")
     too_old = f"{found} is older than version {PROMETHEUS_AT_LEAST}"
-    fetched(PROMETHEUS, too_old if found else "no Prometheus on PATH")
+    fetched(PROMETHEUS, too_old if found else "no Prometheus on PATH", announce)
     return PROMETHEUS.binary
 
 

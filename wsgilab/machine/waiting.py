@@ -2,56 +2,38 @@
 
 from __future__ import annotations
 
-import signal
 import threading
 import time
 from collections.abc import Callable
-from types import FrameType, TracebackType
 
 from wsgilab.errors import Interrupted
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
-
 
 class Stop:
-    """Turns SIGINT, SIGQUIT (Ctrl-\\), SIGTERM and SIGHUP (a closed terminal) into a request that every wait answers.
+    """A request to end early, which every wait of the runner answers; any thread or signal handler may make it.
 
-    A handler that raised could strike between starting a process and remembering it; a request is taken up at the
-    next `check` or `wait`, so nothing is left behind.
+    It is taken up at the next `check` or `wait`, so nothing is left behind.
     """
 
     def __init__(self) -> None:
         self._event = threading.Event()
-        self._previous: dict[int, signal.Handlers | Callable[..., object] | int | None] = {}
 
-    def __enter__(self) -> Stop:
-        for number in SIGNALS:
-            if number == signal.SIGHUP and signal.getsignal(number) == signal.SIG_IGN:
-                continue  # nohup: to outlive the terminal is what was asked for
-            self._previous[number] = signal.signal(number, self._request)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        for number, handler in self._previous.items():
-            signal.signal(number, handler)
-
-    def _request(self, _number: int, _frame: FrameType | None) -> None:
+    def request(self) -> None:
+        """Ask for the end."""
         self._event.set()
 
     @property
     def requested(self) -> bool:
-        """Whether a signal has arrived."""
+        """Whether the end was asked for."""
         return self._event.is_set()
 
     def check(self) -> None:
-        """Raise Interrupted when a signal has arrived."""
+        """Raise Interrupted when the end was asked for."""
         if self.requested:
             raise Interrupted
 
     def wait(self, seconds: float) -> None:
-        """Wait that long. Raises Interrupted as soon as a signal arrives."""
+        """Wait that long. Raises Interrupted as soon as the end is asked for."""
         self._event.wait(max(0.0, seconds))
         self.check()
 

@@ -17,6 +17,7 @@ from typing import Any
 from wsgilab.engines import Endpoint
 from wsgilab.errors import LabError, MissingError
 from wsgilab.machine import places, processes
+from wsgilab.machine.environment import inherited
 from wsgilab.machine.places import Place
 from wsgilab.machine.processes import Process
 from wsgilab.measure.k6_command import K6, TRAFFIC_JSON, command, environment
@@ -259,7 +260,7 @@ def _spawn(k6: K6, plan: WindowPlan, at: Endpoint, place: Place) -> Process:
     if k6.traffic.described:
         (place.path / TRAFFIC_JSON).write_text(json.dumps(k6.traffic.described), encoding="utf-8")
     line = command(k6, plan, at, place.path)
-    variables = {**environment(os.environ, k6.prometheus_url), **place.environment}
+    variables = {**environment(inherited(), k6.prometheus_url), **place.environment}
     try:
         return processes.start(line, place.path / "k6.log", environment=variables, cpus=k6.cpus)
     except OSError as error:

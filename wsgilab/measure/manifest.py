@@ -4,48 +4,36 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from wsgilab import __version__
 from wsgilab.engines import Engine
 from wsgilab.lab.servers import Lab
 from wsgilab.machine.cpus import available
 from wsgilab.measure.generator import LoadGenerator
+from wsgilab.measure.job import Job
 from wsgilab.measure.pinning import not_pinned
 from wsgilab.measure.readings import identity
-from wsgilab.measure.windows import Settings
 from wsgilab.model.manifest import Facts, Manifest, ServerEntry
 from wsgilab.model.privacy import private
 from wsgilab.model.server import Server
-from wsgilab.model.slo import Slo
-from wsgilab.model.window import WindowPlan
 
 
-def describe(
-    command: str,
-    lab: Lab,
-    engine: Engine,
-    engine_why: str,
-    settings: Settings,
-    objective: Slo,
-    generator: LoadGenerator,
-    schedule: Mapping[str, Any],
-) -> Manifest:
+def describe(job: Job, lab: Lab, engine: Engine, engine_why: str, generator: LoadGenerator) -> Manifest:
     """The manifest of a run that starts now. `engine.start` has been called: versions are those that run.
 
-    `schedule`: what decides which windows are measured, as `order_of` gives it. Values of secrets and the user's home
-    folder are hidden: reports are passed on.
+    Values of secrets and the user's home folder are hidden: reports are passed on.
     """
+    settings = job.settings
     facts = engine.facts()
     running = {server.name: dict(identity(engine.endpoint(server).exporter_url)) for server in engine.servers}
     commands = {name: said.pop("command", None) for name, said in running.items()}
     may_use = {name: said.pop("cpus", "") for name, said in running.items()}
     found = Manifest(
         wsgilab=__version__,
-        command=command,
+        command=job.command,
         started_at=utc_now().isoformat(timespec="seconds"),
         engine=engine.name,
         engine_why=engine_why,
@@ -56,7 +44,7 @@ def describe(
         warmup_s=settings.warmup_s,
         timeout_s=settings.timeout_s,
         grace_s=settings.grace_s,
-        slo=str(objective),
+        slo=str(job.objective),
         seed=settings.seed,
         host=host(),
         versions={**_common(running), **_facts(facts.get("versions")), generator.name: generator.version},
@@ -66,14 +54,9 @@ def describe(
         not_pinned=not_pinned(lab.cpus("SERVER_CPUS"), may_use),
         cpu_sets={"servers": lab.variables.get("SERVER_CPUS", ""), "load": lab.variables.get("LOAD_CPUS", "")},
         servers=tuple(_server(server, commands[server.name]) for server in engine.servers),
-        **schedule,
+        **job.schedule,
     )
     return private(found, os.path.expanduser("~"))
-
-
-def order_of(plans: Sequence[WindowPlan]) -> dict[str, Any]:
-    """The schedule of a run whose windows are known before it starts."""
-    return {"order": tuple((plan.round, plan.server, plan.rate_rps) for plan in plans)}
 
 
 def host() -> Facts:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -19,10 +18,12 @@ from wsgilab.errors import MissingError
 from wsgilab.lab.servers import Lab, parse_port
 from wsgilab.machine import http, processes
 from wsgilab.machine.cpus import available
+from wsgilab.machine.packages import Announce, unheard
 from wsgilab.machine.ports import another
 from wsgilab.machine.tools import find_prometheus
 from wsgilab.machine.waiting import Stop, poll_until
 from wsgilab.measure import access, scrape_config
+from wsgilab.model.listener import Listener
 from wsgilab.model.server import Server
 
 T = TypeVar("T")
@@ -34,13 +35,14 @@ ASK_TIMEOUT_S = 2.0
 WATCH_TIMEOUT_S = 10.0
 
 
-def recorder_for(lab: Lab, results: Path, stop: Stop) -> Recorder | None:
-    """A Recorder that is ready. None where none can be had: the run goes on without it, which is said here."""
-    recorder = Recorder(lab, results)
+def recorder_for(lab: Lab, results: Path, stop: Stop, listener: Listener) -> Recorder | None:
+    """A Recorder that is ready. None where none can be had: the run goes on without it, and the listener hears why."""
+    recorder = Recorder(lab, results, listener.message)
     try:
         recorder.start(stop)
     except MissingError as error:
-        print(f"lab: {error}\nThe run goes on without it: no dashboards, the same verdict.", file=sys.stderr)
+        goes_on = f"{error.what} The run goes on without it: no dashboards, the same verdict."
+        listener.warning(MissingError(goes_on, error.cause, error.next_command))
         return None
     return recorder
 
@@ -68,9 +70,10 @@ class Recorder:
     `./lab run --prometheus` and `./lab view` use the same one, whichever came first; who started it ends it.
     """
 
-    def __init__(self, lab: Lab, results: Path) -> None:
+    def __init__(self, lab: Lab, results: Path, announce: Announce = unheard) -> None:
         self.port = parse_port("PROMETHEUS_PORT", lab.variables["PROMETHEUS_PORT"])
         self._lab = lab
+        self._announce = announce
         self._folder = (results / ".prometheus").resolve()
         self._config = self._folder / "prometheus.yaml"
         self._process: processes.Process | None = None
@@ -96,6 +99,11 @@ class Recorder:
             return bare
 
     @property
+    def log(self) -> Path:
+        """What the one that was started here says."""
+        return self._folder / "prometheus.log"
+
+    @property
     def lost(self) -> str | None:
         """What had become of it by the end of `watching`, where it was no longer there."""
         return self._last_word
@@ -114,7 +122,7 @@ class Recorder:
 
     def start(self, stop: Stop) -> None:
         """Have one that is ready. Raises MissingError where that cannot be, and Interrupted."""
-        self._binary = find_prometheus()
+        self._binary = find_prometheus(self._announce)
         if self.answers():
             self._require_ours()
             return

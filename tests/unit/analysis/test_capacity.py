@@ -13,18 +13,12 @@ from pathlib import Path
 import pytest
 from factories import FIGURES, SERVERS, Model, _queue, load_result, manifest, plain_window, plan, usage
 from factories import MODELS as FACTORY_MODELS
-from support import ROOT
 
+from wsgilab import api
 from wsgilab.analysis.capacity import Goal, Outcome, Probe, Tried, next_probe, spent_s, tried
 from wsgilab.analysis.capacity import conclude as found
 from wsgilab.analysis.capacity_limits import capacity_row
-from wsgilab.commands import capacity as search
-from wsgilab.commands import conclude
-from wsgilab.commands.capacity import plan_search
-from wsgilab.commands.options import build_parser
-from wsgilab.commands.run import _inside
-from wsgilab.lab import variants
-from wsgilab.lab.servers import load_lab
+from wsgilab.measure.job import plan_search
 from wsgilab.measure.windows import Settings
 from wsgilab.model import slo
 from wsgilab.model.cause import Cause, Kind
@@ -265,9 +259,7 @@ def saved(tmp_path: Path) -> RunFolder:
 
 
 def test_saved_windows_give_capacity_its_limits_and_what_binds(saved: RunFolder) -> None:
-    windows, _ = saved.read()
-    described, _ = saved.read_manifest()
-    verdict = conclude.save(saved, windows, described, []).to_json()
+    verdict = api.report(saved.path).verdict.to_json()
     rows = {row["server"]: row for row in verdict["servers"]}
     for name, slots in (("dev-single", 1), ("gunicorn", 4)):
         row, limit = rows[name], slots / FACTORY_MODELS[name].service_ms * 1000
@@ -279,14 +271,13 @@ def test_saved_windows_give_capacity_its_limits_and_what_binds(saved: RunFolder)
     assert verdict["claims"] == verdict["comparisons"] == verdict["problems"] == []
     for report in ("report.md", "report.html"):
         assert f"{rows['gunicorn']['capacity_rps']['value']:g} rps" in (saved.path / report).read_text()
-    again = conclude.judge(windows, saved.read_manifest()[0], [])
-    assert again.to_json() == verdict
+    assert api.report(saved.path).verdict.to_json() == verdict
 
 
 def test_a_search_that_was_cut_short_is_inconclusive_and_says_so(saved: RunFolder) -> None:
     windows, _ = saved.read()
     described, _ = saved.read_manifest()
-    rows = {row.server: row for row in conclude.judge(windows[:8], described, []).servers}
+    rows = {row.server: row for row in api.judge(windows[:8], described, []).servers}
     assert rows["gunicorn"].rating == "inconclusive"
 
 
@@ -355,15 +346,3 @@ def test_a_server_that_is_gone_is_asked_no_more() -> None:
     for each in plan_search(Settings(("a",), "mix", (), 0, GOAL.fine_s), GOAL, P99, windows):
         windows.append(Window(each, None, None, died="killed"))
     assert len(windows) == 1
-
-
-def test_the_runner_in_a_container_hears_the_same_request() -> None:
-    parser = build_parser()
-    variant = "few=gunicorn,GUNICORN_WORKERS=2"
-    asked = ["--servers", "gunicorn,few", "--variant", variant, "--duration", "4", "--seed", "7", "--slo", "p95<1s"]
-    arguments = parser.parse_args(["capacity", *asked, "--budget", "90"])
-    lab = variants.add(load_lab(ROOT, {}), [variants.parse(variant)])
-    servers = lab.select(["gunicorn", "few"])
-    heard = parser.parse_args(_inside(arguments, search._job(arguments, servers)))
-    for name in ("servers", "variants", "workload", "duration", "seed", "slo", "budget"):
-        assert getattr(heard, name) == getattr(arguments, name), name

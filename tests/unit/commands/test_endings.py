@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from factories import plan, window
 
-from wsgilab.commands.run import _exit_code
+from wsgilab.commands.measuring import exit_code
 from wsgilab.errors import Interrupted, LabError, MissingError
 from wsgilab.model.window import Window
 
@@ -34,7 +34,7 @@ def test_the_exit_code_and_what_is_said(
     said: str,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert _exit_code(windows, trouble) == code
+    assert exit_code(windows, trouble) == code
     heard = capsys.readouterr().err
     assert heard.startswith(said)
     assert heard.count("\n  Likely cause: ") == heard.count("\n  Next: ") == (code in (3, 4, 5))

@@ -2,16 +2,36 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 import pytest
 
-from wsgilab.commands.options import build_parser, parse
+from wsgilab.commands import capacity, run
+from wsgilab.commands.cli import main
+from wsgilab.model.request import Request
 
 
-def parsed(*words: str) -> argparse.Namespace:
-    return parse(build_parser(), words)
+@pytest.fixture(autouse=True)
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[Request]:
+    """Every request that would have been carried out."""
+    requests: list[Request] = []
+
+    def measure(request: Request, _as_json: bool) -> int:
+        requests.append(request)
+        return 0
+
+    for command in (run, capacity):
+        monkeypatch.setattr(command, "measure", measure)
+    for name in ("LAB_ENGINE", "LAB_RESULTS", "LAB_START_TIMEOUT_S"):
+        monkeypatch.delenv(name, raising=False)
+    return requests
+
+
+def request_of(asked: list[Request], *words: str) -> Request:
+    """What `./lab WORDS` asks for."""
+    with pytest.raises(SystemExit, match="0"):
+        main(words)
+    return asked.pop()
 
 
 @pytest.mark.parametrize(
@@ -42,7 +62,7 @@ def test_what_is_refused_says_what_was_likely_meant(
     words: list[str], fragments: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit, match="2"):
-        parsed(*words)
+        main(words)
     said = capsys.readouterr()
     for part in ("lab: ", "\n  Likely cause: ", "\n  Next: ", *fragments):
         assert part in said.err, said.err
@@ -50,15 +70,15 @@ def test_what_is_refused_says_what_was_likely_meant(
 
 
 def test_the_engine_of_the_environment_is_checked_too(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], asked: list[Request]
 ) -> None:
     monkeypatch.setenv("LAB_ENGINE", "locl")
     with pytest.raises(SystemExit, match="2"):
-        parsed("run")
+        main(["run"])
     assert "LAB_ENGINE is 'locl'.\n  Likely cause: did you mean 'local'?" in capsys.readouterr().err
-    assert parsed("run", "--engine", "local").engine == "local"
+    assert request_of(asked, "run", "--engine", "local").engine == "local"
     monkeypatch.setenv("LAB_ENGINE", "")
-    assert parsed("run").engine == "auto"
+    assert request_of(asked, "run").engine == "auto"
 
 
 @pytest.mark.parametrize("option", ["--servers", "--app", "--out", "--app-dir", "--rate", "--rounds", "--seed"])
@@ -66,14 +86,60 @@ def test_an_unset_variable_of_a_script_is_no_wish_for_the_default(
     option: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit, match="2"):
-        parsed("run", option, "")
+        main(["run", option, ""])
     assert f"Argument {option}: " in capsys.readouterr().err
 
 
-def test_the_values_that_are_taken() -> None:
-    asked = parsed(
-        "run", "--servers", "dev, uwsgi", "--rate", "5,7.5", "--seed", "-1", "--out", ".", "--app", "a.b:c.d"
-    )
-    assert (asked.servers, asked.rate, asked.seed) == (["dev", "uwsgi"], (5.0, 7.5), -1)
-    assert (asked.out, asked.app) == (Path("."), "a.b:c.d")
-    assert parsed("view", "--prometheus", "https://example.org/prom").prometheus == "https://example.org/prom"
+def test_the_values_that_are_taken(asked: list[Request]) -> None:
+    words = ["--servers", "dev, uwsgi", "--rate", "5,7.5", "--seed", "-1", "--out", ".", "--app", "a.b:c.d"]
+    request = request_of(asked, "run", *words, "--variant", "twin=dev", "--variant", "other=dev,A=1")
+    assert (request.servers, request.rates_rps, request.seed) == (("dev", "uwsgi"), (5.0, 7.5), -1)
+    assert (request.out, request.app, request.variants) == (".", "a.b:c.d", ("twin=dev", "other=dev,A=1"))
+
+
+def test_a_plain_command_line_asks_for_the_defaults(asked: list[Request]) -> None:
+    assert request_of(asked, "run").but(settings={}, prometheus_url=None, lock=None) == Request()
+    searched = request_of(asked, "capacity").but(settings={}, prometheus_url=None, lock=None)
+    assert searched == Request(command="capacity")
+
+
+def test_presets_give_way_to_what_is_named(asked: list[Request]) -> None:
+    quick = request_of(asked, "run", "--quick", "--rounds", "2")
+    assert (quick.rounds, quick.duration_s) == (2, 1.5)
+    assert request_of(asked, "run", "--rigorous").rounds == 10
+    with pytest.raises(SystemExit, match="2"):
+        main(["run", "--quick", "--rigorous"])
+
+
+def test_the_environment_fills_the_request_with_what_compose_knows_and_nothing_else(
+    asked: list[Request], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name, value in {
+        "GUNICORN_WORKERS": "8",
+        "AWS_SECRET_ACCESS_KEY": "not for a request that may be shown",
+        "LAB_RESULTS": str(tmp_path),
+        "LAB_START_TIMEOUT_S": "2",
+    }.items():
+        monkeypatch.setenv(name, value)
+    request = request_of(asked, "run")
+    assert request.settings["GUNICORN_WORKERS"] == "8"
+    assert "AWS_SECRET_ACCESS_KEY" not in request.settings
+    assert (request.results, request.start_timeout_s) == (str(tmp_path), 2.0)
+
+
+@pytest.mark.parametrize("text", ["soon", "0", "-1", "nan", "inf", "1e309", "3601"])
+def test_a_patience_that_cannot_be_is_refused(
+    text: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("LAB_START_TIMEOUT_S", text)
+    with pytest.raises(SystemExit, match="2"):
+        main(["run"])
+    assert f"LAB_START_TIMEOUT_S is '{text}'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("", 30.0), ("2", 2.0), ("0.5", 0.5)])
+def test_the_patience_with_a_server_that_starts(
+    text: str, seconds: float, monkeypatch: pytest.MonkeyPatch, asked: list[Request]
+) -> None:
+    monkeypatch.setenv("LAB_START_TIMEOUT_S", text)
+    assert request_of(asked, "run").start_timeout_s == seconds

@@ -16,7 +16,8 @@ from factories import manifest, story
 from rich.text import Text
 from support import ROOT
 
-from wsgilab.commands import conclude, streams
+from wsgilab import api
+from wsgilab.commands import console, streams
 from wsgilab.results.folder import RunFolder
 
 
@@ -142,7 +143,7 @@ def test_columns_says_how_wide_the_page_is(
     stream = io.StringIO()
     monkeypatch.setattr(stream, "isatty", lambda: terminal, raising=False)
     monkeypatch.setenv("COLUMNS", columns)
-    assert conclude.console(stream).width == width
+    assert console.console(stream).width == width
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
@@ -157,9 +158,9 @@ def test_output_to_a_full_disk_is_explained(run: Path) -> None:
 def test_only_what_is_there_is_said_to_be_kept(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """As after a write that failed: on a full disk windows.jsonl may be all there is."""
     folder = RunFolder.open(run)
-    verdict = conclude.judge(folder.read()[0], folder.read_manifest()[0], [])
-    conclude.show(verdict, folder)
+    verdict = api.judge(folder.read()[0], folder.read_manifest()[0], [])
+    console.show_verdict(verdict, run)
     assert capsys.readouterr().out.rstrip().endswith(f"Kept in {run}: windows.jsonl")
-    conclude.save(folder, folder.read()[0], folder.read_manifest()[0], [])
-    conclude.show(verdict, folder)
+    api.report(run)
+    console.show_verdict(verdict, run)
     assert "report.html, report.md, verdict.json, windows.jsonl" in capsys.readouterr().out

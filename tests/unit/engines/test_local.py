@@ -63,7 +63,7 @@ def test_a_server_with_an_app_of_its_own_is_started_from_that_apps_environment(
     gunicorn = load_lab(ROOT, {}).servers["gunicorn"]
     own = replace(gunicorn, name="before", app=App(str(tmp_path / "app"), str(tmp_path / "environment")))
     monkeypatch.setattr(Background, "start", note)
-    with Stop() as stop, LocalEngine(load_lab(ROOT, {}), [gunicorn, own], stop) as engine:
+    with LocalEngine(load_lab(ROOT, {}), [gunicorn, own], Stop(), 30.0) as engine:
         for server in (gunicorn, own):
             engine._launch(server)
     (_, folder, found), (command, own_folder, own_programs) = started["gunicorn"], started["before"]
@@ -99,7 +99,7 @@ def test_only_a_server_of_this_run_is_healthy(
 ) -> None:
     monkeypatch.setattr(http, "ask", lambda _url, **_: Answer(200, headers, b""))  # type: ignore[arg-type]
     (server,) = load_lab(ROOT, {}).select(["gunicorn"])
-    check = HealthCheck(server, "http://127.0.0.1:8003", "4f2a")
+    check = HealthCheck(server, "http://127.0.0.1:8003", 2.0, "4f2a")
     assert check.passes() is healthy
     assert check.last.endswith(said)
 

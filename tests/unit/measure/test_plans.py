@@ -11,6 +11,7 @@ from dataclasses import replace
 import pytest
 
 from wsgilab.commands.progress import minutes
+from wsgilab.commands.signals import stop_on_signals
 from wsgilab.errors import Interrupted, MissingError, UsageError
 from wsgilab.machine.ports import another, free_port, holder, is_free, require_free
 from wsgilab.machine.waiting import Stop, poll_until
@@ -128,7 +129,7 @@ def test_a_port_in_use_is_told_with_its_holder_and_its_variable() -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_a_wait_and_only_then(number: signal.Signals) -> None:
-    with Stop() as stop:
+    with stop_on_signals() as stop:
         stop.wait(0.01)
         os.kill(os.getpid(), number)
         assert stop.requested
@@ -141,7 +142,7 @@ def test_a_signal_ends_a_wait_and_only_then(number: signal.Signals) -> None:
 def test_a_run_under_nohup_outlives_its_terminal() -> None:
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        with Stop() as stop:
+        with stop_on_signals() as stop:
             os.kill(os.getpid(), signal.SIGHUP)
             assert not stop.requested
         assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
@@ -150,9 +151,8 @@ def test_a_run_under_nohup_outlives_its_terminal() -> None:
 
 
 def test_polling_gives_up_in_the_end() -> None:
-    with Stop() as stop:
-        assert not poll_until(lambda: False, stop, 0.02, every_s=0.01)
-        assert poll_until(lambda: True, stop, 0.02)
+    assert not poll_until(lambda: False, Stop(), 0.02, every_s=0.01)
+    assert poll_until(lambda: True, Stop(), 0.02)
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(1, "5 s"), (44, "45 s"), (60, "1 min"), (131, "2 min 10 s")])

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from factories import manifest, window
 
-from wsgilab.commands import conclude
+from wsgilab import api
 from wsgilab.model.manifest import Manifest, ServerEntry
 from wsgilab.model.privacy import private, without_home
 from wsgilab.results.folder import RunFolder
@@ -94,9 +94,9 @@ def test_reports_of_an_older_manifest_hide_them_too(tmp_path: Path, monkeypatch:
         "environment": {"DB_PASSWORD": "hunter2"},
     }
     (folder.path / "manifest.json").write_text(json.dumps({**said, "servers": [server], "engine_why": "/home/ann"}))
-    found, problems = folder.read_manifest()
+    _, problems = folder.read_manifest()
     assert problems == []
-    conclude.save(folder, folder.read()[0], found, [])
+    api.report(folder.path)
     for name in ("verdict.json", "report.md", "report.html"):
         text = (folder.path / name).read_text()
         assert "hunter2" not in text

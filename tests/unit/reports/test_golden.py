@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 from support import ROOT
 
-from wsgilab.commands import conclude
-from wsgilab.results.folder import RunFolder
+from wsgilab import api
 
 GOLDEN = ROOT / "tests/golden"
 
@@ -19,8 +18,6 @@ def test_a_saved_run_gives_what_it_gave_before(run: str, tmp_path: Path) -> None
     """When a sentence is meant to change: `./lab report tests/golden/RUN`, and look at the difference."""
     copy = tmp_path / run
     shutil.copytree(GOLDEN / run, copy)
-    folder = RunFolder.open(copy)
-    (windows, problems), (manifest, more) = folder.read(), folder.read_manifest()
-    conclude.save(folder, windows, manifest, [*problems, *more])
+    api.report(copy)
     for name in ("verdict.json", "report.md"):
         assert (copy / name).read_text() == (GOLDEN / run / name).read_text()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import errno
 import io
 import json
@@ -17,8 +16,9 @@ import verdict_json
 from factories import samples, window
 from rich.console import Console
 
+from wsgilab import api
 from wsgilab.analysis import stats
-from wsgilab.commands import cli, conclude
+from wsgilab.commands.cli import main
 from wsgilab.errors import EXIT_MISSING, UsageError
 from wsgilab.model.interval import Interval
 from wsgilab.reports import html, markdown, terminal
@@ -83,7 +83,7 @@ def rendered(folder: Path, lines: list[Any], manifest: Any) -> dict[str, Any]:
     (folder / "manifest.json").write_text(json.dumps(manifest))
     run = RunFolder.open(folder)
     (windows, problems), (usable, more) = run.read(), run.read_manifest()
-    verdict = conclude.judge(windows, usable, [*problems, *more])
+    verdict = api.judge(windows, usable, [*problems, *more])
     kept = verdict.to_json()
     plain = json.loads(json.dumps(kept, allow_nan=False))
     assert plain == kept
@@ -152,8 +152,8 @@ def test_somebody_elses_run_is_shown_though_nothing_can_be_written_beside_it(
 ) -> None:
     (tmp_path / "windows.jsonl").write_text(json.dumps(WHOLE) + "\n")
     (tmp_path / "report.html").mkdir()
-    asked = argparse.Namespace(folder=tmp_path, other=None, json=False)
-    assert cli.report(asked) == EXIT_MISSING
+    with pytest.raises(SystemExit, match=str(EXIT_MISSING)):
+        main(["report", str(tmp_path)])
     shown = capsys.readouterr()
     assert "Use gunicorn." in shown.out
     assert "Kept in" not in shown.out

@@ -1,0 +1,99 @@
+"""A request survives JSON, and nothing that cannot be meant gets into one."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from wsgilab.errors import UsageError
+from wsgilab.model.request import KINDS, Request
+
+FULL = Request(
+    command="capacity",
+    engine="local",
+    servers=("gunicorn", "few"),
+    variants=("few=gunicorn,GUNICORN_WORKERS=2",),
+    workload="/orders?page=2&q='x y'",
+    rates_rps=(0.5, 100.0),
+    rounds=4,
+    duration_s=4.0,
+    budget_s=90.0,
+    slo="p95<1s",
+    seed=-7,
+    app="shop:create_app",
+    app_dir="/home/you/my app",
+    settings={"GUNICORN_WORKERS": "8", "ODD": 'é "\n$HOME'},
+    out="out",
+    results="results",
+    spare_results="/spare",
+    lock="/tmp/lock",
+    prometheus=True,
+    prometheus_url="http://lab:secret@prometheus:9090",
+    start_timeout_s=120.0,
+)
+
+
+@pytest.mark.parametrize("request_", [Request(), FULL])
+def test_a_request_survives_json(request_: Request) -> None:
+    text = request_.to_json()
+    assert Request.from_json(text) == request_
+    assert "\n" not in text, "one line"
+
+
+def test_every_field_has_a_kind_that_is_checked() -> None:
+    assert {str(field.type) for field in Request.__dataclass_fields__.values()} <= set(KINDS)
+    assert all(getattr(FULL, name) != getattr(Request(), name) for name in Request.__dataclass_fields__)
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"command": "runn"}, "did you mean 'run'?"),
+        ({"engine": "kubernetes"}, "it must be one of auto, compose, local, attached"),
+        ({"servers": "gunicorn"}, "it must be a list of texts"),
+        ({"servers": ["gunicorn", 3]}, "it must be a list of texts"),
+        ({"rates_rps": []}, "at least one rate"),
+        ({"rates_rps": [100, 100]}, "each of them once"),
+        ({"rates_rps": [0]}, "above 0 and at most 20000"),
+        ({"rates_rps": ["100"]}, "it must be a list of numbers"),
+        ({"rounds": 0}, "above 0 and at most 1000"),
+        ({"rounds": 2.5}, "it must be a whole number"),
+        ({"rounds": True}, "it must be a whole number"),
+        ({"duration_s": float("nan")}, "above 0.5 and at most 600"),
+        ({"duration_s": "2"}, "it must be a number or nothing"),
+        ({"prometheus": "yes"}, "it must be true or false"),
+        ({"settings": {"A": 1}}, "it must be an object of texts"),
+        ({"settings": ["A"]}, "it must be an object of texts"),
+        ({"start_timeout_s": 3601}, "above 0 and at most 3600"),
+        ({"roundz": 3}, "did you mean 'rounds'?"),
+        ({"schema": 2}, "cut off, edited, or written by another version"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_and_named(changed: dict[str, Any], said: str) -> None:
+    text = json.dumps({**json.loads(Request().to_json()), **changed})
+    with pytest.raises(UsageError) as error:
+        Request.from_json(text)
+    assert said in f"{error.value.what} {error.value.cause}"
+    assert next(iter(changed)) in error.value.what
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", "3", '{"schema":1', "[" * 100_000])
+def test_damaged_json_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="cannot be read"):
+        Request.from_json(text)
+
+
+def test_a_script_may_give_lists(request: pytest.FixtureRequest) -> None:
+    assert Request(servers=["dev"], rates_rps=[50]).servers == ("dev",)  # type: ignore[arg-type]
+
+
+def test_a_window_is_as_long_as_its_command_wants_unless_it_is_named() -> None:
+    assert [Request(command=command).window_s for command in ("run", "capacity")] == [2.5, 8.0]
+    assert Request(duration_s=3).window_s == 3
+
+
+def test_the_app_is_a_variable_of_compose_yaml_like_others() -> None:
+    asked = Request(app="shop:app", settings={"LAB_APP": "other:app", "GUNICORN_WORKERS": "2"})
+    assert asked.variables == {"LAB_APP": "shop:app", "GUNICORN_WORKERS": "2"}

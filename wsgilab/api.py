@@ -1,0 +1,226 @@
+"""The lab for a program: `run`, `capacity` and `report`, which print nothing. The commands stand on them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from wsgilab.analysis.capacity import Goal
+from wsgilab.analysis.pipeline import RunFacts, analyse
+from wsgilab.engines import choice, compose
+from wsgilab.engines.compose import Stack
+from wsgilab.errors import Interrupted, LabError, MissingError, UsageError
+from wsgilab.lab import ROOT, variants
+from wsgilab.lab.servers import Lab, load_lab, parse_cpus
+from wsgilab.machine.turns import turn_on_this_machine
+from wsgilab.machine.waiting import Stop
+from wsgilab.measure.job import job_for, with_seed
+from wsgilab.measure.session import Measured, measure_here
+from wsgilab.model import slo
+from wsgilab.model.controls import each_text, visible
+from wsgilab.model.listener import UNHEARD, Listener, Outline
+from wsgilab.model.manifest import Manifest
+from wsgilab.model.privacy import without_home
+from wsgilab.model.request import DEFAULT_SLO, Request
+from wsgilab.model.server import Server, ServerFacts
+from wsgilab.model.verdict import Verdict
+from wsgilab.model.window import Window, WindowPlan
+from wsgilab.reports import html, markdown
+from wsgilab.results.folder import RunFolder
+from wsgilab.results.place import turn_in_this_process
+
+if TYPE_CHECKING:
+    import pandas  # type: ignore[import-untyped]
+
+__all__ = [
+    "Listener",
+    "Outline",
+    "Request",
+    "Result",
+    "Stop",
+    "Verdict",
+    "Window",
+    "WindowPlan",
+    "capacity",
+    "report",
+    "run",
+]
+
+
+@dataclass(frozen=True)
+class Result:
+    """What was measured, and what it says."""
+
+    verdict: Verdict
+    windows: tuple[Window, ...]
+    """Every window in the order in which it was measured: void ones and those that a server did not survive too."""
+    folder: Path | None
+    """Where all of it is saved; None where that was not possible, or where it is in a volume of Docker's."""
+    manifest: Manifest = field(default_factory=Manifest)
+    """Everything that could explain a figure."""
+    unreadable: tuple[str, ...] = ()
+    """What of a saved run could not be read, in sentences; they are in the verdict too."""
+    trouble: LabError | Interrupted | None = None
+    """Why the measurement ended early, or could not be saved whole; None where all went well."""
+
+    def to_dataframe(self) -> pandas.DataFrame:
+        """One row for each window, as in verdict.json: its plan, whether it counts, and a column for each figure.
+
+        A figure that is a bound (`> 10 s`) is the bound, and its column `…_censored` is true. Raises MissingError where
+        pandas is not installed.
+        """
+        try:
+            import pandas
+        except ImportError as error:
+            raise MissingError(
+                "pandas is not installed, and a data frame is made with it.",
+                "the lab does not need it, so it does not bring it",
+                "pip install pandas",
+            ) from error
+        return pandas.DataFrame([_flat(row.to_json()) for row in self.verdict.windows])
+
+
+def run(request: Request | None = None, listener: Listener | None = None, stop: Stop | None = None) -> Result:
+    """Measure servers next to each other, and judge them: `./lab run`.
+
+    Where servers died, windows are void or the end was asked for (`stop.request()`, by any thread), the result says so.
+    Raises an error of wsgilab.errors where nothing was measured: UsageError, MissingError, ServerError, Interrupted.
+    A second call waits for the first of this process; while another process measures, it raises MissingError.
+    """
+    return carry_out((request or Request()).but(command="run"), listener, stop)
+
+
+def capacity(request: Request | None = None, listener: Listener | None = None, stop: Stop | None = None) -> Result:
+    """Search for the highest offered rate that keeps the SLO, for each server: `./lab capacity`. As `run` otherwise."""
+    return carry_out((request or Request()).but(command="capacity"), listener, stop)
+
+
+def report(folder: Path | str) -> Result:
+    """Judge a saved run again from its windows, and write its reports anew: `./lab report`.
+
+    `verdict.problems` names what could not be read, `trouble` why the reports could not be written. Raises UsageError
+    where the folder holds no run.
+    """
+    saved = RunFolder.open(Path(folder))
+    (windows, problems), (manifest, more) = saved.read(), saved.read_manifest()
+    unreadable = (*problems, *more)
+    verdict, trouble = judge(windows, manifest, unreadable), None
+    try:
+        _save(saved, verdict, manifest)
+    except MissingError as error:  # somebody else's run can be read all the same
+        trouble = error
+    return Result(verdict, tuple(windows), saved.path, manifest, unreadable, trouble)
+
+
+def carry_out(request: Request, listener: Listener | None = None, stop: Stop | None = None) -> Result:
+    """Measure whatever the request's command is. As `run` otherwise."""
+    return _carry_out(_settled(request), listener or UNHEARD, stop or Stop())
+
+
+def judge(windows: Sequence[Window], manifest: Manifest, problems: Sequence[str]) -> Verdict:
+    """The verdict on a run, from what it left behind.
+
+    No text in it holds a character that is obeyed, not shown, or where its user is at home.
+    """
+    home = os.path.expanduser("~")
+    pinning = [manifest.not_pinned] if manifest.not_pinned else []
+    found = analyse(windows, _facts(manifest), [*problems, *pinning])
+    return each_text(found, lambda text: without_home(visible(text), home))
+
+
+def selection(request: Request) -> tuple[Lab, list[Server]]:
+    """The lab with the variants that were asked for, and the servers to measure. Raises UsageError.
+
+    Those that are named (or the default ones), and each variant wherever it is named, or after them.
+    """
+    asked = [variants.parse(text) for text in request.variants]
+    lab = variants.add(load_lab(ROOT, request.variables), asked)
+    chosen = list(request.servers or lab.default_servers)
+    return lab, lab.select([*chosen, *(variant.name for variant in asked if variant.name not in chosen)])
+
+
+def _carry_out(request: Request, listener: Listener, stop: Stop) -> Result:
+    lab, servers = selection(request)
+    job = job_for(request, servers)
+    with turn_in_this_process(stop, listener), turn_on_this_machine(Path(request.lock) if request.lock else None):
+        stack = Stack(lab, servers, request, stop, listener)
+        engine, why = choice.choose(stack)
+        listener.engine_chosen("local" if engine == "local" else "compose", why)
+        if engine == "compose":
+            return _in_compose(stack)
+        measured = measure_here(replace(stack, request=request.but(engine=engine)), job, why)
+        return _concluded(measured)
+
+
+def _in_compose(stack: Stack) -> Result:
+    ended = compose.run_inside(stack)
+    if ended.trouble and not ended.windows:
+        raise ended.trouble
+    trouble = [ended.trouble.what] if isinstance(ended.trouble, LabError) else []
+    folder = Path(ended.folder) if ended.folder else None
+    verdict = judge(ended.windows, ended.manifest, trouble)
+    return Result(verdict, ended.windows, folder, ended.manifest, trouble=ended.trouble)
+
+
+def _concluded(measured: Measured) -> Result:
+    """The result, and all of its files, as far as they can be written."""
+    folder, windows, manifest = measured.folder, measured.windows, measured.manifest
+    try:
+        folder.write_manifest(manifest)
+        verdict, trouble = _save(folder, judge(windows, manifest, []), manifest), measured.trouble
+    except LabError as error:
+        verdict, trouble = judge(windows, manifest, [error.what]), error
+    return Result(verdict, windows, folder.path, manifest, trouble=trouble)
+
+
+def _save(folder: RunFolder, verdict: Verdict, manifest: Manifest) -> Verdict:
+    """Write verdict.json, report.md and report.html. Raises MissingError where they cannot be written."""
+    folder.write_verdict(verdict.to_json())
+    folder.write_text("report.md", markdown.render(verdict, manifest))
+    folder.write_text("report.html", html.render(verdict, manifest))
+    return verdict
+
+
+def _settled(request: Request) -> Request:
+    """The request with everything decided that it leaves open, and nothing that depends on the current folder."""
+    if request.app_dir and not Path(request.app_dir).is_dir():
+        raise UsageError(
+            f"--app-dir {request.app_dir} is no folder.",
+            "a typo, or a path from elsewhere",
+            f"ls {Path(request.app_dir).parent}",
+        )
+    app_dir = str(Path(request.app_dir).resolve()) if request.app_dir else None
+    return with_seed(request.but(app_dir=app_dir))
+
+
+def _facts(manifest: Manifest) -> RunFacts:
+    return RunFacts(
+        ServerFacts.from_manifest(manifest),
+        slo.parse(manifest.slo or DEFAULT_SLO),
+        command=manifest.command or "run",
+        engine=manifest.engine or "unknown",
+        workload=manifest.workload or "unknown",
+        rounds=manifest.rounds or 0,
+        rates_rps=manifest.rates_rps,
+        cores=_server_cores(manifest),
+        goal=Goal.from_json(manifest.search) if manifest.command == "capacity" else None,
+    )
+
+
+def _server_cores(manifest: Manifest) -> int:
+    """How many CPUs the servers shared; one where the manifest does not say."""
+    try:
+        return len(parse_cpus("SERVER_CPUS", manifest.cpu_sets["servers"]))
+    except (KeyError, UsageError):
+        return 1
+
+
+def _flat(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A window of verdict.json as one row of a table."""
+    flat = {name: value for name, value in row.items() if name not in ("figures", "moments", "notes")}
+    for name, figure in row["figures"].items():
+        flat[name], flat[f"{name}_censored"] = figure or (None, False)
+    return {**flat, "notes": "; ".join(row["notes"])}

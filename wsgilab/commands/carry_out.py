@@ -1,0 +1,39 @@
+"""`wsgilab carry-out`, in the runner's container: does what the ./lab asks that started it, and tells it everything."""
+
+from __future__ import annotations
+
+import traceback
+
+import click
+
+from wsgilab import api
+from wsgilab.commands import environment
+from wsgilab.commands.faults import unforeseen
+from wsgilab.commands.grammar import Command
+from wsgilab.commands.signals import stop_on_signals
+from wsgilab.errors import EXIT_DONE, Interrupted, LabError
+from wsgilab.model.events import Ended, Teller
+from wsgilab.model.manifest import Manifest
+
+
+@click.command(cls=Command, name="carry-out", example="LAB_REQUEST='{\"schema\":1}' ./lab carry-out")
+def command() -> int:
+    """Do what the JSON in LAB_REQUEST asks, and tell each step as a line of JSON.
+
+    What ./lab runs in the runner's container; it is not for people.
+    """
+    teller = Teller(lambda line: print(line, flush=True))
+    teller.ended(_ended(teller))
+    return EXIT_DONE
+
+
+def _ended(teller: Teller) -> Ended:
+    with stop_on_signals() as stop:
+        try:
+            result = api.carry_out(environment.request_of_another_process(), teller, stop)
+        except (LabError, Interrupted) as error:
+            return Ended(Manifest(), None, error)
+        except Exception as error:
+            traceback.print_exc()
+            return Ended(Manifest(), None, unforeseen(error))
+    return Ended(result.manifest, str(result.folder) if result.folder else None, result.trouble)

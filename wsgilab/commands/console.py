@@ -1,0 +1,57 @@
+"""What is printed where: tables for people and JSON for scripts on standard output, the rest on standard error."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import IO, Any
+
+from rich.console import Console
+
+from wsgilab.commands import environment
+from wsgilab.commands.streams import ShownConsole
+from wsgilab.errors import LabError
+from wsgilab.model.verdict import Verdict
+from wsgilab.reports import terminal
+
+WIDTH, MOST_COLUMNS = 100, 10_000
+FILES = ("report.html", "report.md", "verdict.json", "windows.jsonl")
+
+
+def console(stream: IO[str]) -> Console:
+    """Colours only on a terminal; as wide as COLUMNS or the terminal says, 100 columns where neither does."""
+    return ShownConsole(stream, _width(stream))
+
+
+def say(text: LabError | str) -> None:
+    """A line, or the three parts of an error, on standard error."""
+    print(f"lab: {text}", file=sys.stderr, flush=True)
+
+
+def show_json(data: Any) -> None:
+    """JSON on standard output."""
+    print(json.dumps(data, indent=2))
+
+
+def show_verdict(verdict: Verdict, folder: Path | None) -> None:
+    """Print the verdict's table, and where the rest of it is, if it could be written."""
+    out = console(sys.stdout)
+    terminal.render(verdict, out)
+    if folder is None:
+        return
+    kept = [name for name in FILES if (folder / name).is_file()]  # a disk may have been full
+    out.print(
+        f"\nKept in {environment.as_seen_from_the_host(folder)}: {', '.join(kept)}",
+        soft_wrap=True,
+        markup=False,
+        highlight=False,
+    )
+
+
+def _width(stream: IO[str]) -> int | None:
+    asked = environment.columns()
+    if asked.isdecimal() and 0 < int(asked) <= MOST_COLUMNS:
+        return int(asked)
+    # None: whatever the terminal is resized to. Rich would take a COLUMNS of 0 at its word, and show nothing.
+    return None if stream.isatty() and not asked else WIDTH

@@ -1,0 +1,106 @@
+"""What the environment asks for: the one place that reads it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from wsgilab.errors import UsageError
+from wsgilab.lab import ROOT
+from wsgilab.lab.servers import Lab, load_lab, variables_of
+from wsgilab.measure import access
+from wsgilab.model.request import MAX_START_TIMEOUT_S, Request
+
+START_TIMEOUT = "LAB_START_TIMEOUT_S"
+REQUEST = "LAB_REQUEST"
+FIELDS = {
+    "results": "LAB_RESULTS",
+    "spare_results": "LAB_SPARE_RESULTS",
+    "lock": "LAB_LOCK",
+}
+"""Field of a request → the variable that fills it."""
+
+
+def request(command: str, asked: Mapping[str, Any]) -> Request:
+    """The request of a command line: the options that were given, then what the environment says, then defaults.
+
+    Raises UsageError where either cannot be meant.
+    """
+    given = {name: value for name, value in asked.items() if value is not None}
+    paths = {name: str(value) for name, value in given.items() if isinstance(value, Path)}
+    fields: dict[str, Any] = {**_places(), **given, **paths}
+    return Request(command=command, settings=_settings(), start_timeout_s=_start_timeout_s(), **fields)
+
+
+def request_of_another_process() -> Request:
+    """The request that LAB_REQUEST holds as JSON, for the places of this process. Raises UsageError."""
+    text = os.environ.get(REQUEST)
+    if not text:
+        raise UsageError(
+            f"There is no request in {REQUEST}.",
+            "this is what ./lab runs in the runner's container; it is not for people",
+            "./lab run --engine compose",
+        )
+    return Request.from_json(text).but(**_places())
+
+
+def lab() -> Lab:
+    """compose.yaml and .env, with what the environment overrules. Raises UsageError where they cannot be understood."""
+    return load_lab(ROOT, _settings())
+
+
+def results() -> Path:
+    """Where runs are saved."""
+    return Path(os.environ.get("LAB_RESULTS") or ROOT / "results")
+
+
+def prometheus_url() -> str | None:
+    """The Prometheus that the environment names."""
+    return access.url_of(os.environ)
+
+
+def as_seen_from_the_host(path: Path) -> Path:
+    """In a container, results are somewhere else than the person who looks for them would find them."""
+    inside, outside = os.environ.get("LAB_RESULTS"), os.environ.get("LAB_RESULTS_OUTSIDE")
+    if inside and outside and path.is_relative_to(inside):
+        return Path(outside) / path.relative_to(inside)
+    return path
+
+
+def columns() -> str:
+    """How wide the page is, as far as COLUMNS says."""
+    return os.environ.get("COLUMNS", "")
+
+
+def completion() -> str:
+    """What a shell asks to be completed; empty where none does."""
+    return os.environ.get("_LAB_COMPLETE", "")
+
+
+def _settings() -> dict[str, str]:
+    """The variables of compose.yaml that the environment has, and no others: a request may be shown."""
+    return {name: os.environ[name] for name in sorted(variables_of(ROOT)) if name in os.environ}
+
+
+def _places() -> dict[str, str]:
+    places = {field: os.environ.get(name) for field, name in FIELDS.items()} | {"prometheus_url": prometheus_url()}
+    return {field: place for field, place in places.items() if place}
+
+
+def _start_timeout_s() -> float:
+    """How long a server may take to get healthy; an app that loads for longer wants more. Raises UsageError."""
+    default = Request.start_timeout_s
+    text = os.environ.get(START_TIMEOUT) or str(default)
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if 0 < seconds <= MAX_START_TIMEOUT_S:
+        return seconds
+    raise UsageError(
+        f"{START_TIMEOUT} is '{text}'.",
+        f"it must be a number of seconds, above 0 and at most {MAX_START_TIMEOUT_S:g}",
+        f"{START_TIMEOUT}={default:g} ./lab run",
+    )

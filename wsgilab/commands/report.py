@@ -1,0 +1,42 @@
+"""`./lab report DIR`: judge and render again from the saved windows; `./lab report A B`: what changed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from wsgilab import api
+from wsgilab.commands import compare, values
+from wsgilab.commands.console import say, show_json, show_verdict
+from wsgilab.commands.grammar import Command, as_json, debug, flag
+from wsgilab.commands.measuring import no_valid_window
+from wsgilab.errors import EXIT_DONE, LabError, MissingError
+from wsgilab.results.folder import ELSEWHERE
+
+
+@click.command(cls=Command, name="report", example="./lab report results/20260101T120000Z-run")
+@click.argument("folder", type=values.FOLDER, metavar="DIR")
+@click.argument("other", type=values.FOLDER, metavar="[DIR]", required=False)
+@flag("--anyway", "Comparing two runs", "Compare runs of different machines or limits all the same.")
+@as_json("Print verdict.json, or what changed, instead of tables.")
+@debug
+def command(folder: Path, other: Path | None, anyway: bool, as_json: bool) -> int:
+    """Render a run again from its saved windows.
+
+    With two folders: say what changed from the first run to the second.
+    """
+    if other:
+        return compare.compare(folder, other, anyway, as_json)
+    result = api.report(folder)
+    for problem in result.unreadable:
+        say(problem)
+    if as_json:
+        show_json(result.verdict.to_json())
+    else:
+        show_verdict(result.verdict, None if result.trouble else folder)
+    if isinstance(result.trouble, LabError):  # somebody else's run can be read all the same
+        trouble = result.trouble
+        say(MissingError(trouble.what, trouble.cause, trouble.next_command.removesuffix(ELSEWHERE)))
+        return trouble.exit_code
+    return EXIT_DONE if any(window.void is None for window in result.windows) else no_valid_window()

@@ -1,0 +1,30 @@
+"""Which engine measures: the one that was asked for, or whichever can be had."""
+
+from __future__ import annotations
+
+from wsgilab.engines import compose
+from wsgilab.engines.compose import Stack
+from wsgilab.errors import MissingError
+
+
+def choose(stack: Stack) -> tuple[str, str]:
+    """(`compose`, `local` or `attached`; why). Pulls or builds images. Raises MissingError where it cannot be had."""
+    asked = stack.request.engine
+    if asked == "attached":
+        return asked, "the runner is in the Compose network"
+    if asked == "local":
+        return asked, "asked for"
+    if asked == "compose":
+        compose.require()
+    elif reason := compose.why_not():
+        return "local", f"local processes, because {reason}"
+    reason = compose.prepare_images(stack)
+    if reason is None:
+        return "compose", "a Docker engine answers and its images are there"
+    if asked == "compose":
+        raise MissingError(
+            f"--engine compose was asked for, but {reason}.",
+            "no image registry can be reached",
+            "./lab run --engine local",
+        )
+    return "local", f"local processes, because {reason}"

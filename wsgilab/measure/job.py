@@ -1,0 +1,133 @@
+"""What a request comes to: which windows to measure, in which order, and how long that takes."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from wsgilab.analysis import capacity
+from wsgilab.analysis.capacity import Goal
+from wsgilab.lab.workloads import find_workload
+from wsgilab.measure.windows import Settings, plan_windows
+from wsgilab.model import slo
+from wsgilab.model.listener import Outline
+from wsgilab.model.request import Request
+from wsgilab.model.server import Server
+from wsgilab.model.slo import Slo
+from wsgilab.model.window import Window, WindowPlan
+
+OVERHEAD_S = 2.6
+"""What a window takes beside warm-up and measured part, on the average of a default run: about 1 s where all is
+answered, 4 s where the server is late and started anew."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """The windows of a request."""
+
+    command: str
+    settings: Settings
+    objective: Slo
+    plans: Callable[[Sequence[Window]], Iterable[WindowPlan]]
+    """The windows to measure, one after the other; a search looks at those that are done, which the list grows by."""
+    schedule: Mapping[str, Any]
+    """What decides which windows are measured, for the manifest."""
+    windows: int | None
+    """How many there are; None where a search decides."""
+    takes_s: float
+
+    def ends_round(self, measured: int) -> bool:
+        """Whether a round is over when so many windows are measured."""
+        return self.windows is not None and measured % (self.windows // self.settings.rounds) == 0
+
+    @property
+    def outline(self) -> Outline:
+        """What will be measured, for those who look on."""
+        settings = self.settings
+        return Outline(
+            command=self.command,
+            servers=settings.servers,
+            workload=settings.workload,
+            rates_rps=settings.rates_rps,
+            rounds=settings.rounds,
+            duration_s=settings.duration_s,
+            slo=str(self.objective),
+            seed=settings.seed,
+            windows=self.windows,
+            takes_s=self.takes_s,
+        )
+
+
+def job_for(request: Request, servers: Sequence[Server]) -> Job:
+    """The job of a request for these servers. Raises UsageError where it cannot be planned."""
+    return JOBS[request.command](request, [server.name for server in servers])
+
+
+def with_seed(request: Request) -> Request:
+    """The request with a seed of its own, where it names none."""
+    return request if request.seed is not None else request.but(seed=random.SystemRandom().randrange(1_000_000))
+
+
+def plan_search(settings: Settings, goal: Goal, objective: Slo, measured: Sequence[Window]) -> Iterator[WindowPlan]:
+    """The windows of a search. `measured` is the list that each of them joins before the next one is asked for.
+
+    Turns of all servers, so that a mood of the machine meets each, and a late server has time to recover.
+    """
+    shuffler = random.Random(settings.seed)
+    order = 0
+    searching = list(settings.servers)
+    while searching:
+        shuffler.shuffle(searching)
+        for server in list(searching):
+            own = [window for window in measured if window.plan.server == server]
+            probe = capacity.next_probe(goal, [capacity.tried(window, objective) for window in own])
+            if probe is None or (own and own[-1].load is None and own[-1].died):
+                searching.remove(server)
+                continue
+            yield settings.window(server, probe.rate_rps, probe.duration_s, len(own) + 1, order)
+            order += 1
+
+
+def _run(request: Request, servers: Sequence[str]) -> Job:
+    settings = _settings(request, servers, request.rates_rps, request.rounds)
+    plans = plan_windows(settings)
+    return Job(
+        command=request.command,
+        settings=settings,
+        objective=slo.parse(request.slo),
+        plans=lambda _measured: plans,
+        schedule={"order": tuple((plan.round, plan.server, plan.rate_rps) for plan in plans)},
+        windows=len(plans),
+        takes_s=sum(plan.warmup_s + plan.duration_s + OVERHEAD_S for plan in plans),
+    )
+
+
+def _search(request: Request, servers: Sequence[str]) -> Job:
+    goal = Goal(fine_s=request.window_s, coarse_s=min(Goal.coarse_s, request.window_s / 2), budget_s=request.budget_s)
+    settings = _settings(request, servers, rates_rps=(), rounds=0)
+    objective = slo.parse(request.slo)
+    return Job(
+        command=request.command,
+        settings=settings,
+        objective=objective,
+        plans=lambda measured: plan_search(settings, goal, objective, measured),
+        schedule={"search": goal.to_json()},
+        windows=None,
+        takes_s=goal.budget_s * len(servers),
+    )
+
+
+def _settings(request: Request, servers: Sequence[str], rates_rps: tuple[float, ...], rounds: int) -> Settings:
+    return Settings(
+        servers=tuple(servers),
+        workload=find_workload(request.workload).name,
+        rates_rps=rates_rps,
+        rounds=rounds,
+        duration_s=request.window_s,
+        seed=request.seed or 0,
+    )
+
+
+JOBS: Mapping[str, Callable[[Request, Sequence[str]], Job]] = {"run": _run, "capacity": _search}

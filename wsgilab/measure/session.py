@@ -1,0 +1,134 @@
+"""The story of a measurement: start the servers, measure window after window, keep each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+
+from wsgilab.engines import Engine
+from wsgilab.engines.attached import AttachedEngine
+from wsgilab.engines.compose import Stack
+from wsgilab.engines.local import LocalEngine
+from wsgilab.errors import Interrupted, LabError, MissingError
+from wsgilab.machine import cpus, http, leftovers
+from wsgilab.machine.tools import find_k6
+from wsgilab.measure.generator import LoadGenerator
+from wsgilab.measure.job import Job
+from wsgilab.measure.k6 import K6Generator
+from wsgilab.measure.k6_command import K6
+from wsgilab.measure.manifest import describe, utc_now
+from wsgilab.measure.pinning import not_pinned_error
+from wsgilab.measure.recorder import Recorder, recorder_for
+from wsgilab.measure.telemetry import Telemetry
+from wsgilab.measure.windows import Bench, measure
+from wsgilab.model.manifest import Manifest
+from wsgilab.model.window import Window
+from wsgilab.results.folder import RunFolder
+from wsgilab.results.place import folder_for, one_run_in, results_of
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a measurement left: every window, what explains them, and why it ended early, if it did."""
+
+    windows: tuple[Window, ...]
+    manifest: Manifest
+    folder: RunFolder
+    trouble: LabError | Interrupted | None
+
+
+def measure_here(stack: Stack, job: Job, engine_why: str) -> Measured:
+    """Measure what the job wants, with servers of this machine or containers next to this process.
+
+    Raises LabError or Interrupted where nothing was measured.
+    """
+    request, lab, listener = stack.request, stack.lab, stack.listener
+    results = results_of(request, lab.root)
+    engine: Engine
+    if request.engine == "attached":
+        engine = AttachedEngine(lab, stack.servers, stack.stop, request.start_timeout_s, listener)
+    else:
+        cpus.require({name: lab.cpus(name) for name in ("SERVER_CPUS", "LOAD_CPUS")}, cpus.available())
+        engine = LocalEngine(lab, stack.servers, stack.stop, request.start_timeout_s, listener)
+    with one_run_in(results):
+        for left in leftovers.clear():
+            listener.message(f"A run that was killed had left this behind, which is ended and removed: {left}")
+        folder = folder_for(request, lab.root, utc_now(), listener)
+        wanted = request.prometheus and engine.name == "local"
+        recorder = recorder_for(lab, results, stack.stop, listener) if wanted else None
+        return _Session(stack, job, engine, recorder, folder).measured(engine_why)
+
+
+class _Session:
+    """One measurement under way."""
+
+    def __init__(self, stack: Stack, job: Job, engine: Engine, recorder: Recorder | None, folder: RunFolder) -> None:
+        self._stack = stack
+        self._job = job
+        self._engine = engine
+        self._recorder = recorder
+        self._folder = folder
+        self._windows: list[Window] = []
+        self._prometheus_url = recorder.url if recorder else stack.request.prometheus_url
+        self._load_cpus = stack.lab.cpus("LOAD_CPUS") & cpus.available()
+        server_cpus = len(stack.lab.cpus("SERVER_CPUS"))
+        self._telemetry = Telemetry(self._prometheus_url, engine.servers, server_cpus, self._load_cpus)
+
+    def measured(self, engine_why: str) -> Measured:
+        manifest = Manifest()
+        trouble: LabError | Interrupted | None = None
+        url = self._prometheus_url
+        try:
+            generator = K6Generator(K6(str(find_k6()), self._load_cpus, self._prometheus_url))
+            self._stack.listener.planned(self._job.outline)
+            with self._engine:
+                self._engine.start()
+                described = describe(self._job, self._stack.lab, self._engine, engine_why, generator)
+                manifest = replace(described, prometheus=url and http.public(url))
+                self._folder.write_manifest(manifest)
+                if manifest.not_pinned:
+                    self._stack.listener.warning(not_pinned_error(manifest.not_pinned, self._engine.name))
+                self._measure(generator)
+        except BaseException as error:
+            if not self._windows:
+                self._folder.discard()
+            if not self._windows or not isinstance(error, Interrupted | LabError):
+                raise
+            trouble = error
+        manifest = replace(manifest, finished_at=utc_now().isoformat(timespec="seconds"))
+        return Measured(tuple(self._windows), manifest, self._folder, trouble)
+
+    def _measure(self, generator: LoadGenerator) -> None:
+        bench = Bench(self._engine, generator, self._stack.stop, self._telemetry.follow)
+        with self._recorded():
+            measure(self._job.plans(self._windows), bench, self._save, self._stack.listener.window_started)
+
+    def _save(self, window: Window) -> None:
+        self._windows.append(window)
+        self._telemetry.count(window)
+        self._folder.append(window)
+        self._stack.listener.window_measured(window)
+        if self._job.ends_round(len(self._windows)):
+            self._stack.listener.round_ended(window.plan.round, tuple(self._windows))
+
+    @contextmanager
+    def _recorded(self) -> Iterator[None]:
+        """While the block lasts, Prometheus records the run, if there is one; a run needs none. Says what it missed."""
+        with ExitStack() as stack:
+            if self._recorder:
+                stack.enter_context(self._recorder)
+                endpoints = {server.name: (server, self._engine.endpoint(server)) for server in self._engine.servers}
+                stack.enter_context(self._recorder.watching(endpoints, self._stack.stop))
+            stack.enter_context(self._telemetry)
+            yield
+        missed = (self._recorder and self._recorder.lost) or self._telemetry.lost
+        if missed:
+            self._stack.listener.warning(
+                MissingError(
+                    f"Prometheus did not record all of the run ({missed}). The dashboards lack a part of it; the "
+                    "verdict is complete, for it needs none.",
+                    "it was stopped, was killed, or has no room on its disk",
+                    f"tail {self._recorder.log}" if self._recorder else "docker compose logs prometheus",
+                )
+            )

@@ -1,0 +1,189 @@
+"""What is asked of the lab, as one object: made from a command line, by a script, or read from JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any
+
+from wsgilab.errors import UsageError, did_you_mean
+
+REQUEST_SCHEMA = 1
+COMMANDS = ("run", "capacity")
+ENGINES = ("auto", "compose", "local", "attached")
+DEFAULT_SLO = "p99<250ms"
+DEFAULT_DURATION_S = {"run": 2.5, "capacity": 8.0}
+MAX_RATE_RPS, MAX_ROUNDS, MAX_DURATION_S, MAX_BUDGET_S, MAX_START_TIMEOUT_S = 20_000, 1_000, 600, 36_000, 3_600
+
+
+def _number(default: Any, low: float, high: float) -> Any:
+    """A field for a number above `low` and at most `high`."""
+    return field(default=default, metadata={"low": low, "high": high})
+
+
+@dataclass(frozen=True)
+class Request:
+    """A measurement that somebody wants. Every field has a default: `Request()` is a plain `./lab run`.
+
+    Raises UsageError for a field that cannot be meant; servers, workloads and settings are looked up when it is carried
+    out. Lists are taken for tuples.
+    """
+
+    command: str = "run"
+    """`run` or `capacity`."""
+    engine: str = "auto"
+    """`compose`, `local`, or `auto` for whichever can be had; `attached` measures containers beside this process."""
+    servers: tuple[str, ...] = ()
+    """Names of compose.yaml; none for its default servers."""
+    variants: tuple[str, ...] = ()
+    """Servers with settings changed: `eight=gunicorn,GUNICORN_WORKERS=8`."""
+    workload: str = "mix"
+    """A name in k6/workloads.js, or a path of the app."""
+    rates_rps: tuple[float, ...] = field(default=(100.0, 250.0), metadata={"low": 0, "high": MAX_RATE_RPS})
+    """Offered requests per second, each measured in each round. A search for capacities finds its own."""
+    rounds: int = _number(3, 0, MAX_ROUNDS)
+    """Windows of each server at each rate."""
+    duration_s: float | None = _number(None, 0.5, MAX_DURATION_S)
+    """Measured seconds of a window. None: 2.5 for a run, 8 for a search."""
+    budget_s: float = _number(180.0, 20, MAX_BUDGET_S)
+    """Seconds that a search may take for each server."""
+    slo: str = DEFAULT_SLO
+    """What counts as good."""
+    seed: int | None = None
+    """Decides the order of windows. None: a new one."""
+    app: str | None = None
+    """`module:attribute` of the WSGI app. None: what .env or compose.yaml says."""
+    app_dir: str | None = None
+    """The folder it is imported from. None: what .env or compose.yaml says."""
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """Variables of compose.yaml that shall not be what .env says: ports, CPU sets, workers."""
+    out: str | None = None
+    """The run's own folder. None: a new one in `results`."""
+    results: str | None = None
+    """Where folders of runs are made. None: `results` in the clone."""
+    spare_results: str | None = None
+    """Where they are made if `results` cannot be written."""
+    lock: str | None = None
+    """The file that keeps runs apart. None: the machine's, for two on the same CPUs would measure each other."""
+    prometheus: bool = False
+    """Whether a Prometheus of its own records a run of local processes."""
+    prometheus_url: str | None = None
+    """A Prometheus with a remote-write receiver that k6 reports to as it runs."""
+    start_timeout_s: float = _number(30.0, 0, MAX_START_TIMEOUT_S)
+    """How long a server may take to get healthy."""
+
+    def __post_init__(self) -> None:
+        for known in fields(self):
+            value = getattr(self, known.name)
+            if isinstance(value, list):
+                value = tuple(value)
+                object.__setattr__(self, known.name, value)
+            words, fits = KINDS[str(known.type)]
+            if not fits(value):
+                raise _refused(known.name, value, words)
+            if "high" in known.metadata:
+                _require_within(known.name, value, known.metadata["low"], known.metadata["high"])
+        _require_one_of("command", self.command, COMMANDS)
+        _require_one_of("engine", self.engine, ENGINES)
+        if not self.rates_rps or len(set(self.rates_rps)) < len(self.rates_rps):
+            raise _refused("rates_rps", list(self.rates_rps), "at least one rate, each of them once")
+
+    def but(self, **changes: Any) -> Request:
+        """The same request with some fields changed."""
+        return replace(self, **changes)
+
+    @property
+    def window_s(self) -> float:
+        """Measured seconds of a window: those that were asked for, or the command's own."""
+        return self.duration_s or DEFAULT_DURATION_S[self.command]
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """Every variable of compose.yaml that this request sets."""
+        asked = {"LAB_APP": self.app, "LAB_APP_DIR": self.app_dir}
+        return {**self.settings, **{name: value for name, value in asked.items() if value}}
+
+    def to_json(self) -> str:
+        """The request as one line of JSON, which `from_json` reads."""
+        return json.dumps({"schema": REQUEST_SCHEMA, **asdict(self)}, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str) -> Request:
+        """The request that `to_json` wrote. Raises UsageError for anything else, naming what it does not know."""
+        try:
+            data = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise _unreadable(f"it is no JSON ({error})") from error
+        if not isinstance(data, dict):
+            raise _unreadable("it is no JSON object")
+        if data.pop("schema", None) != REQUEST_SCHEMA:
+            raise _unreadable(f"it is not of schema {REQUEST_SCHEMA}, which this version reads")
+        known = [own.name for own in fields(cls)]
+        for name in data:
+            if name not in known:
+                raise _unreadable(f"it has a field '{name:.40}'", did_you_mean(name, known, "another version wrote it"))
+        return cls(**data)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _or_none(fits: Callable[[object], bool]) -> Callable[[object], bool]:
+    return lambda value: value is None or fits(value)
+
+
+def _each(fits: Callable[[object], bool]) -> Callable[[object], bool]:
+    return lambda value: isinstance(value, tuple) and all(map(fits, value))
+
+
+def _is_mapping(value: object) -> bool:
+    return isinstance(value, Mapping) and all(_is_text(part) for pair in value.items() for part in pair)
+
+
+KINDS: Mapping[str, tuple[str, Callable[[object], bool]]] = {
+    "str": ("text", _is_text),
+    "str | None": ("text or nothing", _or_none(_is_text)),
+    "bool": ("true or false", lambda value: isinstance(value, bool)),
+    "int": ("a whole number", _is_whole),
+    "int | None": ("a whole number or nothing", _or_none(_is_whole)),
+    "float": ("a number", _is_number),
+    "float | None": ("a number or nothing", _or_none(_is_number)),
+    "tuple[str, ...]": ("a list of texts", _each(_is_text)),
+    "tuple[float, ...]": ("a list of numbers", _each(_is_number)),
+    "Mapping[str, str]": ("an object of texts", _is_mapping),
+}
+"""Annotation → what a value of it is, in words, and how it is told."""
+
+
+def _require_within(name: str, value: Any, low: float, high: float) -> None:
+    """`value`: a number, several, or None. NaN is within nothing."""
+    for number in value if isinstance(value, tuple) else () if value is None else (value,):
+        if not low < number <= high:
+            raise _refused(name, number, f"above {low:g} and at most {high:g}")
+
+
+def _require_one_of(name: str, value: str, known: tuple[str, ...]) -> None:
+    if value not in known:
+        raise UsageError(
+            f"The request's {name} cannot be '{value:.40}'.",
+            did_you_mean(value, known, f"it must be one of {', '.join(known)}"),
+            "./lab run --help",
+        )
+
+
+def _refused(name: str, value: object, words: str) -> UsageError:
+    return UsageError(f"The request's {name} cannot be {value!r:.60}.", f"it must be {words}", "./lab run --help")
+
+
+def _unreadable(what: str, cause: str = "it was cut off, edited, or written by another version") -> UsageError:
+    return UsageError(f"The request cannot be read: {what}.", cause, "docker compose build")
