@@ -168,6 +168,30 @@ def unpaired_ratio(first: Sequence[Interval], second: Sequence[Interval]) -> Int
     return Interval(value, low, high, censored)
 
 
+def ratio_of_means(first: Interval | None, second: Interval | None, counts: tuple[int, int]) -> Interval | None:
+    """The ratio second ÷ first of two geometric means with their intervals, which `counts` values each went into.
+
+    Welch's t again, as `unpaired_ratio`, where only the intervals are known any more.
+    """
+    if first is None or second is None or (first.censored and second.censored) or min(first.value, second.value) <= 0:
+        return None
+    centre, censored = math.log(second.value) - math.log(first.value), first.censored or second.censored
+    variances = [_variance_of_mean(*side) for side in zip((first, second), counts, strict=True)]
+    half = _welch_half(variances, counts)
+    if half is None:
+        return Interval(_exp(centre), censored=censored)
+    low = None if first.censored else _exp(centre - half)
+    high = None if second.censored else _exp(centre + half)
+    return Interval(_exp(centre), low, high, censored)
+
+
+def half_width(ratio: Interval | None) -> float | None:
+    """Half the width of a ratio's interval on the logarithmic scale; None where it has none, or is open on a side."""
+    if ratio is None or not ratio.low or ratio.high is None:
+        return None
+    return math.log(ratio.high / ratio.low) / 2
+
+
 def lower(ratio: Interval | None) -> Difference:
     """Which side of a paired ratio is lower; no difference is shown where its interval contains 1."""
     if ratio is not None and ratio.high is not None and ratio.high < 1:
@@ -204,11 +228,26 @@ def _welch(first: Sequence[float], second: Sequence[float]) -> float | None:
     for group in (first, second):
         centre = math.fsum(group) / len(group)
         parts.append(math.fsum((value - centre) ** 2 for value in group) / (len(group) - 1) / len(group))
-    total = sum(parts)
+    return _welch_half(parts, (len(first), len(second)))
+
+
+def _welch_half(variances: Sequence[float | None], counts: tuple[int, int]) -> float | None:
+    """The same from the variances of the two means; None where one of them is not known."""
+    known = [variance for variance in variances if variance is not None]
+    if len(known) < len(counts):
+        return None
+    total = sum(known)
     if total == 0:
         return 0.0
-    freedom = total**2 / sum(part**2 / (len(group) - 1) for part, group in zip(parts, (first, second), strict=True))
+    freedom = total**2 / sum(part**2 / (count - 1) for part, count in zip(known, counts, strict=True))
     return t_quantile(max(1, int(freedom))) * math.sqrt(total)
+
+
+def _variance_of_mean(figure: Interval, count: int) -> float | None:
+    """Of a geometric mean, on the logarithmic scale; by its lower limit, for the upper one may be cut off."""
+    if count < 2 or not figure.low:
+        return None
+    return (math.log(figure.value / figure.low) / t_quantile(count - 1)) ** 2
 
 
 def _t_within(t: float, freedom: int) -> float:

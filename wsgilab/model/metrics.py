@@ -28,6 +28,8 @@ class Place(Flag):
     """Where the servers of a run are compared, pair by pair."""
     COST = auto()
     """Among what a server costs, which the HTML report draws."""
+    GATE = auto()
+    """Where `./lab gate` asks whether a change made it worse."""
 
 
 class Mean(Enum):
@@ -89,6 +91,9 @@ class Metric:
     """For narrow tables, where `label` is long."""
     per_start: bool = False
     """Whether it belongs to the start of a server: windows of one start are then one value (see analysis/starts.py)."""
+    settles: bool = False
+    """Whether a gate cannot pass while it is too uncertain. The others fail it only where they clearly got worse: a p99
+    stays uncertain by a tenth after minutes of measuring, and an objective bounds it anyway."""
     left_out: int = 0
     """Which column a narrow terminal does without first: that with the highest number; with 0 it stays."""
 
@@ -115,7 +120,9 @@ class Metric:
         return words.with_range(self.text(figure), self.range(figure))
 
 
-def _latency(percentile: float, places: Place = Place.LOAD, best: str = "", left_out: int = 0) -> Metric:
+def _latency(
+    percentile: float, places: Place = Place.LOAD, best: str = "", settles: bool = False, left_out: int = 0
+) -> Metric:
     label = f"p{percentile:g}"
     return Metric(
         key=f"{label.replace('.', '_')}_ms",
@@ -127,15 +134,16 @@ def _latency(percentile: float, places: Place = Place.LOAD, best: str = "", left
         percentile=percentile,
         bound_as=label,
         best=best,
+        settles=settles,
         left_out=left_out,
     )
 
 
 TABLE = (
-    _latency(50, Place.WINDOW | Place.COLUMN | Place.COMPARED),
+    _latency(50, Place.WINDOW | Place.COLUMN | Place.COMPARED | Place.GATE, settles=True),
     _latency(90),
     _latency(95, Place.COLUMN | Place.COMPARED, left_out=4),
-    _latency(99, Place.WINDOW | Place.COLUMN | Place.COMPARED, best="the lowest p99"),
+    _latency(99, Place.WINDOW | Place.COLUMN | Place.COMPARED | Place.GATE, best="the lowest p99"),
     _latency(99.9),
     Metric(
         key="goodput_rps",
@@ -153,7 +161,7 @@ TABLE = (
         unit="ratio",
         explanation="share of the *scheduled* requests without a 2xx answer in time",
         style=SHARE,
-        places=Place.LOAD | Place.WINDOW | Place.COLUMN,
+        places=Place.LOAD | Place.WINDOW | Place.COLUMN | Place.GATE,
         mean=Mean.SHARE,
         bound_as="failed",
         left_out=2,
@@ -164,8 +172,9 @@ TABLE = (
         unit="ms",
         explanation="CPU time of the server's processes (and nginx's, where it stands in front) per request",
         style=_amount("ms"),
-        places=Place.LOAD | Place.WINDOW | Place.COLUMN | Place.COMPARED | Place.COST,
+        places=Place.LOAD | Place.WINDOW | Place.COLUMN | Place.COMPARED | Place.COST | Place.GATE,
         best="the least CPU per request",
+        settles=True,
         short_label="CPU/req.",
         left_out=1,
     ),
@@ -176,7 +185,7 @@ TABLE = (
         explanation="largest proportional set size (PSS) of the same processes",
         style=_amount("MB"),
         per_start=True,
-        places=Place.LOAD | Place.WINDOW | Place.COLUMN | Place.COMPARED | Place.COST,
+        places=Place.LOAD | Place.WINDOW | Place.COLUMN | Place.COMPARED | Place.COST | Place.GATE,
         left_out=3,
     ),
     Metric(

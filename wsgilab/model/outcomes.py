@@ -37,6 +37,17 @@ class Shift(StrEnum):
     NOT_SHOWN = "no difference shown"
 
 
+class Outcome(StrEnum):
+    """What a check of a gate came to."""
+
+    PASSED = "passed"
+    MISSED = "missed"
+    WORSE = "got worse"
+    NOISY = "too noisy to say"
+    NOT_JUDGED = "not judged"
+    """There is nothing to judge by, and nothing depends on it."""
+
+
 class Limit(StrEnum):
     """What limits a server's capacity."""
 

@@ -8,6 +8,7 @@ from wsgilab.model.interval import Interval
 
 UNKNOWN = "—"
 SECONDS_FROM_MS = 999.5  # what would round to 1000 ms
+TIMES_FROM = 2.0  # above, a factor says more than a percentage
 
 
 def number(value: float) -> str:
@@ -80,6 +81,23 @@ def ratio(figure: Interval | None) -> str:
 def full_ratio(figure: Interval | None) -> str:
     """A ratio and its interval; a bound has none."""
     return with_range(ratio(figure), amount_range(figure))
+
+
+def change(figure: Interval | None) -> str:
+    """A ratio after ÷ before as what it changed, with its interval: `+10 % (+8.1 to +12)`, `2.4 times (2.1–2.7)`."""
+    if figure is None or figure.censored or figure.value >= TIMES_FROM:
+        return with_range(f"{ratio(figure)} times", amount_range(figure)) if figure else UNKNOWN
+    text = f"{signed_percent(figure.value)} %"
+    if figure.low is None or figure.high is None:
+        return text
+    return f"{text} ({signed_percent(figure.low)} to {signed_percent(figure.high)})"
+
+
+def signed_percent(ratio: float) -> str:
+    """`+10`, `−2.1`, `0` of a ratio after ÷ before."""
+    percent = (ratio - 1) * 100
+    text = f"{abs(percent):.0f}" if abs(percent) >= 9.95 else f"{abs(percent):.1f}"
+    return "0" if float(text) == 0 else f"{'+' if percent > 0 else '−'}{text}"
 
 
 def rps(rate: float) -> str:

@@ -1,0 +1,151 @@
+"""Whether an app may pass: it keeps its objective, and no figure got worse beyond the tolerance. Pure.
+
+Two figures settle it, p50 and CPU per request. They got worse where their change is beyond the tolerance and its 95 %
+interval is no wider than the tolerance on either side: that excludes chance as well. A wider interval, and that of any
+other figure, must lie beyond the tolerance as a whole. Where one that settles is wider and only reaches beyond the
+tolerance, it is too noisy to say. So chance has to make up for the tolerance too, and false alarms are rare although
+several figures are judged: `tests/unit/analysis/test_gate.py` simulates how rare.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from wsgilab.analysis import stats
+from wsgilab.model import words
+from wsgilab.model.gate import OBJECTIVE, Check, Gate
+from wsgilab.model.interval import Interval
+from wsgilab.model.metrics import Mean, Metric, Place, shown
+from wsgilab.model.outcomes import Outcome, Rating
+from wsgilab.model.verdict import LoadRow, ServerRow, Verdict
+
+TOLERANCE = 0.05
+GATED = shown(Place.GATE)
+OF_OBJECTIVE = {Rating.GOOD: Outcome.PASSED, Rating.BAD: Outcome.MISSED, Rating.INCONCLUSIVE: Outcome.NOISY}
+MORE_AT_MOST = 1_000
+"""Rounds, the most there can be."""
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What the app is compared with."""
+
+    name: str
+    rows: Mapping[str, ServerRow]
+    """By the server that each is the reference of."""
+    ratios: Mapping[tuple[str, float, str], Interval | None]
+    """after ÷ before, by server, rate and metric."""
+
+
+def judge(
+    verdict: Verdict, servers: Sequence[str], reference: Reference | None = None, tolerance: float = TOLERANCE
+) -> Gate:
+    """The gate for these servers of the verdict; the others are there to be compared with."""
+    rows = [row for row in verdict.servers if row.server in servers]
+    checks = tuple(check for row in rows for load in row.loads for check in _checks(row, load, reference, tolerance))
+    noisy = [_rounds_wanted(check, verdict, tolerance) for check in checks if check.outcome is Outcome.NOISY]
+    return Gate(
+        slo=verdict.slo,
+        checks=checks,
+        against=reference.name if reference else None,
+        tolerance=tolerance if reference else 0.0,
+        rounds_wanted=max(noisy, default=None),
+    )
+
+
+def next_to(verdict: Verdict, pairs: Mapping[str, str], name: str) -> Reference:
+    """Servers of the same run, paired by round. `pairs`: each server's reference."""
+    rows = {row.server: row for row in verdict.servers}
+    of = {before: after for after, before in pairs.items()}
+    ratios = {
+        (pair.a, pair.rate_rps, pair.metric): pair.ratio for pair in verdict.comparisons if of.get(pair.b) == pair.a
+    }
+    return Reference(name, {after: rows[before] for after, before in pairs.items() if before in rows}, ratios)
+
+
+def baseline(verdict: Verdict, before: Verdict, name: str) -> Reference:
+    """The servers of an earlier run, by the intervals of both."""
+    rows = {row.server: row for row in before.servers}
+    ratios = {
+        (row.server, load.rate_rps, metric.key): _ratio_of_loads(metric, earlier, load)
+        for row in verdict.servers
+        if row.server in rows
+        for load in row.loads
+        if (earlier := rows[row.server].at(load.rate_rps))
+        for metric in GATED
+        if metric.mean is not Mean.SHARE
+    }
+    return Reference(name, rows, ratios)
+
+
+def missing(servers: Sequence[str], rates_rps: Sequence[float], before: Verdict) -> list[str]:
+    """What a baseline would have to hold and does not: `gunicorn at 100 rps`."""
+    known = {(row.server, load.rate_rps) for row in before.servers for load in row.loads if load.windows}
+    wanted = [(server, rate) for server in servers for rate in rates_rps]
+    return [f"{server} at {words.rps(rate)}" for server, rate in wanted if (server, rate) not in known]
+
+
+def _ratio_of_loads(metric: Metric, before: LoadRow, after: LoadRow) -> Interval | None:
+    counts = (before.starts, after.starts) if metric.per_start else (before.windows, after.windows)
+    return stats.ratio_of_means(before[metric.key], after[metric.key], counts)
+
+
+def _checks(row: ServerRow, load: LoadRow, reference: Reference | None, tolerance: float) -> Iterator[Check]:
+    yield Check(row.server, load.rate_rps, OBJECTIVE, OF_OBJECTIVE[load.rating], load.why)
+    if reference is None:
+        return
+    before = reference.rows[row.server].at(load.rate_rps) if row.server in reference.rows else None
+    for metric in GATED:
+        was, now = before[metric.key] if before else None, load[metric.key]
+        ratio = reference.ratios.get((row.server, load.rate_rps, metric.key))
+        if metric.mean is Mean.SHARE:
+            outcome, remark = _judge_share(was, now, tolerance)
+        else:
+            outcome, remark = _judge_ratio(metric, ratio, tolerance)
+        figures = f"{metric.name} {metric.text(now)} against {metric.text(was)}"
+        changed = f": {words.change(ratio)}" if ratio else ""
+        yield Check(row.server, load.rate_rps, metric.key, outcome, f"{figures}{changed}{remark}", was, now, ratio)
+
+
+def _judge_ratio(metric: Metric, ratio: Interval | None, tolerance: float) -> tuple[Outcome, str]:
+    """What came of one ratio, and what is added to its numbers."""
+    if ratio is None or (ratio.low is None and ratio.high is None):
+        return _without_interval(metric, ratio)
+    most, the_tolerance = 1 + tolerance, f"the tolerance of {tolerance * 100:g} %"
+    half = stats.half_width(ratio)
+    decides = metric.settles and half is not None and half <= math.log(most)
+    surely = ratio.low if ratio.low is not None else 0.0
+    at_most = ratio.high if ratio.high is not None else math.inf
+    if surely > most or (decides and ratio.value > most):
+        return Outcome.WORSE, f", beyond {the_tolerance}"
+    if metric.settles and not decides and at_most > most:
+        return Outcome.NOISY, f", an interval wider than {the_tolerance}"
+    if surely <= 1:
+        return Outcome.PASSED, ""
+    within = f"not surely beyond {the_tolerance}" if ratio.value > most else f"within {the_tolerance}"
+    return Outcome.PASSED, f", more than before, {within}"
+
+
+def _without_interval(metric: Metric, ratio: Interval | None) -> tuple[Outcome, str]:
+    why = "which cannot be compared" if ratio is None else "without an interval"
+    if ratio and metric.per_start:
+        why = "of one start of the server each, so without an interval"
+    return Outcome.NOISY if metric.settles else Outcome.NOT_JUDGED, f", {why}"
+
+
+def _judge_share(was: Interval | None, now: Interval | None, tolerance: float) -> tuple[Outcome, str]:
+    """Shares may be 0 and have no ratio: worse is one whose interval lies above the other's."""
+    if was is None or now is None or was.high is None or now.low is None:
+        return Outcome.NOT_JUDGED, ", without an interval"
+    if now.low > was.high and now.value > was.value * (1 + tolerance):
+        return Outcome.WORSE, f", {words.percent_range(now)} % against {words.percent_range(was)} %"
+    return Outcome.PASSED, ""
+
+
+def _rounds_wanted(check: Check, verdict: Verdict, tolerance: float) -> int:
+    """About how many rounds make an interval as narrow as the tolerance: it narrows with the root of their number."""
+    half = stats.half_width(check.ratio)
+    factor = max(1.5, (half / math.log1p(tolerance)) ** 2) if half else 2.0
+    return min(MORE_AT_MOST, math.ceil(factor * 1.1 * max(1, verdict.rounds)))
