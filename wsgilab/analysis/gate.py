@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from wsgilab.analysis import stats
 from wsgilab.model import words
@@ -46,13 +46,14 @@ def judge(
     rows = [row for row in verdict.servers if row.server in servers]
     checks = tuple(check for row in rows for load in row.loads for check in _checks(row, load, reference, tolerance))
     noisy = [_rounds_wanted(check, verdict, tolerance) for check in checks if check.outcome is Outcome.NOISY]
-    return Gate(
+    found = Gate(
         slo=verdict.slo,
         checks=checks,
         against=reference.name if reference else None,
         tolerance=tolerance if reference else 0.0,
         rounds_wanted=max(noisy, default=None),
     )
+    return replace(found, summary=_summary(found))
 
 
 def next_to(verdict: Verdict, pairs: Mapping[str, str], name: str) -> Reference:
@@ -149,3 +150,25 @@ def _rounds_wanted(check: Check, verdict: Verdict, tolerance: float) -> int:
     half = stats.half_width(check.ratio)
     factor = max(1.5, (half / math.log1p(tolerance)) ** 2) if half else 2.0
     return min(MORE_AT_MOST, math.ceil(factor * 1.1 * max(1, verdict.rounds)))
+
+
+def _summary(gate: Gate) -> str:
+    """What came of it, the worst first, in one sentence."""
+    against = f" against {gate.against}" if gate.against else ""
+    missed, worse, noisy = (gate.of(outcome) for outcome in (Outcome.MISSED, Outcome.WORSE, Outcome.NOISY))
+    if missed:
+        more = f", and {words.counted(len(worse), 'figure')} got worse{against}" if worse else ""
+        return f"The SLO {gate.slo} was missed by {_places(missed)}{more}."
+    if worse:
+        figures = words.listed([f"{check.name} of {check.place}" for check in worse])
+        return f"{figures} got worse by more than {gate.tolerance * 100:g} %{against}."
+    if noisy:
+        return f"Too noisy to say for {_places(noisy)}: {words.listed([check.name for check in noisy])}."
+    if not gate.checks:
+        return "Nothing was measured."
+    and_so = f", and nothing got worse by more than {gate.tolerance * 100:g} %{against}" if gate.against else ""
+    return f"The SLO {gate.slo} is kept by {_places(gate.checks)}{and_so}."
+
+
+def _places(checks: Sequence[Check]) -> str:
+    return words.listed(list(dict.fromkeys(check.place for check in checks)))

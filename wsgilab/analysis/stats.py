@@ -244,7 +244,7 @@ def _welch_half(variances: Sequence[float | None], counts: tuple[int, int]) -> f
 
 
 def _variance_of_mean(figure: Interval, count: int) -> float | None:
-    """Of a geometric mean, on the logarithmic scale; by its lower limit, for the upper one may be cut off."""
+    """What a geometric mean varies by, on the logarithmic scale; by its lower limit, as the upper may be cut off."""
     if count < 2 or not figure.low:
         return None
     return (math.log(figure.value / figure.low) / t_quantile(count - 1)) ** 2

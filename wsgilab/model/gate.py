@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from wsgilab.model import words
 from wsgilab.model.interval import Interval
+from wsgilab.model.metrics import METRICS
 from wsgilab.model.outcomes import Outcome
 
 GATE_SCHEMA = 1
 OBJECTIVE = "slo"
-"""What a check is about that asks whether the objective was kept; any other is about the metric of that key."""
+"""What a check is about that asks whether the objective was kept."""
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,7 @@ class Check:
     server: str
     rate_rps: float
     about: str
+    """OBJECTIVE, or the key of a metric."""
     outcome: Outcome
     sentence: str
     """What was measured, with its numbers, and how that is meant."""
@@ -28,6 +30,16 @@ class Check:
     after: Interval | None = None
     ratio: Interval | None = None
     """after ÷ before."""
+
+    @property
+    def place(self) -> str:
+        """`gunicorn at 100 rps`."""
+        return f"{self.server} at {words.rps(self.rate_rps)}"
+
+    @property
+    def name(self) -> str:
+        """What it is about, in words: `SLO`, `CPU per request`."""
+        return METRICS[self.about].label if self.about in METRICS else "SLO"
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON values."""
@@ -41,6 +53,8 @@ class Gate:
 
     slo: str
     checks: tuple[Check, ...]
+    summary: str = ""
+    """What came of it, in one sentence."""
     against: str | None = None
     """What the app is compared with: a revision, or the file of a baseline."""
     tolerance: float = 0.0
@@ -55,23 +69,24 @@ class Gate:
         return next((outcome for outcome in WORST_FIRST if outcome in found), Outcome.NOISY)
 
     @property
-    def cells(self) -> tuple[tuple[str, float], ...]:
+    def places(self) -> tuple[str, ...]:
         """Every server and rate that was asked about, in the order of the checks."""
-        return tuple(dict.fromkeys((check.server, check.rate_rps) for check in self.checks))
+        return tuple(dict.fromkeys(check.place for check in self.checks))
 
     def of(self, *outcomes: Outcome) -> tuple[Check, ...]:
         """The checks that ended so."""
         return tuple(check for check in self.checks if check.outcome in outcomes)
 
-    def at(self, server: str, rate_rps: float) -> Sequence[Check]:
+    def at(self, place: str) -> tuple[Check, ...]:
         """The checks of one server at one rate."""
-        return [check for check in self.checks if (check.server, check.rate_rps) == (server, rate_rps)]
+        return tuple(check for check in self.checks if check.place == place)
 
     def to_json(self) -> dict[str, Any]:
         """gate.json as plain JSON values."""
         return {
             "schema": GATE_SCHEMA,
             "outcome": self.outcome,
+            "summary": self.summary,
             "slo": self.slo,
             "against": self.against,
             "tolerance": self.tolerance,
