@@ -30,6 +30,7 @@ from wsgilab.lab.servers import load_lab
 from wsgilab.machine.cpus import available
 from wsgilab.machine.tools import find_k6
 from wsgilab.machine.waiting import Stop
+from wsgilab.measure.k6 import K6Generator
 from wsgilab.measure.k6_command import K6
 from wsgilab.measure.readings import take_reading
 from wsgilab.measure.windows import Bench, measure_window
@@ -116,7 +117,8 @@ def main() -> None:
     servers = lab.select([SERVER])
     with LocalEngine(lab, servers, stop, ROOT / "services/app") as engine:
         engine.start()
-        bench = Bench(engine, K6(str(find_k6()), lab.cpus("LOAD_CPUS") & available()), stop)
+        k6 = K6Generator(K6(str(find_k6()), lab.cpus("LOAD_CPUS") & available()))
+        bench = Bench(engine, k6, stop)
         before, _ = measure_window(PLAN, servers[0], bench)
         window, stalled_s = stalled_window(bench, engine)
         after, _ = measure_window(PLAN, servers[0], bench)

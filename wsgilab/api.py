@@ -127,7 +127,7 @@ def judge(windows: Sequence[Window], manifest: Manifest, problems: Sequence[str]
     """
     home = os.path.expanduser("~")
     pinning = [manifest.not_pinned] if manifest.not_pinned else []
-    found = analyse(windows, _facts(manifest), [*problems, *pinning])
+    found = analyse(windows, _facts(manifest), [*problems, *manifest.unequal, *pinning])
     return each_text(found, lambda text: without_home(visible(text), home))
 
 
@@ -206,6 +206,8 @@ def _facts(manifest: Manifest) -> RunFacts:
         rounds=manifest.rounds or 0,
         rates_rps=manifest.rates_rps,
         cores=_server_cores(manifest),
+        floor=manifest.floor,
+        floor_unknown=manifest.floor_unknown or "",
         goal=Goal.from_json(manifest.search) if manifest.command == "capacity" else None,
     )
 

@@ -22,12 +22,13 @@ from wsgilab.analysis.objective import judge
 from wsgilab.analysis.reason import explain
 from wsgilab.analysis.recommendation import answer
 from wsgilab.model import words
+from wsgilab.model.floor import Floor
 from wsgilab.model.interval import Interval
 from wsgilab.model.metrics import Metric, Place, shown
 from wsgilab.model.outcomes import Rating
 from wsgilab.model.server import ServerFacts
 from wsgilab.model.slo import Slo
-from wsgilab.model.verdict import Comparison, LoadRow, ServerRow, Verdict, VoidWindow
+from wsgilab.model.verdict import Comparison, LoadRow, ServerLog, ServerRow, Verdict, VoidWindow
 from wsgilab.model.window import Window
 
 MOST_COMPARED = 60
@@ -48,6 +49,8 @@ class RunFacts:
     """What was to be offered, as far as it is known."""
     cores: int = 1
     """CPUs that the servers share."""
+    floor: Sequence[Floor] = ()
+    floor_unknown: str = ""
     goal: Goal | None = None
     """How capacities were searched for. Servers of a search meet different rates for different times, so neither
     comparisons nor the lesson's claims can be drawn from it."""
@@ -73,6 +76,11 @@ def analyse(windows: Sequence[Window], run: RunFacts, problems: Sequence[str] = 
         claims=() if run.goal else claims.judge(rows, comparisons, run.workload),
         void_windows=tuple(_void_windows(windows)),
         windows=tuple(window_rows.rows(measured)),
+        floor=tuple(run.floor),
+        floor_unknown=run.floor_unknown,
+        fresh_starts=sum(window.start_s > 0 for window in windows),
+        fresh_starts_s=stats.tidy(sum(window.start_s for window in windows)),
+        logs=tuple(_logs(windows)),
         problems=(
             *problems,
             *_missing_windows(windows, len(servers) * run.rounds, run.rates_rps),
@@ -189,6 +197,14 @@ def _void_windows(windows: Sequence[Window]) -> Iterator[VoidWindow]:
     for window in windows:
         if window.void is not None:
             yield VoidWindow(window.plan.server, window.plan.rate_rps, window.plan.round, window.void)
+
+
+def _logs(windows: Sequence[Window]) -> Iterator[ServerLog]:
+    """The last of each server, in the order of the servers."""
+    last = {window.plan.server: window for window in windows if window.log}
+    for server in sorted(last):
+        plan = last[server].plan
+        yield ServerLog(server, plan.rate_rps, plan.round, last[server].log)
 
 
 def _missing_windows(windows: Sequence[Window], each_rate: int, rates_rps: Sequence[float]) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol
@@ -56,6 +57,12 @@ class Engine(Protocol):
 
     def restart(self, server: Server) -> None:
         """Give the next window a fresh server, or wait for the one that its supervisor starts. Raises ServerError."""
+
+    def fixed_answer(self) -> AbstractContextManager[Endpoint]:
+        """Where nginx answers by itself, for the generator to learn its own floor. Entering raises MissingError."""
+
+    def log(self, server: Server, /) -> str:
+        """The last lines that a server wrote; empty where nobody can tell."""
 
     def facts(self) -> Mapping[str, object]:
         """What explains numbers and only the engine knows: versions, limits."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
 from urllib.parse import urlsplit
 
@@ -17,6 +17,8 @@ from wsgilab.model.listener import Listener
 from wsgilab.model.server import Server
 
 LIFE_SIGN_TIMEOUT_S = 5.0
+OWN_NGINX = "http://nginx:8080"
+"""Where nginx answers by itself."""
 
 
 class AttachedEngine:
@@ -83,6 +85,17 @@ class AttachedEngine:
                 f"docker compose up --detach --wait {server.name}; docker compose logs {server.name}",
             )
 
+    @contextlib.contextmanager
+    def fixed_answer(self) -> Iterator[Endpoint]:
+        """nginx itself, by the port that is never published."""
+        if not _answers(f"{OWN_NGINX}/health"):
+            raise MissingError("nginx was not found.", "its container does not run", "docker compose up --detach nginx")
+        yield Endpoint(OWN_NGINX, "", None)
+
+    def log(self, _server: Server) -> str:
+        """Always empty: only who may speak to Docker can read it."""
+        return ""
+
     def facts(self) -> Mapping[str, object]:
         """Images and limits, as Compose was told."""
         variables = self.lab.variables
@@ -91,6 +104,13 @@ class AttachedEngine:
             name: variables.get(name, "") for name in ("SERVER_CPUS", "SERVER_MEMORY", "LOAD_CPUS", "LOAD_MEMORY")
         }
         return {"images": images, "limits": limits}
+
+
+def _answers(url: str) -> bool:
+    try:
+        return http.ask(url).ok
+    except http.NoAnswer:
+        return False
 
 
 def _says_up(server: Server) -> bool:

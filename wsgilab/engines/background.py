@@ -7,6 +7,7 @@ import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -99,9 +100,13 @@ class Background:
         """The first process of a program that was started."""
         return self._started[name].process.pid
 
-    def output(self, name: str) -> str:
-        """What a program has written so far."""
-        return self._started[name].log.read_text(errors="replace")
+    def output(self, name: str, most_bytes: int | None = None) -> str:
+        """What a program has written so far, or the last of it; nothing where that is gone."""
+        with suppress(OSError, KeyError), self._started[name].log.open("rb") as file:
+            if most_bytes is not None:
+                file.seek(max(0, file.seek(0, os.SEEK_END) - most_bytes))
+            return file.read().decode(errors="replace")
+        return ""
 
     def end(self, names: Sequence[str], mark: Mapping[str, str] | None = None) -> None:
         """End programs, with all that stayed in their groups; and what else of this run has the variables of `mark`."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 
@@ -16,9 +17,12 @@ from wsgilab.engines.start_failure import did_not_start
 from wsgilab.lab.servers import Lab
 from wsgilab.machine.environment import inherited
 from wsgilab.machine.ports import free_port, require_free
+from wsgilab.machine.tools import find_nginx, nginx_at_hand
 from wsgilab.machine.waiting import Stop
 from wsgilab.model.listener import UNHEARD, Listener
 from wsgilab.model.server import Server
+
+LOG_BYTES = 16_384
 
 
 class LocalEngine:
@@ -53,7 +57,8 @@ class LocalEngine:
         """Start nginx where it is needed, then every server, and wait for each. Raises ServerError, MissingError."""
         require_free({server.port: (server.name, server.port_variable) for server in self.servers})
         if any(server.via for server in self.servers):
-            self._nginx = LocalNginx(self.lab, self._background, self._stop, self._listener)
+            found = find_nginx(self._listener.message)
+            self._nginx = LocalNginx(self.lab, self._background, self._stop, found)
             self._nginx.start()
         for server in self.servers:
             self._launch(server)
@@ -88,6 +93,24 @@ class LocalEngine:
             self._nginx.restart()
         self._launch(server)
         self._wait_healthy(server)
+
+    @contextmanager
+    def fixed_answer(self) -> Iterator[Endpoint]:
+        """nginx itself: the one that runs, or one for as long as the block lasts, where it is at hand."""
+        nginx = self._nginx
+        if nginx:
+            yield Endpoint(nginx.own_url, "", None)
+            return
+        nginx = LocalNginx(self.lab, self._background, self._stop, nginx_at_hand())
+        nginx.start()
+        try:
+            yield Endpoint(nginx.own_url, "", None)
+        finally:
+            nginx.stop()
+
+    def log(self, server: Server) -> str:
+        """The last lines that the server wrote."""
+        return self._background.output(server.name, LOG_BYTES)
 
     def facts(self) -> Mapping[str, object]:
         """nginx's version, and the limits: none but the CPUs."""

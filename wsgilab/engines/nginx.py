@@ -15,9 +15,8 @@ from wsgilab.lab.servers import Lab
 from wsgilab.lab.variants import inside_port, nginx_blocks
 from wsgilab.machine import http, processes
 from wsgilab.machine.ports import free_port
-from wsgilab.machine.tools import Nginx, find_nginx
+from wsgilab.machine.tools import Nginx
 from wsgilab.machine.waiting import Stop, poll_until
-from wsgilab.model.listener import Listener
 
 START_TIMEOUT_S = 10.0
 NAME, EXPORTER = "nginx", "nginx-exporter"
@@ -26,11 +25,11 @@ NAME, EXPORTER = "nginx", "nginx-exporter"
 class LocalNginx:
     """The proxy of every server that stands behind one. It is not under test: its end is the lab's trouble."""
 
-    def __init__(self, lab: Lab, background: Background, stop: Stop, listener: Listener) -> None:
+    def __init__(self, lab: Lab, background: Background, stop: Stop, found: Nginx) -> None:
         self._lab = lab
         self._background = background
         self._stop = stop
-        self._found = find_nginx(listener.message)
+        self._found = found
         self._status_port = free_port()
         self._exporter_port = free_port()
 
@@ -38,6 +37,11 @@ class LocalNginx:
     def exporter_url(self) -> str:
         """Where its exporter is read."""
         return f"http://127.0.0.1:{self._exporter_port}/metrics"
+
+    @property
+    def own_url(self) -> str:
+        """Where it answers by itself, for nobody behind it."""
+        return f"http://127.0.0.1:{self._status_port}"
 
     @property
     def version(self) -> str:
@@ -57,7 +61,7 @@ class LocalNginx:
         self._wait_until_it_answers()
         exporter = [sys.executable, str(self._lab.root / "services/serve/exporter.py")]
         exporter += ["--pid", str(self._background.pid(NAME))]
-        exporter += ["--stub-status", f"http://127.0.0.1:{self._status_port}/nginx_status"]
+        exporter += ["--stub-status", f"{self.own_url}/nginx_status"]
         environment = {
             "LAB_EXPORTER_HOST": "127.0.0.1",
             "LAB_EXPORTER_PORT": str(self._exporter_port),
@@ -67,8 +71,12 @@ class LocalNginx:
 
     def restart(self) -> None:
         """A fresh one in place of the old. Raises as `start`."""
-        self._background.end([EXPORTER, NAME])
+        self.stop()
         self.start()
+
+    def stop(self) -> None:
+        """End it and its exporter."""
+        self._background.end([EXPORTER, NAME])
 
     def death(self) -> str | None:
         """How it ended, with the last it said; None while it runs."""
@@ -89,7 +97,7 @@ class LocalNginx:
 
     def _answers(self) -> bool:
         try:
-            return http.ask(f"http://127.0.0.1:{self._status_port}/health", timeout_s=1.0).ok
+            return http.ask(f"{self.own_url}/health", timeout_s=1.0).ok
         except http.NoAnswer:
             return False
 

@@ -74,15 +74,16 @@ def parse(text: str) -> Variant:
 def add(lab: Lab, variants: Sequence[Variant]) -> Lab:
     """The lab with these servers too. Raises UsageError for a name that is taken, an unknown server or setting."""
     raw = read_services(lab.root)
+    settings = {name: settings_in(raw[name]) for name in lab.servers if name in raw}
     servers, services = dict(lab.servers), dict(lab.services)
-    proxied = 0
+    proxied = sum(bool(server.variant_of and server.via) for server in servers.values())
     for variant in variants:
         if variant.name in services or variant.name in (PROXY, f"{PROXY}-exporter"):
             taken = "a service of compose.yaml" if variant.name in lab.services else "another --variant"
             raise _unreadable(f"The name '{variant.name}' is taken.", f"{taken} has it already")
-        if variant.base not in lab.servers:
-            raise unknown("server", variant.base, list(lab.servers))
-        _check_settings(variant, {name: settings_in(raw[name]) for name in lab.servers})
+        if variant.base not in settings:
+            raise unknown("server", variant.base, list(settings))
+        _check_settings(variant, settings)
         base = lab.servers[variant.base]
         url = f"http://{PROXY}:{FIRST_PROXY_PORT + proxied}" if base.via else f"http://{variant.name}:8000"
         proxied += 1 if base.via else 0

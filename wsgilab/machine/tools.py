@@ -66,14 +66,29 @@ def find_nginx(announce: Announce = unheard) -> Nginx:
 
     `announce` hears that it is fetched, which takes time. Raises MissingError.
     """
-    asked = os.environ.get("LAB_NGINX")
-    found = asked or shutil.which("nginx", path=os.pathsep.join([os.environ.get("PATH", ""), *SYSTEM_PROGRAMS]))
-    if asked and "nginx" not in _says(asked, "-v"):
-        raise _no_nginx(f"LAB_NGINX is '{asked}', which is no nginx")
-    if found:
-        return Nginx(Path(found), _nginx_etc(Path(found)))
+    named = _nginx_on_path()
+    if named:
+        return Nginx(named, _nginx_etc(named))
     folder = fetched(NGINX, "no nginx on PATH", announce)
     return Nginx(NGINX.binary, folder / "etc/nginx")
+
+
+def nginx_at_hand() -> Nginx:
+    """nginx as `find_nginx` finds it, where nothing has to be fetched for it. Raises MissingError."""
+    named = _nginx_on_path()
+    if named:
+        return Nginx(named, _nginx_etc(named))
+    if NGINX.age_days is None:
+        raise _no_nginx("not on PATH")
+    return Nginx(NGINX.binary, NGINX.folder / "etc/nginx")
+
+
+def _nginx_on_path() -> Path | None:
+    asked = os.environ.get("LAB_NGINX")
+    if asked and "nginx" not in _says(asked, "-v"):
+        raise _no_nginx(f"LAB_NGINX is '{asked}', which is no nginx")
+    found = asked or shutil.which("nginx", path=os.pathsep.join([os.environ.get("PATH", ""), *SYSTEM_PROGRAMS]))
+    return Path(found) if found else None
 
 
 def _nginx_etc(binary: Path) -> Path:

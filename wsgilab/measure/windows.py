@@ -5,18 +5,20 @@ from __future__ import annotations
 import math
 import random
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 from wsgilab.analysis.causes import deaths
 from wsgilab.analysis.validity import void_reason
 from wsgilab.engines import Engine
-from wsgilab.errors import LabError, MissingError, ServerError, UsageError
-from wsgilab.machine.waiting import Stop, poll_until
-from wsgilab.measure import losses
+from wsgilab.errors import LabError, UsageError
+from wsgilab.machine.waiting import Stop
+from wsgilab.measure import losses, quiet
 from wsgilab.measure.generator import Load, LoadGenerator
-from wsgilab.measure.losses import Loss
-from wsgilab.measure.readings import Reading, take_reading
+from wsgilab.measure.lineup import Lineup
+from wsgilab.measure.log_lines import is_odd, with_log
+from wsgilab.measure.quiet import Sampler
+from wsgilab.measure.readings import Reading
 from wsgilab.measure.usage import to_usage
 from wsgilab.model.server import Server
 from wsgilab.model.window import LoadResult, Usage, Window, WindowPlan
@@ -26,10 +28,6 @@ DRAIN_TIMEOUT_S = 1.5
 """A server that is still busy after this gets a fresh start where the engine can give it one."""
 DRAIN_PATIENCE_S = 40.0
 """And where it cannot, this long at most: a full queue of 512 at 40 requests a second, and some."""
-EXPORTER_PATIENCE_S = 5.0
-"""An exporter shares its server's CPU; one late answer is no death."""
-
-Sampler = Callable[[], Reading | None]
 
 
 @dataclass(frozen=True)
@@ -70,11 +68,14 @@ class Bench:
     stop: Stop
     follow: Callable[[Load], None] = lambda _load: None
     """Gets each load as it starts, to watch what it uses."""
+    hopeless: Mapping[float, str] = field(default_factory=dict)
+    """Rates at which no window can be judged, known beforehand, and why."""
 
 
 def plan_windows(settings: Settings) -> list[WindowPlan]:
     """Every window of a run in its order: rounds of one window for each server and rate, shuffled anew each round.
 
+    Each round begins with a fresh start of each server: what belongs to a start is repeated with it.
     The same seed gives the same order. Shuffling keeps a drift of the machine from favouring whoever comes first
     (Abedi & Brecht, ICPE 2017: randomized multiple interleaved trials).
     Raises UsageError where a window would end before its first request: it could only be void.
@@ -91,8 +92,10 @@ def plan_windows(settings: Settings) -> list[WindowPlan]:
     for number in range(1, settings.rounds + 1):
         cells = [(server, rate) for rate in settings.rates_rps for server in settings.servers]
         shuffler.shuffle(cells)
-        for server, rate in cells:
-            plans.append(settings.window(server, rate, settings.duration_s, number, order=len(plans)))
+        for place, (server, rate) in enumerate(cells):
+            plan = settings.window(server, rate, settings.duration_s, number, order=len(plans))
+            comes_first = server not in [other for other, _ in cells[:place]]
+            plans.append(replace(plan, fresh=number > 1 and comes_first))
     return plans
 
 
@@ -109,22 +112,22 @@ def measure(
     saved stays saved.
     """
     servers = {server.name: server for server in bench.engine.servers}
-    gone: dict[str, Loss] = {}
+    lineup = Lineup(bench.engine, bench.stop)
     for plan in plans:
         bench.stop.check()
         announce(plan)
-        server, began = servers[plan.server], time.monotonic()
-        if server.name in gone:
-            save(gone[server.name].window(plan))
+        server = servers[plan.server]
+        start_s = lineup.freshen(server) if plan.fresh else 0.0
+        if server.name in lineup.gone:
+            save(lineup.gone[server.name].window(plan))
             continue
+        began = time.monotonic()
         window, drained = measure_window(plan, server, bench)
-        save(replace(window, took_s=time.monotonic() - began))
-        try:
-            _make_ready_again(server, window, drained, bench)
-        except ServerError as error:
-            gone[server.name] = Loss(died=f"did not start again: {error.what.splitlines()[0]}")
-        except MissingError as error:
-            gone[server.name] = Loss(void=f"it could not be measured any more: {error.what.splitlines()[0]}")
+        window = replace(window, start_s=start_s, took_s=time.monotonic() - began)
+        # Before it is started anew: in its last words a server says why it ended.
+        save(with_log(window, bench.engine.log(server), server.environment) if is_odd(window) else window)
+        lineup.served(server)
+        _make_ready_again(server, window, drained, bench, lineup)
 
 
 def measure_window(plan: WindowPlan, server: Server, bench: Bench) -> tuple[Window, bool]:
@@ -132,15 +135,15 @@ def measure_window(plan: WindowPlan, server: Server, bench: Bench) -> tuple[Wind
 
     Gives the window, and whether the server was done with all of it at the end.
     """
-    sample = _sampler(server, bench)
-    before = _patiently(sample, server, bench)
+    sample = quiet.sampler(server, bench.engine)
+    before = quiet.patiently(sample, server, bench.engine, bench.stop)
     if before is None:
         return losses.without_reading(server, losses.BEFORE, bench.engine).window(plan), False
     result, during, problem = _drive(plan, server, sample, bench)
     # Where answers are still owed, waiting would only delay the fresh start.
     overdue = result is not None and result.unanswered > 0 and bench.engine.restarts
-    after, drained = _drain(sample, bench.stop, 0.0 if overdue else DRAIN_TIMEOUT_S)
-    after = after or _patiently(sample, server, bench)
+    after, drained = quiet.drain(sample, bench.stop, 0.0 if overdue else DRAIN_TIMEOUT_S)
+    after = after or quiet.patiently(sample, server, bench.engine, bench.stop)
     if after is None:
         return losses.without_reading(server, losses.IN, bench.engine).window(plan, result), False
     if died := losses.death(server, before, after, bench.engine):
@@ -149,7 +152,7 @@ def measure_window(plan: WindowPlan, server: Server, bench: Bench) -> tuple[Wind
     window = Window(plan, result, usage, notes=_notes(usage))
     lost = losses.lost_proxy(server, before, after, bench.engine)
     limit = bench.generator.limit(result) if result else None
-    void = problem or lost or limit or void_reason(window)
+    void = problem or lost or limit or void_reason(window) or bench.hopeless.get(plan.rate_rps)
     return replace(window, void=void), drained and lost is None
 
 
@@ -172,50 +175,12 @@ def _drive(
             return None, during, error.what
 
 
-def _drain(sample: Sampler, stop: Stop, timeout_s: float) -> tuple[Reading | None, bool]:
-    """Wait until nothing is in flight or queued and no request was counted since the reading before.
-
-    Gives the last reading (None where the exporter is gone) and whether it got that far within `timeout_s`.
-    """
-    readings = [sample()]
-
-    def quiet() -> bool:
-        readings.append(sample())
-        return readings[-1] is None or _is_quiet(*readings[-2:])
-
-    ended = poll_until(quiet, stop, timeout_s, every_s=0.1)
-    return readings[-1], ended and readings[-1] is not None
-
-
-def _patiently(sample: Sampler, server: Server, bench: Bench) -> Reading | None:
-    """A reading, asked for until there is one; None when server or proxy is dead, or an exporter stays silent."""
-    readings: list[Reading | None] = []
-
-    def answered() -> bool:
-        readings.append(sample())
-        return bool(readings[-1] or bench.engine.death(server) or bench.engine.proxy_death(server))
-
-    poll_until(answered, bench.stop, EXPORTER_PATIENCE_S, every_s=0.1)
-    return readings[-1]
-
-
-def _is_quiet(previous: Reading | None, latest: Reading | None) -> bool:
-    if previous is None or latest is None:
-        return False
-    return latest.in_flight <= 0 and latest.listen_queue <= 0 and previous.requests == latest.requests
-
-
-def _make_ready_again(server: Server, window: Window, drained: bool, bench: Bench) -> None:
+def _make_ready_again(server: Server, window: Window, drained: bool, bench: Bench, lineup: Lineup) -> None:
     """Before the next window nothing of this one is left: the server has drained, or is a fresh one."""
     if window.died or (not drained and bench.engine.restarts) or bench.engine.proxy_death(server):
-        bench.engine.restart(server)
+        lineup.start_anew(server)
     elif not drained:
-        _drain(_sampler(server, bench), bench.stop, DRAIN_PATIENCE_S)
-
-
-def _sampler(server: Server, bench: Bench) -> Sampler:
-    at = bench.engine.endpoint(server)
-    return lambda: take_reading(at.exporter_url, at.proxy_exporter_url, at.run_id)
+        quiet.drain(quiet.sampler(server, bench.engine), bench.stop, DRAIN_PATIENCE_S)
 
 
 def _measured_part(result: LoadResult | None, before: Reading, plan: WindowPlan) -> tuple[float, float]:

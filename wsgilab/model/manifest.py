@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from wsgilab.model.floor import Floor
+
 MANIFEST_SCHEMA = 1
 
 Fact = str | bool | int | float | None
@@ -61,6 +63,12 @@ class Manifest:
     cpu_sets: Mapping[str, str] = field(default_factory=dict)
     not_pinned: str | None = None
     """Which servers may use other CPUs than they were given, as a sentence; None where they keep to theirs."""
+    unequal: tuple[str, ...] = ()
+    """Of a run that was to have equal slots: which servers could not, a sentence each."""
+    floor: tuple[Floor, ...] = ()
+    """What generator, connection and machine take, at each rate."""
+    floor_unknown: str | None = None
+    """Why that is not known."""
     servers: tuple[ServerEntry, ...] = ()
     order: tuple[tuple[int, str, float], ...] | None = None
     """(round, server, rate) of each window that was to be measured; of a run whose windows were known before."""

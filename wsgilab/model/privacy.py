@@ -45,17 +45,18 @@ def without_home(text: str, home: str) -> str:
     return re.sub(WITHIN_WORDS % re.escape(home.rstrip("/")), "~", text)
 
 
+def private_text(text: str, environment: Mapping[str, object], home: str = "") -> str:
+    """What a program with that environment wrote, without the values of secrets and without anybody's home folder."""
+    secrets = [str(value) for name, value in environment.items() if SECRET_NAME.search(name) and value]
+    for secret in sorted(secrets, key=len, reverse=True):
+        text = text.replace(secret, HIDDEN) if len(secret) >= SHORTEST_VALUE else text
+    return _clean(text, home)
+
+
 def _private_server(server: ServerEntry, home: str) -> ServerEntry:
     """A setting that is hidden in the environment is hidden in the command and the pattern that repeat it, too."""
     environment: Mapping[str, object] = server.environment or {}
-    secrets = [str(value) for name, value in environment.items() if SECRET_NAME.search(name) and value]
-
-    def hide(text: str) -> str:
-        for secret in sorted(secrets, key=len, reverse=True):
-            text = text.replace(secret, HIDDEN) if len(secret) >= SHORTEST_VALUE else text
-        return _clean(text, home)
-
-    cleaned = each_text(server, hide)
+    cleaned = each_text(server, lambda text: private_text(text, environment, home))
     if cleaned.environment is None:
         return cleaned
     shown = {

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from wsgilab.model.cause import Cause
+from wsgilab.model.floor import Floor
 from wsgilab.model.interval import Interval
 from wsgilab.model.outcomes import Difference, Finding, Limit, Rating
 from wsgilab.model.window_row import WindowRow
@@ -161,6 +162,16 @@ class VoidWindow:
 
 
 @dataclass(frozen=True)
+class ServerLog:
+    """The last lines that a server wrote, as of its last odd window."""
+
+    server: str
+    rate_rps: float
+    round: int
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Verdict:
     """Everything a report may say."""
 
@@ -175,6 +186,17 @@ class Verdict:
     void_windows: tuple[VoidWindow, ...]
     windows: tuple[WindowRow, ...] = ()
     """Every window, void ones too, in the order in which they were measured."""
+    floor: tuple[Floor, ...] = ()
+    """What generator, connection and machine take, at each rate where that is known."""
+    floor_unknown: str = ""
+    """Why it is not known; empty where it is, or nobody said."""
+    fresh_starts: int = 0
+    """How often a server was started anew between rounds."""
+    fresh_starts_s: float = 0.0
+    """How long that took in all, in seconds."""
+    logs: tuple[ServerLog, ...] = ()
+    """Of servers with a window that was void, in which they or a worker died, or that they answered with other than
+    2xx."""
     problems: tuple[str, ...] = ()
     """What a reader must know about the data: rounds that are missing, lines that could not be read."""
     answer: tuple[str, ...] = ()
@@ -208,5 +230,8 @@ class Verdict:
             "claims": [asdict(claim) for claim in self.claims],
             "void_windows": [asdict(window) for window in self.void_windows],
             "windows": [window.to_json() for window in self.windows],
+            "floor": [asdict(floor) for floor in self.floor],
+            **{name: getattr(self, name) for name in ("floor_unknown", "fresh_starts", "fresh_starts_s")},
+            "logs": [asdict(log) for log in self.logs],
             "problems": list(self.problems),
         }

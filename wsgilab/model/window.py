@@ -23,6 +23,8 @@ class WindowPlan:
     duration_s: float
     timeout_s: float
     grace_s: float
+    fresh: bool = False
+    """Whether its server is started anew before it, if it has served since it was started."""
 
 
 @dataclass(frozen=True)
@@ -179,8 +181,12 @@ class Window:
     void: str | None = None
     """Why the measurement cannot be trusted; None where it can."""
     notes: tuple[str, ...] = ()
+    log: tuple[str, ...] = ()
+    """The last lines that the server had written, where the window was odd."""
     took_s: float = 0.0
     """All of it: k6's start, warm-up, schedule, grace, waiting for quiet. 0 where an earlier version wrote the line."""
+    start_s: float = 0.0
+    """How long it took to start its server anew for it, until that was idle; 0 where it was not."""
     schema: int = WINDOW_SCHEMA
 
     @property

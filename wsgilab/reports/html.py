@@ -54,6 +54,7 @@ def render(verdict: Verdict, manifest: Manifest) -> str:
         voids=verdict.void_windows[:MOST_WINDOWS],
         capacities=_capacities(verdict, look),
         comparisons=_comparisons(verdict),
+        floor=notes.floor(verdict),
         method=notes.method(verdict),
         facts=notes.facts(manifest),
         commands=notes.commands(manifest),

@@ -38,6 +38,7 @@ def _lines(verdict: Verdict, manifest: Manifest) -> Iterator[str]:
             f"Workload {code(verdict.workload)}, SLO {code(verdict.slo)}, {words.counted(verdict.rounds, 'round')}, "
             f"engine {code(verdict.engine)}.{intervals}\n"
         )
+        yield f"{plain(notes.floor(verdict))}\n"
     for rate in () if verdict.is_search else verdict.rates_rps:
         yield f"## {words.rps(rate)} offered\n"
         rows = [(row, load) for row in verdict.servers if (load := row.at(rate))]
@@ -57,6 +58,12 @@ def _details(verdict: Verdict, manifest: Manifest) -> Iterator[str]:
     for void in verdict.void_windows:
         yield f"- {plain(void.server)}, {words.rps(void.rate_rps)}, round {void.round}: {plain(void.reason)}"
     yield "" if verdict.void_windows else "None.\n"
+    if verdict.logs:
+        yield "<details><summary>The last that servers wrote</summary>\n"
+        for log in verdict.logs:
+            yield f"- {plain(log.server)}, {words.rps(log.rate_rps)}, round {log.round}:"
+            yield from (f"    - {code(line)}" for line in log.lines)
+        yield "\n</details>\n"
     if verdict.problems:
         yield "## About the data\n"
         yield from (f"- {plain(problem)}" for problem in verdict.problems)

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from wsgilab.model import words
+from wsgilab.model.floor import Floor
+from wsgilab.model.interval import Interval
 from wsgilab.model.manifest import Manifest
 from wsgilab.model.verdict import Verdict
 
@@ -31,8 +34,33 @@ KEYS = {
 }
 """What of the manifest a report shows, in this order. All of it is in manifest.json."""
 
+OF_THE_FLOOR = (
+    "What k6, the connection and the machine take is what k6 sees of a fixed answer of nginx at that rate. Only means "
+    "add up, so it is about so much of a percentile."
+)
 UNITS = {"mb": "MB", "s": "s", "rps": "rps"}
 """Last words of names in the manifest that are units."""
+
+
+def floor(verdict: Verdict) -> str:
+    """How much of each figure is not the server's; nothing of a search, whose rates nobody knows beforehand."""
+    if verdict.is_search:
+        return ""
+    if not verdict.floor:
+        return words.sentence(f"how much of a response time is k6's own is not known{_because(verdict.floor_unknown)}")
+    parts = [
+        f"p50 {_ms(floor, 'p50_ms')} and p99 {_ms(floor, 'p99_ms')} at {words.rps(floor.rate_rps)}"
+        for floor in verdict.floor
+    ]
+    return f"Of every response time, k6, the connection and this machine take about: {'; '.join(parts)}."
+
+
+def _because(reason: str) -> str:
+    return f": {reason}" if reason else ""
+
+
+def _ms(floor: Floor, key: str) -> str:
+    return words.duration(Interval(floor.figures[key])) if key in floor.figures else words.UNKNOWN
 
 
 def method(verdict: Verdict) -> tuple[str, ...]:
@@ -52,7 +80,8 @@ def method(verdict: Verdict) -> tuple[str, ...]:
         "Comparisons are ratios within each round, with an interval by the same method; where it contains 1, no "
         "difference is shown.",
         "Memory belongs to the start of a server: windows of one start count as one value, a single start has no "
-        "interval, and comparisons are ratios over starts (Welch's t).",
+        f"interval, and comparisons are ratios over starts (Welch's t). {_starts(verdict)}".strip(),
+        *([OF_THE_FLOOR] if verdict.floor else []),
         f"Verdict: under one rate a server is good when the whole interval keeps {verdict.slo}, or every window does "
         "by a factor of 2; bad when all of it misses, every window does by that factor, or the server died; otherwise "
         "inconclusive. Since percentiles count failures, a bound on p99 "
@@ -61,6 +90,17 @@ def method(verdict: Verdict) -> tuple[str, ...]:
         "Memory is the largest proportional set size (PSS) seen, CPU that of all processes of the server; both include "
         "the nginx in front of a server, where there is one.",
     )
+
+
+def _starts(verdict: Verdict) -> str:
+    """How often servers were started, where rounds repeat anything."""
+    if verdict.fresh_starts:
+        took = f"{words.seconds(verdict.fresh_starts_s)} s in all"
+        return f"Servers were started anew {verdict.fresh_starts} times between rounds, which took {took}."
+    loads = [load for row in verdict.servers for load in row.loads]
+    if any(load.windows > 1 for load in loads) and all(load.starts <= 1 for load in loads):
+        return "Here each server was started once."
+    return ""
 
 
 def _search_method(verdict: Verdict) -> tuple[str, ...]:

@@ -20,8 +20,11 @@ from wsgilab.model import words
 from wsgilab.model.metrics import METRICS, Place, shown
 from wsgilab.model.outcomes import Finding, Rating
 from wsgilab.model.verdict import Claim, LoadRow, ServerRow, Verdict
+from wsgilab.reports import notes
 
 WIDTH = 100
+MOST_LOG_LINES = 4
+"""Of each server; report.html has more."""
 COLUMNS = shown(Place.COLUMN)
 FIGURES = ("Server", *(metric.heading for metric in COLUMNS), "Verdict")
 EXPENDABLE = [metric.heading for metric in sorted(COLUMNS, key=lambda metric: -metric.left_out) if metric.left_out]
@@ -55,7 +58,7 @@ def _parts(verdict: Verdict, console: Console, width: int) -> Iterator[Any]:
         yield _fitting(CAPACITY, rows, ("Windows", "CPU allows", "Slots allow"), console, width)
     else:
         intervals = "Below each figure its 95 % interval over windows. " if verdict.has_intervals else ""
-        yield Text(f"{intervals}Percentiles count every scheduled request.", "dim")
+        yield Text(f"{intervals}Percentiles count every scheduled request. {notes.floor(verdict)}", "dim")
     for rate in () if verdict.is_search else verdict.rates_rps:
         yield Text(f"\n{words.rps(rate)} offered", "bold")
         rows = [_cells(row, load) for row in verdict.servers if (load := row.at(rate))]
@@ -69,6 +72,11 @@ def _parts(verdict: Verdict, console: Console, width: int) -> Iterator[Any]:
         yield Text("\nVoid windows (kept, not counted)", "bold")
         for void in verdict.void_windows:
             yield _indented(f"{void.server}, {words.rps(void.rate_rps)}, round {void.round}: {void.reason}")
+    if verdict.logs:
+        yield Text("\nThe last that was written", "bold")
+        for log in verdict.logs:
+            yield _indented(f"{log.server}, {words.rps(log.rate_rps)}, round {log.round}:")
+            yield from (Padding(Text(line, "dim"), (0, 0, 0, 4)) for line in log.lines[-MOST_LOG_LINES:])
     if verdict.problems:
         yield Text("\nAbout the data", "bold")
         for problem in verdict.problems:

@@ -47,6 +47,16 @@ def test_the_order_is_shuffled_anew_each_round_and_repeats_with_the_seed() -> No
     assert plan_windows(replace(SETTINGS, seed=8)) != plans
 
 
+def test_each_round_but_the_first_begins_with_a_fresh_start_of_each_server() -> None:
+    plans = plan_windows(SETTINGS)
+    assert not any(plan.fresh for plan in plans if plan.round == 1)
+    for number in range(2, 5):
+        seen: set[str] = set()
+        for plan in (plan for plan in plans if plan.round == number):
+            assert plan.fresh is (plan.server not in seen)
+            seen.add(plan.server)
+
+
 def test_usage_is_what_changed_inside_the_measured_part() -> None:
     warm = replace(START, at=101.0, requests=150.0, cpu_s=9.0, busy_s=9.0, in_flight=99.0)
     first = replace(START, at=102.0, requests=200.0, cpu_s=10.0, busy_s=10.0, in_flight=2.0)

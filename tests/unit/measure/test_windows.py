@@ -18,6 +18,7 @@ from wsgilab.lab.servers import load_lab
 from wsgilab.machine.waiting import Stop
 from wsgilab.measure.k6 import K6Generator
 from wsgilab.measure.k6_command import K6
+from wsgilab.measure.log_lines import with_log
 from wsgilab.measure.readings import Reading
 from wsgilab.measure.windows import Bench, measure, measure_window
 from wsgilab.model.server import Server
@@ -37,13 +38,14 @@ class World(Stop):
     def __init__(self) -> None:
         super().__init__()
         self.now = 1000.0
-        self.log: list[str] = []
+        self.did: list[str] = []
         self.exporter: Callable[[], Reading | None] = lambda: replace(QUIET, requests=800.0 * (self.now > 1000.0))
         self.result: LoadResult | LabError = load_result([24.0] * 600)
         self.dead: str | None = None
         self.dead_proxy: str | None = None
         self.lives_on = True
         self.comes_back = True
+        self.written = ""
 
     def wait(self, seconds: float) -> None:
         self.now += seconds
@@ -61,8 +63,11 @@ class World(Stop):
     def lives(self, _server: Server) -> bool:
         return self.lives_on
 
+    def log(self, _server: Server) -> str:
+        return self.written
+
     def restart(self, server: Server) -> None:
-        self.log.append(f"restart {server.name}")
+        self.did.append(f"restart {server.name}")
         if server.via and self.dead_proxy and not self.comes_back:
             raise MissingError("nginx did not start: exit code 1\n  | a log", "its own reason", "./lab doctor")
         self.dead_proxy = None
@@ -73,12 +78,12 @@ class World(Stop):
         reading = self.exporter()
         return reading and replace(reading, at=self.now)
 
-    def bench(self, **k6: Any) -> Bench:
-        return Bench(self, K6Generator(K6("k6", **k6)), self)  # type: ignore[arg-type]
+    def bench(self, hopeless: dict[float, str] | None = None, **k6: Any) -> Bench:
+        return Bench(self, K6Generator(K6("k6", **k6)), self, hopeless=hopeless or {})  # type: ignore[arg-type]
 
     def run(self, *plans: WindowPlan) -> list[Window]:
         windows: list[Window] = []
-        measure(plans, self.bench(), windows.append, lambda each: self.log.append(f"window of {each.server}"))
+        measure(plans, self.bench(), windows.append, lambda each: self.did.append(f"window of {each.server}"))
         return windows
 
 
@@ -109,9 +114,9 @@ class FakeK6:
 def world(monkeypatch: pytest.MonkeyPatch) -> World:
     world = World()
     clock = SimpleNamespace(monotonic=lambda: world.now)
-    for module in ("measure.windows", "machine.waiting"):
+    for module in ("measure.windows", "measure.lineup", "machine.waiting"):
         monkeypatch.setattr(f"wsgilab.{module}.time", clock)
-    monkeypatch.setattr("wsgilab.measure.windows.take_reading", world.read)
+    monkeypatch.setattr("wsgilab.measure.quiet.take_reading", world.read)
     monkeypatch.setattr("wsgilab.measure.k6.load.start", lambda *_: FakeK6(world))
     return world
 
@@ -122,7 +127,7 @@ def test_a_healthy_window_is_valid_and_says_how_long_it_took(world: World) -> No
     assert window.usage is not None
     assert window.usage.requests == 800
     assert K6_TAKES_S < window.took_s < K6_TAKES_S + 0.5
-    assert world.log == ["window of gunicorn"], "a server that has drained is left as it is"
+    assert world.did == ["window of gunicorn"], "a server that has drained is left as it is"
 
 
 def test_the_exporter_is_read_about_once_a_second(world: World) -> None:
@@ -199,7 +204,7 @@ def test_a_server_that_did_not_live_through_its_window_has_died(
     world.exporter = lambda: QUIET if world.now < 1005.0 else after
     windows = world.run(plan(), plan("uwsgi"))
     assert windows[0].died == said
-    assert world.log[:3] == ["window of gunicorn", "restart gunicorn", "window of uwsgi"]
+    assert world.did[:3] == ["window of gunicorn", "restart gunicorn", "window of uwsgi"]
 
 
 def test_how_the_engine_saw_it_die_is_said(world: World) -> None:
@@ -219,20 +224,20 @@ def test_an_exporter_that_died_alone_takes_no_server_with_it(world: World, gone_
         None,
         f"its exporter gave no answer {when} the window; gunicorn itself lived",
     )
-    assert world.log == ["window of gunicorn", "restart gunicorn"], "a fresh server has a fresh exporter"
+    assert world.did == ["window of gunicorn", "restart gunicorn"], "a fresh server has a fresh exporter"
 
 
 def test_a_proxy_that_died_is_named_and_started_again_and_its_server_lives(world: World) -> None:
     def dying() -> Reading | None:
-        if world.now > 1005.0 and len(world.log) == 1:
+        if world.now > 1005.0 and len(world.did) == 1:
             world.dead_proxy = "ended by SIGKILL"
-        return None if world.dead_proxy else replace(QUIET, requests=800.0 * (len(world.log) % 2))
+        return None if world.dead_proxy else replace(QUIET, requests=800.0 * (len(world.did) % 2))
 
     world.exporter = dying
     first, _ = world.run(plan("uwsgi"), plan("uwsgi", round=2))
     assert first.died is None
     assert first.void == ("nginx, which stands in front of it, ended by SIGKILL in the window; uwsgi itself lived")
-    assert world.log == ["window of uwsgi", "restart uwsgi", "window of uwsgi"]
+    assert world.did == ["window of uwsgi", "restart uwsgi", "window of uwsgi"]
 
 
 def test_a_proxy_that_its_supervisor_started_again_voids_the_window(world: World) -> None:
@@ -262,7 +267,7 @@ def test_an_exporter_that_falls_silent_for_a_second_is_no_death(world: World) ->
     )
     (window,) = world.run(plan())
     assert (window.died, window.void) == (None, None)
-    assert world.log == ["window of gunicorn", "restart gunicorn"]
+    assert world.did == ["window of gunicorn", "restart gunicorn"]
 
 
 def test_a_server_that_does_not_start_again_is_measured_no_more_and_the_others_are(world: World) -> None:
@@ -272,7 +277,7 @@ def test_a_server_that_does_not_start_again_is_measured_no_more_and_the_others_a
     assert windows[1] == Window(
         plan(round=2), None, None, died="did not start again: gunicorn did not start: exit code 1"
     )
-    assert world.log == ["window of gunicorn", "restart gunicorn", "window of gunicorn", "window of uwsgi"]
+    assert world.did == ["window of gunicorn", "restart gunicorn", "window of gunicorn", "window of uwsgi"]
     assert windows[2].load is not None
 
 
@@ -287,7 +292,7 @@ def busy_until(world: World, end: float, **how: Any) -> Callable[[], Reading]:
 def test_a_server_that_is_soon_done_is_waited_for(world: World, how: dict[str, float]) -> None:
     world.exporter = busy_until(world, 1010.0, **how)
     (window,) = world.run(plan())
-    assert world.log == ["window of gunicorn"]
+    assert world.did == ["window of gunicorn"]
     assert window.took_s == pytest.approx(10.1, abs=0.11)
 
 
@@ -295,13 +300,13 @@ def test_a_server_that_still_counts_requests_is_not_done(world: World) -> None:
     count = itertools.count()
     world.exporter = lambda: replace(QUIET, requests=float(next(count)))
     world.run(plan())
-    assert world.log == ["window of gunicorn", "restart gunicorn"]
+    assert world.did == ["window of gunicorn", "restart gunicorn"]
 
 
 def test_a_server_that_is_not_done_is_started_anew(world: World) -> None:
     world.exporter = busy_until(world, 1030.0, in_flight=3.0)
     (window,) = world.run(plan())
-    assert world.log == ["window of gunicorn", "restart gunicorn"]
+    assert world.did == ["window of gunicorn", "restart gunicorn"]
     assert window.took_s == pytest.approx(K6_TAKES_S + 1.5, abs=0.21)
 
 
@@ -310,7 +315,7 @@ def test_where_answers_are_owed_a_fresh_start_is_not_put_off(world: World) -> No
     world.result = replace(world.result, ok=595, unanswered=5)
     world.exporter = busy_until(world, 1030.0, in_flight=3.0)
     (window,) = world.run(plan())
-    assert world.log == ["window of gunicorn", "restart gunicorn"]
+    assert world.did == ["window of gunicorn", "restart gunicorn"]
     assert window.took_s == pytest.approx(K6_TAKES_S, abs=0.21)
 
 
@@ -320,12 +325,109 @@ def test_where_no_server_can_be_started_anew_the_next_window_waits(world: World)
     world.result = replace(world.result, ok=595, unanswered=5)
     world.exporter = busy_until(world, 1030.0, in_flight=3.0)
     (window,) = world.run(plan())
-    assert world.log == ["window of gunicorn"]
+    assert world.did == ["window of gunicorn"]
     assert world.now == pytest.approx(1030.0, abs=0.21)
     assert window.took_s == pytest.approx(K6_TAKES_S + 1.5, abs=0.21), "answers that are owed may still come"
     world.exporter = busy_until(world, 1e9, in_flight=3.0)
     world.run(plan())
     assert world.now < 1100.0, "but not for ever"
+
+
+# ── its own words ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_an_odd_window_keeps_the_last_lines_of_its_servers_log(world: World) -> None:
+    world.written = "\n".join(f"line {number}" for number in range(30)) + "\n\nKeyError: 'price'\n"
+    (window,) = world.run(plan())
+    assert window.log == (), "nothing was odd"
+    assert isinstance(world.result, LoadResult)
+    usual = world.result
+    world.result = replace(usual, ok=590, failed=10, statuses={"200": 590, "500": 10})
+    world.now = 1000.0
+    (window,) = world.run(plan())
+    assert len(window.log) == 10
+    assert window.log[-2:] == ("line 29", "KeyError: 'price'")
+    world.result = replace(usual, ok=590, failed=10, statuses={"200": 590, "0": 10})
+    world.now = 1000.0
+    assert world.run(plan())[0].log == (), "late answers leave nothing in a log"
+
+
+def test_a_log_is_read_before_its_server_is_started_anew(world: World) -> None:
+    world.lives_on = False
+    world.exporter = lambda: QUIET if world.now < 1005.0 else None
+    world.written = "out of memory"
+    (window,) = world.run(plan())
+    assert window.died is not None
+    assert window.log == ("out of memory",)
+
+
+def test_a_log_is_kept_without_secrets_and_home_folders() -> None:
+    lines = ("connect postgres://shop:hunter22@db/shop", "bad token s3cr3t-value", "/home/ann/shop/app.py, line 3")
+    written = "\n".join([*lines, "x" * 999])
+    window = with_log(Window(plan(), None, None), written, {"API_TOKEN": "s3cr3t-value", "LAB_APP": "app:app"})
+    assert window.log[:3] == ("connect postgres://shop:***@db/shop", "bad token ***", "~/shop/app.py, line 3")
+    assert len(window.log[3]) < 300
+
+
+def test_where_the_floor_alone_breaks_the_objective_no_window_counts(world: World) -> None:
+    why = "k6 alone takes longer"
+    window, _ = measure_window(plan(), SERVERS[0], world.bench(hopeless={100.0: why}))
+    assert window.void == why
+    world.now = 1000.0
+    window, _ = measure_window(plan(), SERVERS[0], world.bench(hopeless={250.0: why}))
+    assert window.void is None
+
+
+# ── fresh starts ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_window_may_want_a_fresh_server_and_says_what_that_took(world: World) -> None:
+    first, second, third = world.run(plan(), plan(round=2, fresh=True), plan(round=2))
+    assert world.did == ["window of gunicorn", "window of gunicorn", "restart gunicorn", "window of gunicorn"]
+    assert (first.start_s, third.start_s) == (0.0, 0.0)
+    assert 0 < second.start_s < 1
+    assert second.took_s == pytest.approx(first.took_s, abs=0.21), "the start is not in it"
+
+
+def test_a_server_that_has_not_served_since_its_start_is_fresh(world: World) -> None:
+    world.exporter = busy_until(world, 1015.0, in_flight=3.0)
+    world.run(plan(fresh=True), plan(round=2, fresh=True))
+    assert world.did == ["window of gunicorn", "restart gunicorn", "window of gunicorn"], "late once, and started anew"
+
+
+def test_where_no_server_can_be_started_anew_none_is(world: World) -> None:
+    world.restarts = False
+    _, second = world.run(plan(), plan(round=2, fresh=True))
+    assert (second.load is not None, second.start_s) == (True, 0.0)
+    assert world.did == ["window of gunicorn", "window of gunicorn"]
+
+
+def test_a_server_that_does_not_come_back_fresh_is_lost(world: World) -> None:
+    world.comes_back = False
+    _, second, third = world.run(plan(), plan(round=2, fresh=True), plan(round=3, fresh=True))
+    assert second.died == third.died == "did not start again: gunicorn did not start: exit code 1"
+    assert world.did.count("restart gunicorn") == 1
+
+
+def test_a_fresh_server_is_measured_when_it_has_done_with_starting(world: World) -> None:
+    """Healthy with its first worker, it uses the CPU for two seconds more."""
+    began: list[float] = []
+
+    def starting() -> Reading:
+        if not began and "restart gunicorn" in world.did:
+            began.append(world.now)
+        return replace(QUIET, requests=800.0 * (world.now > 1000), cpu_s=min(world.now - began[0], 2.0) if began else 0)
+
+    world.exporter = starting
+    _, second = world.run(plan(), plan(round=2, fresh=True))
+    assert second.start_s == pytest.approx(2.3, abs=0.25)
+
+
+def test_an_app_that_never_rests_is_measured_all_the_same(world: World) -> None:
+    world.exporter = lambda: replace(QUIET, requests=800.0 * (world.now > 1000), cpu_s=world.now)
+    _, second = world.run(plan(), plan(round=2, fresh=True))
+    assert second.load is not None
+    assert second.start_s < 4
 
 
 def test_a_signal_ends_a_run_and_what_was_saved_stays(world: World) -> None:

@@ -1,0 +1,121 @@
+"""Servers set to the same number of slots (`--slots 8`), so that servers are compared and not their defaults.
+
+How a server gets there follows from its label `lab.slots` in compose.yaml, which names the settings whose product the
+slots are: `${UWSGI_PROCESSES:-4} x ${UWSGI_THREADS:-2}`. Where that is another number now, a variant is measured in the
+server's place: `uwsgi-16`.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from wsgilab.errors import UsageError
+from wsgilab.lab import variants
+from wsgilab.lab.servers import VARIABLE, Lab, read_services
+from wsgilab.lab.variants import Variant
+from wsgilab.model import words
+from wsgilab.model.server import Server
+
+MOST = 256
+"""Some servers have a process for each."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What `--slots` asks for."""
+
+    counts: tuple[int, ...]
+    defaults: bool = False
+    """Whether each server is measured as it is set, too."""
+
+
+@dataclass(frozen=True)
+class Equalised:
+    """A lab that knows the variants which that takes, and what is to be measured."""
+
+    lab: Lab
+    names: tuple[str, ...]
+    remarks: tuple[str, ...]
+    """A sentence for each server that cannot have the slots that were asked for."""
+
+
+def equalise(lab: Lab, names: Sequence[str], wanted: Wanted) -> Equalised:
+    """These servers with the slots that are wanted. Variants that were asked for by name stay as they are.
+
+    A server that cannot have as many is left out, but with its defaults; one that has more and no setting stays.
+    Raises UsageError where nothing is left.
+    """
+    chosen: list[str] = []
+    remarks: list[str] = []
+    raw = read_services(lab.root)
+    for server in lab.select(list(names)):
+        counts = () if server.variant_of else wanted.counts
+        found = [server.name] if wanted.defaults or not counts else []
+        for count in counts:
+            settings = settings_for(raw[server.name]["labels"]["lab.slots"], count, lab.variables)
+            name, remark = server.name, _why_not(server, count, bool(settings))
+            if settings and server.slots != count:
+                name = f"{server.name}-{count}"
+                lab = _with_variant(lab, Variant(name, server.name, settings), listed=server.name in found)
+                remark = _why_not(lab.servers[name], count, True)
+            if settings or server.slots is None or server.slots >= count:
+                found.append(name)
+            remarks += [remark] if remark else []
+        chosen += found
+    if not chosen:
+        what = f"None of these servers can have {words.listed([str(count) for count in wanted.counts], 'or')} slots."
+        raise UsageError(what, " ".join(dict.fromkeys(remarks)), "./lab run --slots 8 --servers gunicorn,uwsgi")
+    return Equalised(lab, tuple(dict.fromkeys(chosen)), tuple(dict.fromkeys(remarks)))
+
+
+def settings_for(label: str, count: int, variables: Mapping[str, str]) -> dict[str, str]:
+    """The values with which a label `lab.slots` (its variables not filled in) makes so many slots, or nearly.
+
+    Of several factors each but the last becomes the divisor nearest to what it is, as a ratio: of `4 x 2` eight are
+    4 x 2, six are 3 x 2, seven are 7 x 1. Empty where there is nothing to set.
+    """
+    factors = [factor.strip() for factor in label.split(" x ")]
+    own = [found for factor in factors if (found := VARIABLE.fullmatch(factor))]
+    fixed = math.prod(int(factor) for factor in factors if factor.isdecimal())
+    left, settings = max(1, round(count / fixed)), {}
+    for number, factor in enumerate(own, 1):
+        share = left if number == len(own) else _nearest_divisor(left, _usual(factor, variables))
+        settings[factor["name"]] = str(share)
+        left //= share
+    return settings
+
+
+def _usual(factor: re.Match[str], variables: Mapping[str, str]) -> int:
+    return int(variables.get(factor["name"]) or factor["default"] or 1)
+
+
+def _nearest_divisor(count: int, usual: int) -> int:
+    """Of two that are as near, the larger: processes share nothing that threads would wait for."""
+    divisors = [number for number in range(1, count + 1) if count % number == 0]
+    return min(divisors, key=lambda number: (abs(math.log(number / usual)), -number))
+
+
+def _with_variant(lab: Lab, variant: Variant, *, listed: bool) -> Lab:
+    """The lab with that variant, which has the server's own look where that is not measured besides (`listed`)."""
+    lab = variants.add(lab, [variant])
+    if listed:
+        return lab
+    base = lab.servers[variant.base]
+    dressed = replace(lab.servers[variant.name], colour=base.colour, marker=base.marker)
+    return replace(lab, servers={**lab.servers, variant.name: dressed})
+
+
+def _why_not(server: Server, count: int, has_settings: bool) -> str:
+    """Why a server has other slots than asked for; empty where it has those."""
+    if server.slots == count:
+        return ""
+    if server.slots is None:
+        return f"{server.name} has no limit to its slots, and no setting for one."
+    has = f"{server.name} has {words.counted(server.slots, 'slot')}"
+    if has_settings:
+        return f"{has}, not {count}: nearer its settings do not come."
+    left_out = ": it is left out" if server.slots < count else ""
+    return f"{has}, not {count}, and no setting that changes them{left_out}."

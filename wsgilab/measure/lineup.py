@@ -1,0 +1,53 @@
+"""The servers of a run: which have served since they were started, and which do not start again."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+
+from wsgilab.engines import Engine
+from wsgilab.errors import MissingError, ServerError
+from wsgilab.machine.waiting import Stop
+from wsgilab.measure import quiet
+from wsgilab.measure.losses import Loss
+from wsgilab.model.server import Server
+
+
+class Lineup:
+    """Servers that an engine has just started."""
+
+    def __init__(self, engine: Engine, stop: Stop) -> None:
+        self._engine = engine
+        self._stop = stop
+        self._fresh = {server.name for server in engine.servers}
+        self._gone: dict[str, Loss] = {}
+
+    @property
+    def gone(self) -> Mapping[str, Loss]:
+        """What is to be said of each server that did not start again: it is measured no more."""
+        return self._gone
+
+    def served(self, server: Server) -> None:
+        """A window of it is over."""
+        self._fresh.discard(server.name)
+
+    def freshen(self, server: Server) -> float:
+        """Start it anew if it has served since its start and the engine can. Gives the seconds that this took."""
+        if server.name in self._fresh or server.name in self._gone or not self._engine.restarts:
+            return 0.0
+        began = time.monotonic()
+        self.start_anew(server)
+        return time.monotonic() - began
+
+    def start_anew(self, server: Server) -> None:
+        """A fresh server in place of the old one, done with starting; or the one that its supervisor starts."""
+        try:
+            self._engine.restart(server)
+        except ServerError as error:
+            self._gone[server.name] = Loss(died=f"did not start again: {error.what.splitlines()[0]}")
+        except MissingError as error:
+            reason = error.what.splitlines()[0]
+            self._gone[server.name] = Loss(void=f"it could not be measured any more: {reason}")
+        else:
+            self._fresh.add(server.name)
+            quiet.settle([server], self._engine, self._stop)

@@ -1,0 +1,31 @@
+"""The last that a server wrote, kept with a window in which something was odd."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+
+from wsgilab.model.privacy import private_text
+from wsgilab.model.window import Window
+
+MOST_LINES = 10
+LONGEST_LINE = 240
+
+
+def is_odd(window: Window) -> bool:
+    """Whether a server's own words may explain this: void, a death of server or worker, an answer other than 2xx.
+
+    Requests that were merely late leave nothing in a log.
+    """
+    inside = window.usage.inside if window.usage else None
+    if window.void or window.died or (inside and (inside.worker_ends or inside.refusals)):
+        return True
+    return any(status[:1] not in "02" for status in (window.load.statuses if window.load else ()))
+
+
+def with_log(window: Window, written: str, environment: Mapping[str, str]) -> Window:
+    """The window with the last lines of what its server has written, without the secrets of its environment."""
+    lines = [line.rstrip() for line in written.splitlines() if line.strip()][-MOST_LINES:]
+    kept = (private_text(line, environment, os.path.expanduser("~")) for line in lines)
+    return replace(window, log=tuple(line if len(line) <= LONGEST_LINE else f"{line[:LONGEST_LINE]}…" for line in kept))
