@@ -20,6 +20,7 @@ from wsgilab.measure.k6_command import K6
 from wsgilab.measure.manifest import describe, utc_now
 from wsgilab.measure.pinning import not_pinned_error
 from wsgilab.measure.recorder import Recorder, recorder_for
+from wsgilab.measure.running import as_they_run
 from wsgilab.measure.telemetry import Telemetry
 from wsgilab.measure.windows import Bench, measure
 from wsgilab.model.manifest import Manifest
@@ -72,8 +73,6 @@ class _Session:
         self._windows: list[Window] = []
         self._prometheus_url = recorder.url if recorder else stack.request.prometheus_url
         self._load_cpus = stack.lab.cpus("LOAD_CPUS") & cpus.available()
-        server_cpus = len(stack.lab.cpus("SERVER_CPUS"))
-        self._telemetry = Telemetry(self._prometheus_url, engine.servers, server_cpus, self._load_cpus)
 
     def measured(self, engine_why: str) -> Measured:
         manifest = Manifest()
@@ -84,6 +83,8 @@ class _Session:
             self._stack.listener.planned(self._job.outline)
             with self._engine:
                 self._engine.start()
+                if self._stack.request.engine == "attached":
+                    self._engine.servers = as_they_run(self._stack.lab, self._engine, self._stack.listener)
                 described = describe(self._job, self._stack.lab, self._engine, engine_why, generator)
                 manifest = replace(described, prometheus=url and http.public(url))
                 self._folder.write_manifest(manifest)
@@ -100,29 +101,35 @@ class _Session:
         return Measured(tuple(self._windows), manifest, self._folder, trouble)
 
     def _measure(self, generator: LoadGenerator) -> None:
-        bench = Bench(self._engine, generator, self._stack.stop, self._telemetry.follow)
-        with self._recorded():
-            measure(self._job.plans(self._windows), bench, self._save, self._stack.listener.window_started)
+        server_cpus = len(self._stack.lab.cpus("SERVER_CPUS"))
+        telemetry = Telemetry(self._prometheus_url, self._engine.servers, server_cpus, self._load_cpus)
+
+        def save(window: Window) -> None:
+            telemetry.count(window)
+            self._save(window)
+
+        bench = Bench(self._engine, generator, self._stack.stop, telemetry.follow)
+        with self._recorded(telemetry):
+            measure(self._job.plans(self._windows), bench, save, self._stack.listener.window_started)
 
     def _save(self, window: Window) -> None:
         self._windows.append(window)
-        self._telemetry.count(window)
         self._folder.append(window)
         self._stack.listener.window_measured(window)
         if self._job.ends_round(len(self._windows)):
             self._stack.listener.round_ended(window.plan.round, tuple(self._windows))
 
     @contextmanager
-    def _recorded(self) -> Iterator[None]:
+    def _recorded(self, telemetry: Telemetry) -> Iterator[None]:
         """While the block lasts, Prometheus records the run, if there is one; a run needs none. Says what it missed."""
         with ExitStack() as stack:
             if self._recorder:
                 stack.enter_context(self._recorder)
                 endpoints = {server.name: (server, self._engine.endpoint(server)) for server in self._engine.servers}
                 stack.enter_context(self._recorder.watching(endpoints, self._stack.stop))
-            stack.enter_context(self._telemetry)
+            stack.enter_context(telemetry)
             yield
-        missed = (self._recorder and self._recorder.lost) or self._telemetry.lost
+        missed = (self._recorder and self._recorder.lost) or telemetry.lost
         if missed:
             self._stack.listener.warning(
                 MissingError(

@@ -1,0 +1,221 @@
+"""What passes between `./lab` and the runner in its container, with a docker command that is a script."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+from factories import window
+from support import ROOT
+
+from wsgilab.engines import choice, compose
+from wsgilab.engines.compose import Stack
+from wsgilab.errors import Interrupted, LabError, MissingError
+from wsgilab.lab.servers import load_lab
+from wsgilab.machine.waiting import Stop
+from wsgilab.model.events import Ended, Teller
+from wsgilab.model.listener import Listener
+from wsgilab.model.manifest import Manifest
+from wsgilab.model.request import Request
+from wsgilab.model.window import Window
+
+DOCKER = """#!/bin/sh
+echo "$*" >> "$FAKE/asked"
+case "$*" in
+    version*) echo 28.0.0 ;;
+    *"config --format json"*) cat "$FAKE/config.json" ;;
+    "image inspect missing"*) exit 1 ;;
+    *"compose build"*) echo "building" >&2; exit "$(cat "$FAKE/build")" ;;
+    *"ps --services"*) cat "$FAKE/running" ;;
+    *"up --detach"*) env > "$FAKE/environment"; echo " Container up" >&2; exit "$(cat "$FAKE/up")" ;;
+    *"run --rm"*)
+        printenv LAB_REQUEST > "$FAKE/request"
+        echo " Container runner  Created" >&2
+        cat "$FAKE/said"
+        exit "$(cat "$FAKE/code")" ;;
+esac
+"""
+
+
+class Heard(Listener):
+    """Remembers lines and windows."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.windows: list[Window] = []
+
+    def output(self, line: str) -> None:
+        self.lines.append(line)
+
+    def window_measured(self, window: Window) -> None:
+        self.windows.append(window)
+
+
+class World:
+    """A machine with a docker that does as it is told here."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.folder = folder
+        self.listener = Heard()
+        self.stop = Stop()
+        (folder / "bin").mkdir()
+        (folder / "bin/docker").write_text(DOCKER)
+        (folder / "bin/docker").chmod(0o755)
+        monkeypatch.setenv("PATH", f"{folder}/bin:/usr/bin:/bin")
+        monkeypatch.setenv("FAKE", str(folder))
+        services = {name: {"image": name, "build": {}} for name in compose.IMAGES}
+        self.set("config.json", json.dumps({"services": services}))
+        for name, text in (("running", ""), ("up", "0"), ("build", "0"), ("code", "0"), ("said", "")):
+            self.set(name, text)
+
+    def set(self, name: str, text: str) -> None:
+        (self.folder / name).write_text(text)
+
+    def get(self, name: str) -> str:
+        return (self.folder / name).read_text()
+
+    def says(self, tell: Callable[[Teller], object]) -> None:
+        lines: list[str] = []
+        tell(Teller(lines.append))
+        self.set("said", "".join(f"{line}\n" for line in lines))
+
+    def stack(self, request: Request) -> Stack:
+        lab = load_lab(ROOT, request.variables)
+        return Stack(lab, lab.select(request.servers), request, self.stop, self.listener)
+
+    def run(self, request: Request) -> Ended:
+        return compose.run_inside(self.stack(request))
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    return World(tmp_path, monkeypatch)
+
+
+REQUEST = Request(engine="compose", servers=("gunicorn", "uwsgi"), seed=3, settings={"GUNICORN_WORKERS": "8"})
+WINDOW = window("gunicorn")
+
+
+def finish(folder: str | None, trouble: LabError | Interrupted | None = None) -> Callable[[Teller], None]:
+    def tell(teller: Teller) -> None:
+        teller.window_measured(WINDOW)
+        teller.ended(Ended(Manifest(command="run"), folder, trouble))
+
+    return tell
+
+
+def test_the_runner_gets_the_same_request_for_places_of_its_own(world: World, tmp_path: Path) -> None:
+    world.says(finish("/results/mine"))
+    asked = REQUEST.but(
+        out=str(tmp_path / "runs/mine"), app="shop:app", app_dir="/home/you/shop", results="/r", prometheus=True
+    )
+    ended = world.run(asked)
+    inside = Request.from_json(world.get("request"))
+    assert inside == asked.but(engine="attached", out="/results/mine", app_dir=None, results=None, prometheus=False)
+    assert (ended.folder, ended.windows) == (str(tmp_path / "runs/mine"), (WINDOW,))
+    assert world.listener.windows == [WINDOW]
+    assert " Container runner  Created" in world.listener.lines
+
+
+def test_compose_is_told_what_the_request_says_and_nothing_of_the_settings_around_it(
+    world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("UWSGI_THREADS", "64")
+    monkeypatch.setenv("DOCKER_HOST", "unix:///elsewhere")
+    world.says(finish("/results/a"))
+    world.run(REQUEST.but(results=str(tmp_path / "results"), app_dir="/home/you/shop"))
+    told = dict(line.partition("=")[::2] for line in world.get("environment").splitlines())
+    assert (told["GUNICORN_WORKERS"], told["LAB_APP_DIR"]) == ("8", "/home/you/shop")
+    assert (told["LAB_RESULTS_DIR"], told["DOCKER_HOST"]) == (str(tmp_path / "results"), "unix:///elsewhere")
+    assert "UWSGI_THREADS" not in told
+
+
+@pytest.mark.parametrize(
+    ("running", "undone"),
+    [
+        ("", ["rm --stop --force nginx nginx-exporter prometheus gunicorn uwsgi", "compose down"]),
+        ("nginx\nprometheus\n", ["rm --stop --force nginx-exporter gunicorn uwsgi"]),
+    ],
+)
+def test_what_ran_before_runs_on(world: World, running: str, undone: Sequence[str]) -> None:
+    world.set("running", running)
+    world.says(finish("/results/a"))
+    world.run(REQUEST)
+    asked = world.get("asked")
+    assert all(command in asked for command in undone)
+    assert ("compose down" in asked) is ("compose down" in undone)
+
+
+def test_results_in_a_volume_are_in_no_folder_of_this_machine(world: World) -> None:
+    world.says(finish("/spare/20260101T000000Z-run"))
+    assert world.run(REQUEST).folder is None
+
+
+@pytest.mark.parametrize("trouble", [Interrupted(), MissingError("No room.", "the disk is full", "df -h")])
+def test_why_it_ended_early_comes_with_what_was_measured(world: World, trouble: LabError | Interrupted) -> None:
+    world.says(finish("/results/a", trouble))
+    ended = world.run(REQUEST)
+    assert (type(ended.trouble), str(ended.trouble)) == (type(trouble), str(trouble))
+    assert len(ended.windows) == 1
+
+
+@pytest.mark.parametrize(
+    ("said", "code", "what", "next_command"),
+    [
+        ("", "2", "does not understand this ./lab", "docker compose build"),
+        ('{"lab":"danced","content":1}\n', "0", "does not understand this ./lab", "docker compose build"),
+        ("", "137", "was killed before it was done", "LOAD_MEMORY=4g ./lab run --engine compose"),
+    ],
+)
+def test_a_runner_without_a_last_word_is_explained(
+    world: World, said: str, code: str, what: str, next_command: str
+) -> None:
+    world.set("said", said)
+    world.set("code", code)
+    with pytest.raises(LabError, match=what) as error:
+        world.run(REQUEST)
+    assert error.value.next_command == next_command
+    assert "compose down" in world.get("asked"), "what was started is stopped"
+
+
+def test_servers_that_do_not_come_up_end_it_with_what_compose_said(world: World) -> None:
+    world.set("up", "1")
+    with pytest.raises(LabError, match="could not bring the servers up") as error:
+        world.run(REQUEST)
+    assert "  |  Container up" in error.value.what
+    assert "run --rm" not in world.get("asked")
+
+
+def test_a_listener_that_raises_ends_the_run_and_nothing_is_left(world: World) -> None:
+    world.says(finish("/results/a"))
+
+    def refuse(_window: Window) -> None:
+        raise ValueError("a fault of the listener")
+
+    world.listener.window_measured = refuse  # type: ignore[method-assign]
+    with pytest.raises(ValueError, match="a fault of the listener"):
+        world.run(REQUEST)
+    assert "compose down" in world.get("asked")
+
+
+def test_a_request_to_stop_ends_it_before_anything_is_measured(world: World) -> None:
+    world.stop.request()
+    world.says(finish("/results/a"))
+    with pytest.raises(Interrupted):
+        world.run(REQUEST)
+
+
+@pytest.mark.parametrize(("engine", "code", "chosen"), [("compose", "0", "compose"), ("auto", "1", "local")])
+def test_an_engine_whose_images_cannot_be_had_is_not_chosen(world: World, engine: str, code: str, chosen: str) -> None:
+    services = {name: {"image": "missing", "build": {}} for name in compose.IMAGES}
+    world.set("config.json", json.dumps({"services": services}))
+    world.set("build", code)
+    found, why = choice.choose(world.stack(REQUEST.but(engine=engine)))
+    assert found == chosen
+    assert ("`docker compose build` failed" in why) is (code == "1")
+    assert "building" in world.listener.lines
+    if code == "1":
+        with pytest.raises(MissingError, match="building"):
+            choice.choose(world.stack(REQUEST))
