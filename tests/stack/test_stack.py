@@ -32,6 +32,9 @@ def ask_prometheus(stack: Stack, expression: str) -> list[dict[str, Any]]:
 def test_up_prints_the_verdict_and_the_stack_stays(stack: Stack, main_job: str) -> None:
     for server in FIVE:
         assert server in main_job
+    last = main_job[main_job.index("Kept in ") :]
+    assert f"Look closer:    http://127.0.0.1:{stack.port('GRAFANA_PORT')} (Grafana)" in last
+    assert re.search("Measure again: .*Stop: ", last, re.DOTALL)
     states = {name: each["State"]["Status"] for name, each in stack.containers().items()}
     assert {states.pop(name) for name in ("runner", "image", "prometheus-setup")} == {"exited"}
     assert set(states.values()) == {"running"}, states
@@ -154,7 +157,7 @@ def test_k6_the_app_and_nginx_count_the_same(stack: Stack, main_job: str) -> Non
 def scrape_inside(stack: Stack, service: str) -> dict[str, float]:
     """A container's exporter, read from inside the lab's network (it is not published)."""
     code = f"import urllib.request as u; print(u.urlopen('http://{service}:9100/metrics').read().decode())"
-    text = stack.inside("gunicorn", "python3", "-c", code)
+    text = stack.inside("nginx-exporter", "python3", "-c", code)  # which has Python, and no proxy
     totals: dict[str, float] = {}
     for name, value in re.findall(r"^(\w+)(?:\{[^}]*\})? (\S+)", text, re.MULTILINE):
         totals[name] = totals.get(name, 0.0) + float(value)

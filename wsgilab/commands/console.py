@@ -35,18 +35,18 @@ def show_json(data: Any) -> None:
 
 
 def show_verdict(verdict: Verdict, folder: Path | None) -> None:
-    """Print the verdict's table, and where the rest of it is, if it could be written."""
+    """Print the verdict's table, where the rest of it is, if it could be written, and what to do next."""
     out = console(sys.stdout)
     terminal.render(verdict, out)
-    if folder is None:
-        return
-    kept = [name for name in FILES if (folder / name).is_file()]  # a disk may have been full
-    out.print(
-        f"\nKept in {environment.as_seen_from_the_host(folder)}: {', '.join(kept)}",
-        soft_wrap=True,
-        markup=False,
-        highlight=False,
-    )
+    last = [_kept(folder)] if folder else []
+    last += [environment.next_steps()] if environment.next_steps() else []
+    for text in last:
+        out.print(f"\n{text}", soft_wrap=True, markup=False, highlight=False)
+
+
+def _kept(folder: Path) -> str:
+    there = [name for name in FILES if (folder / name).is_file()]  # a disk may have been full
+    return f"Kept in {environment.as_seen_from_the_host(folder)}: {', '.join(there)}"
 
 
 def _width(stream: IO[str]) -> int | None:

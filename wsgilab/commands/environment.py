@@ -69,6 +69,11 @@ def as_seen_from_the_host(path: Path) -> Path:
     return path
 
 
+def next_steps() -> str:
+    """What to do after a measurement, in the words of compose.yaml, which knows the ports; empty outside of it."""
+    return os.environ.get("LAB_NEXT_STEPS", "").strip()
+
+
 def columns() -> str:
     """How wide the page is, as far as COLUMNS says."""
     return os.environ.get("COLUMNS", "")

@@ -83,7 +83,7 @@ def command(k6: K6, plan: WindowPlan, at: Endpoint, folder: Path) -> list[str]:
     for name, value in settings.items():
         line += ["-e", f"{name}={value}"]
     if k6.prometheus_url is not None:
-        line += ["--out", "experimental-prometheus-rw"]  # still its name in k6 2.2
+        line += ["--out", "experimental-prometheus-rw"]  # still its name in k6 2.3
     return [*line, str(k6.script)]
 
 

@@ -164,3 +164,14 @@ def test_only_what_is_there_is_said_to_be_kept(run: Path, capsys: pytest.Capture
     api.report(run)
     console.show_verdict(verdict, run)
     assert "report.html, report.md, verdict.json, windows.jsonl" in capsys.readouterr().out
+
+
+def test_the_last_lines_are_what_to_do_next_where_compose_yaml_says_so(
+    run: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = RunFolder.open(run)
+    verdict = api.judge(folder.read()[0], folder.read_manifest()[0], [])
+    monkeypatch.setenv("LAB_NEXT_STEPS", "Look closer:  http://127.0.0.1:3000\nStop:  Ctrl-C\n")
+    console.show_verdict(verdict, run)
+    *_, kept, empty, first, second = capsys.readouterr().out.splitlines()
+    assert (kept[:7], empty, first, second) == ("Kept in", "", "Look closer:  http://127.0.0.1:3000", "Stop:  Ctrl-C")
