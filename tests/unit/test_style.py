@@ -12,7 +12,12 @@ from support import ROOT
 
 COMPOSE_LINT = ["compose_lint", "check", "--strict-config", "--fail-on", "low", "--quiet", "compose.yaml"]
 READ_ALOUD = [
-    path for room in ("model", "analysis", "reports") for path in sorted((ROOT / "wsgilab" / room).rglob("*.py"))
+    *(
+        path
+        for room in ("model", "analysis", "reports", "commands", "engines", "results")
+        for path in sorted((ROOT / "wsgilab" / room).rglob("*.py"))
+    ),
+    ROOT / "wsgilab/api.py",
 ]
 
 

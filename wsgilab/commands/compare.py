@@ -29,10 +29,10 @@ def compare(first: Path, second: Path, anyway: bool, as_json: bool) -> int:
     else:
         found = _in_order(changes.compare(before, after), new)
     notes = [
-        *(f"Set differently: {each}" for each in changes.settings(old, new)),
+        *(f"Set differently: {setting}" for setting in changes.settings(old, new)),
         *([] if searches else changes.only_in_one(before, after)),
     ]
-    notes += [f"Not the same in both: {each}" for each in obstacles]
+    notes += [f"Not the same in both: {obstacle}" for obstacle in obstacles]
     if as_json:
         show_json({"schema": 1, "changes": [change.to_json() for change in found], "notes": notes})
     else:

@@ -104,7 +104,7 @@ def _nginx() -> Finding:
 
 
 def _prometheus() -> Finding:
-    """Of a local run that is recorded; nothing is fetched to find out."""
+    """The one of local runs that are recorded; nothing is fetched to find out."""
     try:
         path = prometheus_at_hand()
     except LabError as error:
@@ -198,7 +198,7 @@ def _root() -> Iterator[Finding]:
 
 
 def _left_behind() -> Iterator[Finding]:
-    """Of runs that were killed: nobody else ends what they started."""
+    """What runs that were killed have left: nobody else ends what they started."""
     for left in leftovers.found():
         yield Finding("Left behind", ODD, f"by a run that was killed: {left}", "./lab doctor --clean")
 

@@ -78,8 +78,8 @@ class Progress(Listener):
         self._print(f"[{plan.order + 1}{total}] {what} ({left})")
 
     def window_measured(self, window: Window) -> None:
-        """Next to the bar, from the next window on."""
-        self._last = f" · last: {so_far.sentence(window)}"
+        """Below the next window, while that is measured."""
+        self._last = f"\nlast: {so_far.sentence(window)}"
 
     def round_ended(self, number: int, windows: Sequence[Window]) -> None:
         """The table so far, on a terminal; after the last round comes the verdict."""

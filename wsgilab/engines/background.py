@@ -120,4 +120,4 @@ class Background:
         return sorted(name for name in self._environ if name in words and not INHERITED.fullmatch(name))
 
     def _remember(self, escaped: Sequence[Leftover]) -> None:
-        self._escaped |= {each.pid: each for each in escaped}
+        self._escaped |= {leftover.pid: leftover for leftover in escaped}

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from wsgilab.engines import override
 from wsgilab.engines.diagnosis import why_not_up
-from wsgilab.errors import LabError, MissingError
+from wsgilab.errors import LabError, MissingError, UsageError
 from wsgilab.lab.servers import Lab, variables_of
 from wsgilab.machine import processes
 from wsgilab.machine.environment import inherited
@@ -38,6 +38,7 @@ EVERYTHING = ("compose", "--profile", "more")
 INSIDE = "/results"
 """Where the runner's container has the folder of results."""
 KILLED = 137
+MOST_BYTES = 120_000
 
 
 @dataclass(frozen=True)
@@ -156,7 +157,7 @@ def run_inside(stack: Stack) -> Ended:
     if results:
         results.mkdir(parents=True, exist_ok=True)
     with override.laid_over(stack.lab, stack.servers, stack.environment()) as environment:
-        docker = Docker(stack, {**environment, "LAB_REQUEST": _inside(stack.request).to_json()})
+        docker = Docker(stack, {**environment, "LAB_REQUEST": _as_text(_inside(stack.request))})
         before = set(docker.ask(*COMPOSE, "ps", "--services", "--status", "running").out.split())
         try:
             _bring_up(docker)
@@ -226,6 +227,18 @@ def _inside(request: Request) -> Request:
         prometheus=False,
         prometheus_url=None,
     )
+
+
+def _as_text(request: Request) -> str:
+    """The request as a variable of a container. Raises UsageError where the kernel would take none so long."""
+    text = request.to_json()
+    if len(text.encode()) > MOST_BYTES:
+        raise UsageError(
+            f"The request is longer than {MOST_BYTES:,} bytes.",
+            "variants with very long settings; Linux passes no longer variable to a program",
+            "split it into several runs, or: ./lab run --engine local",
+        )
+    return text
 
 
 def _on_this_machine(stack: Stack, folder: str | None) -> str | None:

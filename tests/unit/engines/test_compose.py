@@ -12,7 +12,7 @@ from support import ROOT
 
 from wsgilab.engines import choice, compose
 from wsgilab.engines.compose import Stack
-from wsgilab.errors import Interrupted, LabError, MissingError
+from wsgilab.errors import Interrupted, LabError, MissingError, UsageError
 from wsgilab.lab.servers import load_lab
 from wsgilab.machine.waiting import Stop
 from wsgilab.model.events import Ended, Teller
@@ -146,6 +146,11 @@ def test_what_ran_before_runs_on(world: World, running: str, undone: Sequence[st
     asked = world.get("asked")
     assert all(command in asked for command in undone)
     assert ("compose down" in asked) is ("compose down" in undone)
+
+
+def test_a_request_that_no_container_can_be_told_is_refused(world: World) -> None:
+    with pytest.raises(UsageError, match=r"longer than 120,000 bytes"):
+        world.run(REQUEST.but(settings={"LAB_APP": "a" * 130_000}))
 
 
 def test_results_in_a_volume_are_in_no_folder_of_this_machine(world: World) -> None:
