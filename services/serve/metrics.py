@@ -7,15 +7,16 @@ has a number instead of a JSON name. That makes a request three to four times ch
 own values, keeps its import out of the measured server's memory, and leaves an app that uses
 prometheus_client itself exactly as it would be without the lab.
 
-Layout, in float64 slots: sum of durations in seconds, one slot per histogram bucket (not cumulative; the last is +Inf),
-one slot per status code from 100 to 999, one slot per level: requests that began while so many, themselves included,
-were inside the app. Only this grows as a request begins, all the rest as it ends; the difference is in flight. The
-highest level that grew between two readings is what the process did at once at most, however short that was, and
-whoever else reads.
+Layout, in float64 slots: 1 once the process has ended in order, sum of durations in seconds, one slot per histogram
+bucket (not cumulative; the last is +Inf), one slot per status code from 100 to 999, one slot per level: requests that
+began while so many, themselves included, were inside the app. Levels grow as a request begins, all the rest as it ends;
+the difference is in flight. The highest level that grew between two readings is what the process did at once at most,
+however short that was, and whoever else reads.
 """
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import copy
 import itertools
@@ -35,7 +36,7 @@ BUCKET_EDGES_S = (
 )  # fmt: skip
 """Upper bounds of the histogram's buckets, in seconds: finest where answers are expected, one on the SLO of 250 ms."""
 
-DURATION_SUM, FIRST_BUCKET = 0, 1
+LEFT, DURATION_SUM, FIRST_BUCKET = 0, 1, 2
 FIRST_CODE = FIRST_BUCKET + len(BUCKET_EDGES_S) + 1
 LOWEST_CODE, HIGHEST_CODE = 100, 999
 FIRST_LEVEL = FIRST_CODE + HIGHEST_CODE - LOWEST_CODE + 1
@@ -88,11 +89,17 @@ class Table:
         self.lock = allocate_lock()
         self.inside = 0
         """Requests in flight."""
+        # Whoever is killed, or calls os._exit(), does not come that far.
+        atexit.register(self._leave)
 
     def enter(self) -> None:
         """Count a request that begins."""
         self.inside = inside = self.inside + 1
         self.slots[FIRST_LEVEL + (inside if inside < EXACT_LEVELS else level_of(inside))] += 1.0
+
+    def _leave(self) -> None:
+        if self.mine[0]:
+            self.slots[LEFT] = 1.0
 
 
 class _PidMark:

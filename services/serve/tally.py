@@ -20,6 +20,7 @@ from metrics import (
     FIRST_BUCKET,
     FIRST_CODE,
     FIRST_LEVEL,
+    LEFT,
     LOWEST_CODE,
     SUFFIX,
     TABLE_BYTES,
@@ -36,6 +37,8 @@ class Worker:
     """Epoch seconds."""
     requests: float
     """Finished ones."""
+    has_left: bool
+    """Whether it has ended in order, as nobody does who is killed."""
     arrivals: dict[int, float]
     """Requests that began while so many, themselves included, were inside the app (from 64 on: at least so many)."""
 
@@ -122,6 +125,7 @@ def _worker(pid: int, first_request_at: float, table: array[float]) -> Worker:
         pid=pid,
         first_request_at=first_request_at,
         requests=sum(table[slot] for slot in filled if slot < FIRST_LEVEL),
+        has_left=bool(table[LEFT]),
         arrivals={least_inside(slot - FIRST_LEVEL): table[slot] for slot in filled if slot >= FIRST_LEVEL},
     )
 

@@ -17,8 +17,10 @@ _TIMEOUT_S = 0.2
 class UwsgiStats:
     """Workers and the queue as they are now; exceptions, harakiris and errors since uWSGI started."""
 
-    pids: frozenset[int]
-    """Of the workers that live, as far as uWSGI's master knows."""
+    pids: dict[int, int]
+    """Of the workers that live, as far as uWSGI's master knows, by the worker's own number."""
+    cheap: frozenset[int]
+    """The numbers of the workers that it does without for now (option `cheaper`)."""
     workers_busy: int
     exceptions: int
     harakiris: int
@@ -43,7 +45,8 @@ def parse(document: Any) -> UwsgiStats:
     """Sums over the workers of a stats document. Raises ValueError where something is missing or odd in it."""
     workers = _field(document, "workers", list)
     return UwsgiStats(
-        pids=frozenset(pid for worker in workers if (pid := _field(worker, "pid", int)) > 0),
+        pids={_field(worker, "id", int): pid for worker in workers if (pid := _field(worker, "pid", int)) > 0},
+        cheap=frozenset(_field(worker, "id", int) for worker in workers if _field(worker, "status", str) == "cheap"),
         workers_busy=sum(_field(worker, "status", str) == "busy" for worker in workers),
         exceptions=sum(_field(worker, "exceptions", int) for worker in workers),
         harakiris=sum(_field(worker, "harakiri_count", int) for worker in workers),

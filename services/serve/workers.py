@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 from collections import Counter
 from dataclasses import dataclass
@@ -15,6 +16,9 @@ from worker_ends import UNKNOWN, ExitStatuses, GunicornEnds
 
 MOURNED_S = 10.0
 """So long the start of a worker that has ended is still told: whoever reads once a second learns of every one."""
+RECYCLED = "recycled"
+"""The server has ended it in order, and does not say why: by a limit on memory or lifetime, say."""
+_UWSGI_END = "exit 30"  # UWSGI_END_CODE in uWSGI's uwsgi.h
 INQUEST_S = 5.0
 """So long its master may take to notice that it has ended: before that, nobody can say why."""
 
@@ -53,6 +57,8 @@ class Workers:
         self._unexplained: list[_Death] = []
         self._ends: Counter[str] = Counter()
         self._uwsgi: UwsgiStats | None = None
+        self._numbers: dict[int, int] = {}
+        """uWSGI's numbers of its workers, by process."""
         self._harakiris_told = 0
 
     def read(self, tally: Tally, uwsgi: UwsgiStats | None) -> Report:
@@ -60,7 +66,9 @@ class Workers:
 
         `uwsgi` must have been read after them. Raises OSError.
         """
-        self._uwsgi = uwsgi or self._uwsgi  # what it said last, where it was late this time
+        if uwsgi:  # else what it said last: it was late this time
+            self._uwsgi = uwsgi
+            self._numbers |= {pid: number for number, pid in uwsgi.pids.items()}
         self._bury(tally.dead)
         self._meet(tally.living)
         self._unexplained = [death for death in self._unexplained if not self._explain(death)]
@@ -87,14 +95,31 @@ class Workers:
 
     def _explain(self, death: _Death) -> bool:
         """Whether it is known by now why a worker ended, or never will be."""
-        uwsgi, why = self._uwsgi, None
-        if uwsgi is None or death.worker.pid not in uwsgi.pids:  # else its master has not noticed
-            why = self._statuses.look(death.worker.identity)
-        if why is None and not death.is_older_than(INQUEST_S):
+        worker, uwsgi = death.worker, self._uwsgi
+        noticed = uwsgi is None or worker.pid not in uwsgi.pids.values()
+        status = self._statuses.look(worker.identity) if noticed else None
+        if status is None and not death.is_older_than(INQUEST_S):
             return False
-        if why in ("SIGKILL", UNKNOWN) and uwsgi and uwsgi.harakiris > self._harakiris_told:
-            self._harakiris_told += 1
-            why = "harakiri"
-        self._ends[why or UNKNOWN] += 1
-        self._statuses.let_go(death.worker.identity)
+        self._statuses.let_go(worker.identity)
+        status = status or UNKNOWN
+        self._ends[self._uwsgis_reason(worker, status) or _reason(worker, status)] += 1
         return True
+
+    def _uwsgis_reason(self, worker: Worker, status: str) -> str | None:
+        """Why uWSGI has ended this worker; None where it was not uWSGI."""
+        uwsgi, number = self._uwsgi, self._numbers.pop(worker.pid, None)
+        if uwsgi is None:
+            return None
+        if not worker.has_left and status in ("SIGKILL", UNKNOWN) and uwsgi.harakiris > self._harakiris_told:
+            self._harakiris_told += 1
+            return "harakiri"
+        if not worker.has_left and status != _UWSGI_END:
+            return None
+        if number in uwsgi.cheap:
+            return "cheaper"
+        most = os.environ.get("UWSGI_MAX_REQUESTS", "")
+        return "max_requests" if most.isdecimal() and worker.requests >= int(most) > 0 else RECYCLED
+
+
+def _reason(worker: Worker, status: str) -> str:
+    return RECYCLED if worker.has_left and status in ("exit 0", UNKNOWN) else status

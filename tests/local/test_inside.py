@@ -114,3 +114,23 @@ def test_uwsgis_harakiri_is_told_from_an_exit(tmp_path: Path) -> None:
         inside = inside_once(server, before, lambda inside: sum(inside.worker_ends.values()) == 1, "a worker exits")
         # Before Linux 6.15 nobody but a parent learns of the status.
         assert set(inside.worker_ends) <= {"exit 7", "unknown"}
+
+
+def test_uwsgi_workers_that_are_replaced_or_done_without_have_not_died(tmp_path: Path) -> None:
+    settings = {
+        "UWSGI_MAX_REQUESTS": "5",
+        "UWSGI_MIN_WORKER_LIFETIME": "1",
+        "UWSGI_CHEAPER": "1",
+        "UWSGI_CHEAPER_INITIAL": "3",
+        "UWSGI_CHEAPER_OVERLOAD": "1",
+    }
+    with serving(UWSGI, tmp_path, **settings) as server:
+        before, seen = reading(server), set()
+
+        def reasons() -> set[str]:
+            server.get()
+            seen.update(to_inside([before, reading(server)], []).worker_ends)
+            return seen
+
+        until(reasons, lambda found: found >= {"max_requests", "cheaper"}, "both kinds of end are told")
+        assert seen == {"max_requests", "cheaper"}

@@ -127,8 +127,8 @@ class Inside:
     worker_starts: int = 0
     """Worker processes that appeared in the window."""
     worker_ends: Mapping[str, int] = field(default_factory=dict)
-    """Worker processes that ended, by why: `timeout`, `max_requests`, `harakiri`, `reload`, `exit 1`, `SIGKILL`, or
-    `unknown`."""
+    """Worker processes that ended, by why: `timeout`, `max_requests`, `harakiri`, `reload`, `recycled` (in order, for
+    some other reason of the server's), `cheaper` (uWSGI does without it for now), `exit 1`, `SIGKILL`, or `unknown`."""
     app_statuses: Mapping[str, int] = field(default_factory=dict)
     """Requests that the app answered in the window, warm-up included, by status code."""
     app_time_ms: Mapping[str, float] = field(default_factory=dict)

@@ -15,7 +15,13 @@ from uwsgi_stats import UwsgiStats
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="no /proc on this system")
 STATS = UwsgiStats(
-    pids=frozenset({1, 2, 3, 4}), workers_busy=1, exceptions=0, harakiris=0, listen_queue=0, listen_queue_errors=2
+    pids={1: 11, 2: 12},
+    cheap=frozenset(),
+    workers_busy=1,
+    exceptions=0,
+    harakiris=0,
+    listen_queue=0,
+    listen_queue_errors=2,
 )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import re
+import subprocess
 import sys
 import threading
 import time
@@ -19,6 +20,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "services" / "serve"))
 
+import metrics
 from metrics import BUCKET_EDGES_S, LEVELS, Middleware, Table, least_inside, level_of
 from tally import Tables, Tally
 
@@ -471,6 +473,21 @@ def test_a_dead_workers_counts_stay_and_its_requests_in_flight_go(tmp_path: Path
         assert tally.in_flight == 0
     assert list(tmp_path.glob("*.table")) == []
     del stuck
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+@pytest.mark.parametrize("in_order", [True, False], ids=["ends in order", "is killed"])
+def test_a_worker_that_ends_in_order_says_so(tmp_path: Path, in_order: bool) -> None:
+    child = (
+        "import os, signal; from pathlib import Path; from metrics import Middleware\n"
+        "app = Middleware(lambda *_: [b''], Path('.'), 'x')\n"
+        "app({}, print).close()\n"
+        f"{in_order} or os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    environment = {"PYTHONPATH": str(Path(metrics.__file__).parent)}
+    subprocess.run([sys.executable, "-c", child], cwd=tmp_path, env=environment, check=in_order)
+    (worker,) = Tables(tmp_path, is_alive=lambda _pid: False).read().dead
+    assert worker.has_left == in_order
 
 
 def test_a_worker_with_a_dead_ones_number_starts_a_table_of_its_own(tmp_path: Path) -> None:

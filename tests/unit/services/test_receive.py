@@ -17,7 +17,7 @@ import uwsgi_stats
 from exporter import is_own_name
 from nginx_status import NginxStatus
 
-WORKER = {"pid": 7, "status": "idle", "exceptions": 1, "harakiri_count": 2}
+WORKER = {"id": 1, "pid": 7, "status": "idle", "exceptions": 1, "harakiri_count": 2}
 STATS = {"workers": [WORKER], "listen_queue": 3, "listen_queue_errors": 4}
 
 
@@ -50,7 +50,7 @@ def stats_of(tmp_path: Path, *pieces: bytes, pause_s: float = 0.0) -> uwsgi_stat
 
 def test_a_document_as_uwsgi_sends_it(tmp_path: Path) -> None:
     read = stats_of(tmp_path, json.dumps(STATS).encode())
-    assert read == uwsgi_stats.UwsgiStats(frozenset({7}), 0, 1, 2, 3, 4)
+    assert read == uwsgi_stats.UwsgiStats({1: 7}, frozenset(), 0, 1, 2, 3, 4)
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from worker_ends import ExitStatuses, GunicornEnds, describe
 from workers import Workers
 
 NOTHING = Tally(0.0, 0.0, (), {}, (), ())
-UWSGI = UwsgiStats(frozenset({7}), 0, 0, harakiris=0, listen_queue=0, listen_queue_errors=0)
+UWSGI = UwsgiStats({1: 7}, frozenset(), 0, 0, harakiris=0, listen_queue=0, listen_queue_errors=0)
 
 
 class Clock:
@@ -38,8 +38,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return clock
 
 
-def a_worker(pid: int, first_request_at: float = 5.0) -> Worker:
-    return Worker(pid, first_request_at, 1.0, {1: 1.0})
+def a_worker(pid: int, first_request_at: float = 5.0, has_left: bool = False) -> Worker:
+    return Worker(pid, first_request_at, 6.0, has_left, {1: 6.0})
 
 
 def living(*those: Worker) -> Tally:
@@ -126,8 +126,8 @@ def test_a_killed_uwsgi_worker_waits_for_its_master_to_say_whether_it_was_haraki
     watch = Workers(tmp_path)
     assert watch.read(dead(a_worker(7)), UWSGI).ends == {}, "uWSGI still lists it"
     assert watch.read(NOTHING, None).ends == {}, "and is late to answer this time"
-    assert watch.read(NOTHING, replace(UWSGI, pids=frozenset({8}), harakiris=1)).ends == {"harakiri": 1}
-    both = replace(UWSGI, pids=frozenset({9}), harakiris=1)
+    assert watch.read(NOTHING, replace(UWSGI, pids={1: 8}, harakiris=1)).ends == {"harakiri": 1}
+    both = replace(UWSGI, pids={1: 9}, harakiris=1)
     assert watch.read(dead(a_worker(8)), both).ends == {"harakiri": 1, "SIGKILL": 1}, "each is told once"
 
 
@@ -139,6 +139,46 @@ def test_a_worker_whose_end_nobody_explains_in_time_is_unknown(
     assert watch.read(dead(a_worker(7)), None).ends == {}
     clock.now += 6.0
     assert watch.read(NOTHING, None).ends == {"unknown": 1}
+
+
+@pytest.mark.parametrize(
+    ("has_left", "status", "cheap", "most", "why"),
+    [
+        (True, "exit 30", {1}, "", "cheaper"),
+        (True, "unknown", {1}, "", "cheaper"),
+        (False, "exit 30", {}, "5", "max_requests"),
+        (True, "unknown", {}, "5", "max_requests"),
+        (True, "unknown", {}, "7", "recycled"),
+        (True, "exit 30", {}, "many", "recycled"),
+        (False, "unknown", {1}, "5", "unknown"),
+        (False, "exit 1", {1}, "5", "exit 1"),
+    ],
+)
+def test_what_uwsgi_ends_in_order_is_told_from_what_dies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_left: bool, status: str, cheap: set[int], most: str, why: str
+) -> None:
+    monkeypatch.setattr(worker_ends.ExitStatuses, "look", lambda *_: status)
+    monkeypatch.setenv("UWSGI_MAX_REQUESTS", most)
+    watch = Workers(tmp_path)
+    watch.read(living(a_worker(7)), UWSGI)
+    gone = replace(UWSGI, pids={}, cheap=frozenset(cheap))
+    assert watch.read(dead(a_worker(7, has_left=has_left)), gone).ends == {why: 1}
+
+
+@pytest.mark.parametrize(
+    ("has_left", "status", "why"),
+    [
+        (True, "exit 0", "recycled"),
+        (True, "unknown", "recycled"),
+        (False, "exit 0", "exit 0"),
+        (True, "exit 1", "exit 1"),
+    ],
+)
+def test_what_any_other_server_ends_in_order_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_left: bool, status: str, why: str
+) -> None:
+    monkeypatch.setattr(worker_ends.ExitStatuses, "look", lambda *_: status)
+    assert Workers(tmp_path).read(dead(a_worker(7, has_left=has_left)), None).ends == {why: 1}
 
 
 def test_where_gunicorn_tells_nobody_else_is_asked(tmp_path: Path, clock: Clock) -> None:

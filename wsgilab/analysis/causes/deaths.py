@@ -9,7 +9,7 @@ from wsgilab.analysis.causes.evidence import Evidence, added
 from wsgilab.model import words
 from wsgilab.model.cause import Cause, Kind
 
-REPLACED = ("max_requests", "reload")
+REPLACED = ("max_requests", "reload", "recycled", "cheaper")
 """Ends that the server plans: another worker takes over."""
 COSTLY_CORES = 0.1
 """CPUs that starts alone must take before they explain anything."""
