@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -29,6 +30,14 @@ def test_podman_knows_the_options_of_every_tmpfs(name: str) -> None:
     for mount in SERVICES[name].get("tmpfs", []):
         options = {option.partition("=")[0] for option in mount.partition(":")[2].split(",")}
         assert options <= {"mode", "size"}, mount
+
+
+def test_a_folder_in_memory_is_writable_after_a_restart_too() -> None:
+    """The engine gives it the mode of the folder below it, which is there from the first start on."""
+    in_image = set(re.findall(r"mkdir --mode=1777 (\S+)", (ROOT / "services/Dockerfile").read_text()))
+    own = [service for service in SERVICES.values() if service["image"] == "wsgilab-server:local"]
+    folders = {mount.partition(":")[0] for service in own for mount in service.get("tmpfs", [])}
+    assert folders - {"/tmp"} == in_image - {"/spare"}
 
 
 @pytest.mark.parametrize("name", sorted(AT_HOME))
