@@ -13,7 +13,7 @@ from wsgilab.analysis.pipeline import RunFacts, analyse
 from wsgilab.engines import choice, compose
 from wsgilab.engines.compose import Stack
 from wsgilab.errors import Interrupted, LabError, MissingError, UsageError
-from wsgilab.lab import ROOT, variants
+from wsgilab.lab import ROOT, slots, variants
 from wsgilab.lab.servers import Lab, load_lab, parse_cpus
 from wsgilab.machine.turns import turn_on_this_machine
 from wsgilab.machine.waiting import Stop
@@ -24,7 +24,7 @@ from wsgilab.model.controls import each_text, visible
 from wsgilab.model.listener import UNHEARD, Listener, Outline
 from wsgilab.model.manifest import Manifest
 from wsgilab.model.privacy import without_home
-from wsgilab.model.request import DEFAULT_SLO, Request
+from wsgilab.model.request import DEFAULT_SLO, DEFAULTS, Request
 from wsgilab.model.server import Server, ServerFacts
 from wsgilab.model.verdict import Verdict
 from wsgilab.model.window import Window, WindowPlan
@@ -134,17 +134,25 @@ def judge(windows: Sequence[Window], manifest: Manifest, problems: Sequence[str]
 def selection(request: Request) -> tuple[Lab, list[Server]]:
     """The lab with the variants that were asked for, and the servers to measure. Raises UsageError.
 
-    Those that are named (or the default ones), and each variant wherever it is named, or after them.
+    Those that are named (or the default ones), and each variant wherever it is named, or after them; with the slots
+    that were asked for, as far as that can be.
     """
     asked = [variants.parse(text) for text in request.variants]
     lab = variants.add(load_lab(ROOT, request.variables), asked)
     chosen = list(request.servers or lab.default_servers)
-    return lab, lab.select([*chosen, *(variant.name for variant in asked if variant.name not in chosen)])
+    names = [*chosen, *(variant.name for variant in asked if variant.name not in chosen)]
+    if not request.slots:
+        return lab, lab.select(names)
+    counts = tuple(count for count in request.slots if isinstance(count, int))
+    return slots.equalise(lab, names, slots.Wanted(counts, defaults=DEFAULTS in request.slots))
 
 
 def _carry_out(request: Request, listener: Listener, stop: Stop) -> Result:
     lab, servers = selection(request)
     job = job_for(request, servers)
+    if request.engine != "attached":  # who sent that runner has said it
+        for remark in lab.remarks:
+            listener.message(remark)
     with turn_in_this_process(stop, listener), turn_on_this_machine(Path(request.lock) if request.lock else None):
         stack = Stack(lab, servers, request, stop, listener)
         engine, why = choice.choose(stack)

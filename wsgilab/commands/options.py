@@ -32,6 +32,14 @@ def selection(command: str) -> Callable[[Any], Any]:
             help="Also a server with settings changed, under a name of its own (again for more).",
         ),
         option(
+            "--slots",
+            type=values.SLOTS,
+            group=WHAT,
+            metavar="N[,N…][,default]",
+            help="Every server set to N slots by its own settings (processes × threads); with `default`, as it is set "
+            "too.",
+        ),
+        option(
             "--workload",
             group=WHAT,
             metavar="W",

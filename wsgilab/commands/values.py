@@ -11,7 +11,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from wsgilab.errors import did_you_mean
-from wsgilab.model.request import ENGINES, MAX_RATE_RPS
+from wsgilab.model.request import DEFAULTS, ENGINES, MAX_RATE_RPS, MAX_SLOTS
 
 MUST_BE = f"it must be one of {', '.join(ENGINES)}"
 
@@ -82,6 +82,14 @@ def _rates(text: str) -> tuple[float, ...]:
     return rates  # type: ignore[return-value]
 
 
+def _slots(text: str) -> tuple[int | str, ...]:
+    count = whole("slots", MAX_SLOTS)
+    found = tuple(part if part == DEFAULTS else count._parse(part) for part in text.split(","))
+    if set(found) == {DEFAULTS} or len(set(found)) < len(found):
+        raise ValueError(f"it must be a number of slots, or several, each once, or with '{DEFAULTS}': 8 or 4,8,default")
+    return found  # type: ignore[return-value]
+
+
 def _names(text: str) -> tuple[str, ...]:
     found = tuple(name.strip() for name in text.split(",") if name.strip())
     if not found:
@@ -123,6 +131,8 @@ def _engine(text: str) -> str:
 
 RATES = Value("rates", _rates)
 """`100,250`, each once."""
+SLOTS = Value("slots", _slots)
+"""`8`, or `4,8,default`."""
 NAMES = Value("names", _names)
 """`dev,uwsgi`, at least one. An unset variable of a script is none, and no wish for the default."""
 SEED = Value("seed", _seed)

@@ -31,6 +31,8 @@ class Lab:
     services: Mapping[str, Mapping[str, Any]]
     servers: Mapping[str, Server]
     """Every server, the default ones first, in the order of compose.yaml."""
+    remarks: tuple[str, ...] = ()
+    """What must be said of servers that could not be set as was asked, a sentence each."""
 
     @property
     def default_servers(self) -> list[str]:

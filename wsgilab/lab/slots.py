@@ -19,9 +19,6 @@ from wsgilab.lab.variants import Variant
 from wsgilab.model import words
 from wsgilab.model.server import Server
 
-MOST = 256
-"""Some servers have a process for each."""
-
 
 @dataclass(frozen=True)
 class Wanted:
@@ -32,43 +29,35 @@ class Wanted:
     """Whether each server is measured as it is set, too."""
 
 
-@dataclass(frozen=True)
-class Equalised:
-    """A lab that knows the variants which that takes, and what is to be measured."""
+def equalise(lab: Lab, names: Sequence[str], wanted: Wanted) -> tuple[Lab, list[Server]]:
+    """(the lab with the variants that this takes, the servers to measure) for these names.
 
-    lab: Lab
-    names: tuple[str, ...]
-    remarks: tuple[str, ...]
-    """A sentence for each server that cannot have the slots that were asked for."""
-
-
-def equalise(lab: Lab, names: Sequence[str], wanted: Wanted) -> Equalised:
-    """These servers with the slots that are wanted. Variants that were asked for by name stay as they are.
-
-    A server that cannot have as many is left out, but with its defaults; one that has more and no setting stays.
-    Raises UsageError where nothing is left.
+    A server that cannot have so many slots is left out; one that has more and no setting stays; one with other slots
+    that its settings make is a variant. The lab's remarks say so of each. Variants that were asked for stay as they
+    are. Raises UsageError where nothing is left.
     """
-    chosen: list[str] = []
-    remarks: list[str] = []
+    chosen: dict[str, None] = {}
+    remarks: dict[str, None] = {}
     raw = read_services(lab.root)
     for server in lab.select(list(names)):
         counts = () if server.variant_of else wanted.counts
-        found = [server.name] if wanted.defaults or not counts else []
+        as_it_is = wanted.defaults or not counts
+        if as_it_is:
+            chosen[server.name] = None
         for count in counts:
             settings = settings_for(raw[server.name]["labels"]["lab.slots"], count, lab.variables)
-            name, remark = server.name, _why_not(server, count, bool(settings))
+            found = server
             if settings and server.slots != count:
-                name = f"{server.name}-{count}"
-                lab = _with_variant(lab, Variant(name, server.name, settings), listed=server.name in found)
-                remark = _why_not(lab.servers[name], count, True)
-            if settings or server.slots is None or server.slots >= count:
-                found.append(name)
-            remarks += [remark] if remark else []
-        chosen += found
+                lab = _with_variant(lab, Variant(f"{server.name}-{count}", server.name, settings), dressed=not as_it_is)
+                found = lab.servers[f"{server.name}-{count}"]
+            if settings or found.slots is None or found.slots >= count:
+                chosen[found.name] = None
+            if found.slots != count:
+                remarks[_why_not(found, count, settable=bool(settings))] = None
     if not chosen:
         what = f"None of these servers can have {words.listed([str(count) for count in wanted.counts], 'or')} slots."
-        raise UsageError(what, " ".join(dict.fromkeys(remarks)), "./lab run --slots 8 --servers gunicorn,uwsgi")
-    return Equalised(lab, tuple(dict.fromkeys(chosen)), tuple(dict.fromkeys(remarks)))
+        raise UsageError(what, " ".join(remarks), "./lab run --slots 8 --servers gunicorn,uwsgi")
+    return replace(lab, remarks=tuple(remarks)), lab.select(list(chosen))
 
 
 def settings_for(label: str, count: int, variables: Mapping[str, str]) -> dict[str, str]:
@@ -98,24 +87,22 @@ def _nearest_divisor(count: int, usual: int) -> int:
     return min(divisors, key=lambda number: (abs(math.log(number / usual)), -number))
 
 
-def _with_variant(lab: Lab, variant: Variant, *, listed: bool) -> Lab:
-    """The lab with that variant, which has the server's own look where that is not measured besides (`listed`)."""
+def _with_variant(lab: Lab, variant: Variant, *, dressed: bool) -> Lab:
+    """The lab with that variant; `dressed` as the server that it stands in for."""
     lab = variants.add(lab, [variant])
-    if listed:
+    if not dressed:
         return lab
     base = lab.servers[variant.base]
-    dressed = replace(lab.servers[variant.name], colour=base.colour, marker=base.marker)
-    return replace(lab, servers={**lab.servers, variant.name: dressed})
+    found = replace(lab.servers[variant.name], colour=base.colour, marker=base.marker)
+    return replace(lab, servers={**lab.servers, variant.name: found})
 
 
-def _why_not(server: Server, count: int, has_settings: bool) -> str:
-    """Why a server has other slots than asked for; empty where it has those."""
-    if server.slots == count:
-        return ""
+def _why_not(server: Server, count: int, *, settable: bool) -> str:
+    """Why a server has other slots than asked for."""
     if server.slots is None:
         return f"{server.name} has no limit to its slots, and no setting for one."
-    has = f"{server.name} has {words.counted(server.slots, 'slot')}"
-    if has_settings:
-        return f"{has}, not {count}: nearer its settings do not come."
+    has = f"{server.name} has {words.counted(server.slots, 'slot')}, not {count}"
+    if settable:
+        return f"{has}: its settings come no nearer."
     left_out = ": it is left out" if server.slots < count else ""
-    return f"{has}, not {count}, and no setting that changes them{left_out}."
+    return f"{has}, and no setting that changes them{left_out}."

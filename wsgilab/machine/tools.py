@@ -79,7 +79,8 @@ def nginx_at_hand() -> Nginx:
     if named:
         return Nginx(named, _nginx_etc(named))
     if NGINX.age_days is None:
-        raise _no_nginx("not on PATH")
+        cause, cure = "not on PATH, and none was fetched", "install nginx (Debian: apt-get install nginx)"
+        raise MissingError("nginx is not at hand.", cause, cure)
     return Nginx(NGINX.binary, NGINX.folder / "etc/nginx")
 
 

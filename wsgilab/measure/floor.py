@@ -34,6 +34,8 @@ def measure_floors(
     rates_rps: Sequence[float], generator: LoadGenerator, engine: Engine, objective: Slo, stop: Stop
 ) -> tuple[tuple[Floor, ...], str | None]:
     """(the floor at each rate, why it is not known; None where it is). It fails no run: servers need no floor."""
+    if not rates_rps:  # of a search nobody knows them beforehand
+        return (), None
     try:
         with engine.fixed_answer() as at:
             found = [least(_tries(rate_rps, generator, at, objective, stop)) for rate_rps in rates_rps]

@@ -10,6 +10,7 @@ from typing import Any
 from wsgilab.analysis import capacity
 from wsgilab.analysis.capacity import Goal
 from wsgilab.lab.workloads import find_workload
+from wsgilab.measure import floor
 from wsgilab.measure.windows import Settings, plan_windows
 from wsgilab.model import slo
 from wsgilab.model.listener import Outline
@@ -21,6 +22,8 @@ from wsgilab.model.window import Window, WindowPlan
 OVERHEAD_S = 2.6
 """What a window takes beside warm-up and measured part, on the average of a default run: about 1 s where all is
 answered, 4 s where the server is late and started anew."""
+FRESH_START_S = 1.0
+"""What starting a server anew takes, as a local process, on the average of those of compose.yaml."""
 
 
 @dataclass(frozen=True)
@@ -100,8 +103,13 @@ def _run(request: Request, servers: Sequence[str]) -> Job:
         plans=lambda _measured: plans,
         schedule={"order": tuple((plan.round, plan.server, plan.rate_rps) for plan in plans)},
         windows=len(plans),
-        takes_s=sum(plan.warmup_s + plan.duration_s + OVERHEAD_S for plan in plans),
+        takes_s=sum(map(_takes_s, plans)) + floor.WINDOW_S * len(settings.rates_rps),
     )
+
+
+def _takes_s(plan: WindowPlan) -> float:
+    """About how long a window takes, with starting its server anew."""
+    return plan.warmup_s + plan.duration_s + OVERHEAD_S + (FRESH_START_S if plan.fresh else 0.0)
 
 
 def _search(request: Request, servers: Sequence[str]) -> Job:

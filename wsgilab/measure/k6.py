@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from wsgilab.analysis.generator_limit import generator_limit
@@ -10,7 +10,7 @@ from wsgilab.engines import Endpoint
 from wsgilab.machine import processes
 from wsgilab.machine.tools import origin_of_k6
 from wsgilab.measure import load
-from wsgilab.measure.k6_command import K6
+from wsgilab.measure.k6_command import K6, Traffic
 from wsgilab.measure.load import LoadRun
 from wsgilab.model.window import LoadResult, WindowPlan
 
@@ -40,6 +40,11 @@ class K6Generator:
     def origin(self) -> str:
         """Its path, or that it is the wheel."""
         return origin_of_k6(Path(self.k6.path))
+
+    @property
+    def alone(self) -> K6Generator:
+        """The same k6 without traffic of its own, telling nobody: one path is asked for, as the plan's workload."""
+        return K6Generator(replace(self.k6, prometheus_url=None, traffic=Traffic()))
 
     def start(self, plan: WindowPlan, at: Endpoint) -> LoadRun:
         """Start k6 on a window. Raises MissingError."""

@@ -53,6 +53,7 @@ def describe(job: Job, lab: Lab, engine: Engine, engine_why: str, generator: Loa
         limits=_facts(facts.get("limits")),
         not_pinned=not_pinned(lab.cpus("SERVER_CPUS"), may_use),
         cpu_sets={"servers": lab.variables.get("SERVER_CPUS", ""), "load": lab.variables.get("LOAD_CPUS", "")},
+        unequal=lab.remarks,
         servers=tuple(_server(server, commands[server.name]) for server in engine.servers),
         **job.schedule,
     )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 
+from wsgilab.analysis.floor import broken_by
 from wsgilab.engines import Engine
 from wsgilab.engines.attached import AttachedEngine
 from wsgilab.engines.compose import Stack
@@ -13,6 +14,8 @@ from wsgilab.engines.local import LocalEngine
 from wsgilab.errors import Interrupted, LabError, MissingError
 from wsgilab.machine import cpus, http, leftovers
 from wsgilab.machine.tools import find_k6
+from wsgilab.measure import quiet
+from wsgilab.measure.floor import measure_floors
 from wsgilab.measure.generator import LoadGenerator
 from wsgilab.measure.job import Job
 from wsgilab.measure.k6 import K6Generator
@@ -23,6 +26,7 @@ from wsgilab.measure.recorder import Recorder, recorder_for
 from wsgilab.measure.running import as_they_run
 from wsgilab.measure.telemetry import Telemetry
 from wsgilab.measure.windows import Bench, measure
+from wsgilab.model.floor import Floor
 from wsgilab.model.manifest import Manifest
 from wsgilab.model.window import Window
 from wsgilab.results.folder import RunFolder
@@ -86,11 +90,13 @@ class _Session:
                 if self._stack.request.engine == "attached":
                     self._engine.servers = as_they_run(self._stack.lab, self._engine, self._stack.listener)
                 described = describe(self._job, self._stack.lab, self._engine, engine_why, generator)
-                manifest = replace(described, prometheus=url and http.public(url))
+                if described.not_pinned:
+                    self._stack.listener.warning(not_pinned_error(described.not_pinned, self._engine.name))
+                floor, unknown = self._floor(generator)
+                public = url and http.public(url)
+                manifest = replace(described, prometheus=public, floor=floor, floor_unknown=unknown)
                 self._folder.write_manifest(manifest)
-                if manifest.not_pinned:
-                    self._stack.listener.warning(not_pinned_error(manifest.not_pinned, self._engine.name))
-                self._measure(generator)
+                self._measure(generator, floor)
         except BaseException as error:
             if not self._windows:
                 self._folder.discard()
@@ -100,7 +106,13 @@ class _Session:
         manifest = replace(manifest, finished_at=utc_now().isoformat(timespec="seconds"))
         return Measured(tuple(self._windows), manifest, self._folder, trouble)
 
-    def _measure(self, generator: LoadGenerator) -> None:
+    def _floor(self, generator: K6Generator) -> tuple[tuple[Floor, ...], str | None]:
+        """(the generator's floor at each rate that is known beforehand, why it is not known)."""
+        job, engine, stop = self._job, self._engine, self._stack.stop
+        quiet.settle(engine.servers, engine, stop)
+        return measure_floors(job.settings.rates_rps, generator.alone, engine, job.objective, stop)
+
+    def _measure(self, generator: LoadGenerator, floor: Sequence[Floor]) -> None:
         server_cpus = len(self._stack.lab.cpus("SERVER_CPUS"))
         telemetry = Telemetry(self._prometheus_url, self._engine.servers, server_cpus, self._load_cpus)
 
@@ -108,7 +120,9 @@ class _Session:
             telemetry.count(window)
             self._save(window)
 
-        bench = Bench(self._engine, generator, self._stack.stop, telemetry.follow)
+        objective = self._job.objective
+        hopeless = {at.rate_rps: why for at in floor if (why := broken_by(at, objective))}
+        bench = Bench(self._engine, generator, self._stack.stop, telemetry.follow, hopeless)
         with self._recorded(telemetry):
             measure(self._job.plans(self._windows), bench, save, self._stack.listener.window_started)
 

@@ -14,6 +14,10 @@ COMMANDS = ("run", "capacity")
 ENGINES = ("auto", "compose", "local", "attached")
 DEFAULT_SLO = "p99<250ms"
 DEFAULT_DURATION_S = {"run": 2.5, "capacity": 8.0}
+DEFAULTS = "default"
+"""Among `slots`: as it is set."""
+MAX_SLOTS = 256
+"""Some servers have a process for each."""
 MAX_RATE_RPS, MAX_ROUNDS, MAX_DURATION_S, MAX_BUDGET_S, MAX_START_TIMEOUT_S = 20_000, 1_000, 600, 36_000, 3_600
 
 
@@ -38,6 +42,8 @@ class Request:
     """Names of compose.yaml; none for its default servers."""
     variants: tuple[str, ...] = ()
     """Servers with settings changed: `eight=gunicorn,GUNICORN_WORKERS=8`."""
+    slots: tuple[int | str, ...] = ()
+    """How many slots each server is set to, by its own settings; with "default", as it is set too. None: as it is."""
     workload: str = "mix"
     """A name in k6/workloads.js, or a path of the app."""
     rates_rps: tuple[float, ...] = field(default=(100.0, 250.0), metadata={"low": 0, "high": MAX_RATE_RPS})
@@ -146,6 +152,10 @@ def _each(fits: Callable[[object], bool]) -> Callable[[object], bool]:
     return lambda value: isinstance(value, tuple) and all(map(fits, value))
 
 
+def _is_slots(value: object) -> bool:
+    return value == DEFAULTS or (_is_whole(value) and isinstance(value, int) and 1 <= value <= MAX_SLOTS)
+
+
 def _is_mapping(value: object) -> bool:
     return isinstance(value, Mapping) and all(_is_text(part) for pair in value.items() for part in pair)
 
@@ -160,6 +170,7 @@ KINDS: Mapping[str, tuple[str, Callable[[object], bool]]] = {
     "float | None": ("a number or nothing", _or_none(_is_number)),
     "tuple[str, ...]": ("a list of texts", _each(_is_text)),
     "tuple[float, ...]": ("a list of numbers", _each(_is_number)),
+    "tuple[int | str, ...]": (f"numbers from 1 to {MAX_SLOTS}, or '{DEFAULTS}'", _each(_is_slots)),
     "Mapping[str, str]": ("an object of texts", _is_mapping),
 }
 """Annotation → what a value of it is, in words, and how it is told."""

@@ -49,6 +49,9 @@ def request_of(asked: list[Request], *words: str) -> Request:
         (["--debug", "run"], ["--debug stands before the command", "Next: ./lab run --debug"]),
         (["run", "--servers", "dev,", "uwsgi"], ["'uwsgi' is one word too many", "a space within a value"]),
         (["report"], ["required: DIR", "something was left out", "Next: ./lab report --help"]),
+        (["run", "--slots", "0"], ["slots must be a whole number from 1 to 256, not '0'"]),
+        (["run", "--slots", "8,8"], ["each once"]),
+        (["run", "--slots", "default"], ["a number of slots"]),
         (["run", "--rate", "fast"], ["must be a number of requests per second, not 'fast'"]),
         (["run", "--duration", "soon"], ["must be a number of seconds, not 'soon'"]),
         (["run", "--rounds", "9" * 5000], [f"from 1 to 1000, not '{'9' * 40}'"]),
@@ -91,8 +94,22 @@ def test_an_unset_variable_of_a_script_is_no_wish_for_the_default(
 
 
 def test_the_values_that_are_taken(asked: list[Request]) -> None:
-    words = ["--servers", "dev, uwsgi", "--rate", "5,7.5", "--seed", "-1", "--out", ".", "--app", "a.b:c.d"]
+    words = [
+        "--slots",
+        "4,8,default",
+        "--servers",
+        "dev, uwsgi",
+        "--rate",
+        "5,7.5",
+        "--seed",
+        "-1",
+        "--out",
+        ".",
+        "--app",
+        "a.b:c.d",
+    ]
     request = request_of(asked, "run", *words, "--variant", "twin=dev", "--variant", "other=dev,A=1")
+    assert request.slots == (4, 8, "default")
     assert (request.servers, request.rates_rps, request.seed) == (("dev", "uwsgi"), (5.0, 7.5), -1)
     assert (request.out, request.app, request.variants) == (".", "a.b:c.d", ("twin=dev", "other=dev,A=1"))
 

@@ -15,6 +15,7 @@ FULL = Request(
     engine="local",
     servers=("gunicorn", "few"),
     variants=("few=gunicorn,GUNICORN_WORKERS=2",),
+    slots=(4, 8, "default"),
     workload="/orders?page=2&q='x y'",
     rates_rps=(0.5, 100.0),
     rounds=4,
