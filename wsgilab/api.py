@@ -20,6 +20,7 @@ from wsgilab.machine.waiting import Stop
 from wsgilab.measure.job import job_for, with_seed
 from wsgilab.measure.session import Measured, measure_here
 from wsgilab.model import slo
+from wsgilab.model.conditions import Conditions
 from wsgilab.model.controls import each_text, visible
 from wsgilab.model.listener import UNHEARD, Listener, Outline
 from wsgilab.model.manifest import Manifest
@@ -216,6 +217,7 @@ def _facts(manifest: Manifest) -> RunFacts:
         cores=_server_cores(manifest),
         floor=manifest.floor,
         floor_unknown=manifest.floor_unknown or "",
+        conditions=Conditions.of(manifest),
         goal=Goal.from_json(manifest.search) if manifest.command == "capacity" else None,
     )
 

@@ -11,6 +11,7 @@ from typing import Any
 from wsgilab.analysis import stats
 from wsgilab.analysis.figures import Measured, by_server_and_rate, values, window_figures
 from wsgilab.model import words
+from wsgilab.model.conditions import Conditions
 from wsgilab.model.interval import Interval
 from wsgilab.model.manifest import Manifest, ServerEntry
 from wsgilab.model.metrics import Mean, Metric, Place, shown
@@ -21,9 +22,8 @@ from wsgilab.model.window import Window
 CAPACITY = "capacity_rps"
 COMPARED = [metric for metric in shown(Place.COLUMN) if metric.mean is not Mean.SHARE]
 """A share may be 0, and nothing has a ratio to that."""
-HOST = ("machine", "cpu_model", "cpus", "cpus_usable", "memory_mb", "os", "kernel")
-SAME = ("engine", "workload", "duration_s", "warmup_s", "timeout_s", "grace_s")
-"""What must be equal for a difference to be the servers'."""
+SAME, GROUPS = ("engine", "workload", "duration_s", "warmup_s", "timeout_s", "grace_s"), ("host", "limits", "cpu_sets")
+"""What must be equal for a difference to be the servers'. Of two apps one may want to know which is quicker."""
 UNKNOWN_ORIGIN = "what a run was measured on is not known: its manifest is missing or damaged"
 OF_ONE_RUN = re.compile(r"wsgilab-[^/\s]+")
 """The folder that the local engine makes for a run: another one each time, and no difference."""
@@ -101,21 +101,18 @@ def only_in_one(before: Sequence[Window], after: Sequence[Window]) -> list[str]:
     return said
 
 
-def obstacles(before: Manifest, after: Manifest) -> list[str]:
-    """Why two runs cannot be compared, by their manifests: `CPUs of the servers 0 and 0-1`; empty where they can."""
-    if before.says_nothing or after.says_nothing:
+def obstacles(before: Conditions, after: Conditions) -> list[str]:
+    """Why two runs cannot be compared, by their conditions: `CPUs of the servers 0 and 0-1`; empty where they can."""
+    if before.unknown or after.unknown:
         return [UNKNOWN_ORIGIN]
     pairs: list[tuple[str, object, object]] = [
         (key.removesuffix("_s").replace("_", " "), _seconds(before, key), _seconds(after, key)) for key in SAME
     ]
-    groups = {
-        "host": HOST,
-        **{group: [*getattr(before, group), *getattr(after, group)] for group in ("limits", "cpu_sets")},
-    }
-    for group, keys in groups.items():
-        for key in dict.fromkeys(keys):
+    for group in GROUPS:
+        first, second = getattr(before, group), getattr(after, group)
+        for key in dict.fromkeys([*first, *second]):
             name = f"{group.replace('_', ' ')}: {key.replace('_', ' ')}"
-            pairs.append((name, *(getattr(run, group).get(key) for run in (before, after))))
+            pairs.append((name, first.get(key), second.get(key)))
     return [f"{name} {_spoken(first)} and {_spoken(second)}" for name, first, second in pairs if first != second]
 
 
@@ -181,7 +178,7 @@ def _command_changes(old: Sequence[str], new: Sequence[str]) -> Iterator[str]:
             yield f"{option}{first}, gone" if first else f"{option}{second}, new"
 
 
-def _seconds(run: Manifest, key: str) -> object:
+def _seconds(run: Conditions, key: str) -> object:
     """The value; a time with its unit."""
     value = getattr(run, key)
     return f"{value:g} s" if key.endswith("_s") and isinstance(value, int | float) else value

@@ -8,7 +8,7 @@ inconclusive (`objective.judge`). A server is good when it is good at every rate
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 
 from wsgilab.analysis import capacity, causes, claims, starts, stats, window_rows
@@ -22,6 +22,7 @@ from wsgilab.analysis.objective import judge
 from wsgilab.analysis.reason import explain
 from wsgilab.analysis.recommendation import answer
 from wsgilab.model import words
+from wsgilab.model.conditions import Conditions
 from wsgilab.model.floor import Floor
 from wsgilab.model.interval import Interval
 from wsgilab.model.metrics import Metric, Place, shown
@@ -51,6 +52,7 @@ class RunFacts:
     """CPUs that the servers share."""
     floor: Sequence[Floor] = ()
     floor_unknown: str = ""
+    conditions: Conditions = field(default_factory=Conditions)
     goal: Goal | None = None
     """How capacities were searched for. Servers of a search meet different rates for different times, so neither
     comparisons nor the lesson's claims can be drawn from it."""
@@ -76,6 +78,7 @@ def analyse(windows: Sequence[Window], run: RunFacts, problems: Sequence[str] = 
         claims=() if run.goal else claims.judge(rows, comparisons, run.workload),
         void_windows=tuple(_void_windows(windows)),
         windows=tuple(window_rows.rows(measured)),
+        conditions=run.conditions,
         floor=tuple(run.floor),
         floor_unknown=run.floor_unknown,
         fresh_starts=sum(window.start_s > 0 for window in windows),

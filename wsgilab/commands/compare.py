@@ -10,6 +10,7 @@ from wsgilab import api
 from wsgilab.analysis import comparison as changes
 from wsgilab.commands.console import console, say, show_json
 from wsgilab.errors import EXIT_DONE, EXIT_NO_VALID_WINDOW, UsageError
+from wsgilab.model.conditions import Conditions
 from wsgilab.model.manifest import Manifest
 from wsgilab.model.server import ServerFacts
 from wsgilab.model.window import Window
@@ -20,7 +21,7 @@ from wsgilab.results.folder import RunFolder
 def compare(first: Path, second: Path, anyway: bool, as_json: bool) -> int:
     """Print what changed. Gives the exit code; raises UsageError for runs that cannot be compared, unless `anyway`."""
     (before, old), (after, new) = _read(first), _read(second)
-    obstacles = changes.obstacles(old, new)
+    obstacles = changes.obstacles(Conditions.of(old), Conditions.of(new))
     if obstacles and not anyway:
         raise _incomparable(obstacles, first, second)
     searches = old.command == new.command == "capacity"

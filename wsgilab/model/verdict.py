@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from wsgilab.model.cause import Cause
+from wsgilab.model.conditions import Conditions
 from wsgilab.model.floor import Floor
 from wsgilab.model.interval import Interval
 from wsgilab.model.outcomes import Difference, Finding, Limit, Rating
@@ -201,6 +202,8 @@ class Verdict:
     """What a reader must know about the data: rounds that are missing, lines that could not be read."""
     answer: tuple[str, ...] = ()
     """What to use, then why, a sentence each."""
+    conditions: Conditions = field(default_factory=Conditions)
+    """What another run must share with this one for their figures to be compared."""
     schema: int = VERDICT_SCHEMA
 
     @property
@@ -234,4 +237,5 @@ class Verdict:
             **{name: getattr(self, name) for name in ("floor_unknown", "fresh_starts", "fresh_starts_s")},
             "logs": [asdict(log) for log in self.logs],
             "problems": list(self.problems),
+            "conditions": self.conditions.to_json(),
         }

@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 
 from wsgilab.lab import ROOT
-from wsgilab.model import cause, interval, verdict, window_row
+from wsgilab.model import cause, conditions, interval, verdict, window_row
 from wsgilab.model.metrics import Metric, Place, shown
 from wsgilab.model.verdict import KEYS, VERDICT_SCHEMA, Verdict
 
@@ -95,7 +95,9 @@ def _explained(metric: Metric) -> str:
 
 def _field_docs(name: str) -> dict[str, str]:
     """What stands below each field of a record."""
-    kind = next(found for module in (verdict, window_row, interval, cause) if (found := vars(module).get(name)))
+    kind = next(
+        found for module in (verdict, window_row, interval, cause, conditions) if (found := vars(module).get(name))
+    )
     (record,) = ast.parse(textwrap.dedent(inspect.getsource(kind))).body
     assert isinstance(record, ast.ClassDef)
     docs = {}

@@ -19,8 +19,8 @@ from wsgilab.analysis import stats
 from wsgilab.analysis.pipeline import analyse
 from wsgilab.commands import compare as side_by_side
 from wsgilab.errors import UsageError
+from wsgilab.model.conditions import Conditions
 from wsgilab.model.interval import Interval
-from wsgilab.model.manifest import Manifest
 from wsgilab.model.server import ServerFacts
 from wsgilab.model.verdict import Verdict
 from wsgilab.model.window import Window
@@ -114,9 +114,10 @@ def test_void_windows_are_not_counted_and_cells_of_one_run_are_named() -> None:
     ],
 )
 def test_what_makes_runs_incomparable_is_named(changed: dict[str, Any], said: str) -> None:
-    assert any(said in each for each in changes.obstacles(manifest(**MANIFEST), manifest(**{**MANIFEST, **changed})))
-    assert changes.obstacles(manifest(**MANIFEST), manifest(**MANIFEST)) == []
-    assert changes.obstacles(manifest(**MANIFEST), Manifest()) != []
+    before, after = (Conditions.of(manifest(**{**MANIFEST, **different})) for different in ({}, changed))
+    assert any(said in each for each in changes.obstacles(before, after))
+    assert changes.obstacles(before, before) == []
+    assert changes.obstacles(before, Conditions()) == [changes.UNKNOWN_ORIGIN]
 
 
 def test_what_was_set_differently_is_listed() -> None:
