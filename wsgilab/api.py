@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from wsgilab.analysis.capacity import Goal
 from wsgilab.analysis.pipeline import RunFacts, analyse
-from wsgilab.engines import choice, compose
+from wsgilab.engines import choice, compose, own_app
 from wsgilab.engines.compose import Stack
 from wsgilab.errors import Interrupted, LabError, MissingError, UsageError
 from wsgilab.lab import ROOT, slots, variants
@@ -158,6 +158,7 @@ def _carry_out(request: Request, listener: Listener, stop: Stop) -> Result:
         stack = Stack(lab, servers, request, stop, listener)
         engine, why = choice.choose(stack)
         listener.engine_chosen("local" if engine == "local" else "compose", why)
+        stack = own_app.prepared(stack, engine)
         if engine == "compose":
             return _in_compose(stack)
         measured = measure_here(replace(stack, request=request.but(engine=engine)), job, why)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from wsgilab.commands import own_app
 from wsgilab.errors import UsageError
 from wsgilab.lab import ROOT
 from wsgilab.lab.servers import Lab, load_lab, variables_of
@@ -30,8 +31,9 @@ def request(command: str, asked: Mapping[str, Any]) -> Request:
     """
     given = {name: value for name, value in asked.items() if value is not None}
     paths = {name: str(value) for name, value in given.items() if isinstance(value, Path)}
-    fields: dict[str, Any] = {**_places(), **given, **paths}
-    return Request(command=command, settings=_settings(), start_timeout_s=_start_timeout_s(), **fields)
+    fields: dict[str, Any] = {**_places(), **own_app.fields(command, {**given, **paths})}
+    settings = {**fields.pop("settings", {}), **_settings()}
+    return Request(command=command, settings=settings, start_timeout_s=_start_timeout_s(), **fields)
 
 
 def request_of_another_process() -> Request:

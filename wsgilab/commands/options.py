@@ -10,7 +10,7 @@ from wsgilab.commands import values
 from wsgilab.commands.grammar import as_json, debug, option
 from wsgilab.model.request import DEFAULT_SLO
 
-WHAT, HOW_LONG, WHERE = "What is measured", "How long", "Where"
+WHAT, APP, HOW_LONG, WHERE = "What is measured", "Your app", "How long", "Where"
 
 
 def selection(command: str) -> Callable[[Any], Any]:
@@ -43,17 +43,58 @@ def selection(command: str) -> Callable[[Any], Any]:
             "--workload",
             group=WHAT,
             metavar="W",
-            help="hello, io, cpu, mix, upload, or a path of your app (default: mix).",
+            help="hello, io, cpu, mix, upload, a path of your app, or traffic for the requests of its lab.toml "
+            "(default: traffic where there are some, else mix).",
         ),
         option("--slo", group=WHAT, metavar="TERMS", help=f"What counts as good (default: '{DEFAULT_SLO}')."),
         option(
             "--app",
             type=values.APP,
-            group=WHAT,
+            group=APP,
             metavar="MODULE:ATTR",
             help="The WSGI app to serve (default: app:app, the lab's own).",
         ),
-        option("--app-dir", type=values.FOLDER, group=WHAT, metavar="DIR", help="The folder it is imported from."),
+        option(
+            "--app-dir",
+            type=values.FOLDER,
+            group=APP,
+            metavar="DIR",
+            help="The folder it is imported from; a lab.toml in it says the rest.",
+        ),
+        option(
+            "--requirement",
+            "requirements",
+            multiple=True,
+            group=APP,
+            metavar="REQ|FILE",
+            help="What the app needs installed: as pip takes it, or a file of that (again for more; default: its "
+            "requirements.txt or pyproject.toml).",
+        ),
+        option("--python", group=APP, metavar="VERSION", help="The Python to install it for: 3.12, or a command."),
+        option(
+            "--env",
+            "app_variables",
+            type=values.VARIABLE,
+            multiple=True,
+            group=APP,
+            metavar="NAME=VALUE",
+            help="A variable for the app (again for more); its value is in no manifest and no report.",
+        ),
+        option("--env-file", type=values.FOLDER, group=APP, metavar="FILE", help="More of them, a line each."),
+        option(
+            "--script",
+            type=values.FOLDER,
+            group=WHAT,
+            metavar="FILE",
+            help="A k6 script of yours: its default function is one tick of the schedule.",
+        ),
+        option(
+            "--keep-alive",
+            is_flag=True,
+            default=None,
+            group=WHAT,
+            help="Use connections again, as browsers and proxies do; each request opens its own otherwise.",
+        ),
         option(
             "--seed",
             type=values.SEED,

@@ -117,6 +117,13 @@ def _app(text: str) -> str:
     return text
 
 
+def _variable(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII):
+        raise ValueError("a variable is NAME=VALUE")  # without what was typed: it may be a secret
+    return name, value
+
+
 def _web_address(text: str) -> str:
     if not re.fullmatch(r"https?://[^/\s]+(/\S*)?", text):
         raise ValueError(f"it must be an address such as http://127.0.0.1:9090, not '{text}'")
@@ -141,6 +148,8 @@ FOLDER = Value("folder", _folder, kind="dir")
 """Refuses nothing at all, which an unset variable of a script is: Path would make it the current folder."""
 APP = Value("app", _app)
 """`module:attribute`."""
+VARIABLE = Value("variable", _variable)
+"""`NAME=VALUE`, as a pair."""
 WEB_ADDRESS = Value("address", _web_address)
 """The address of a Prometheus or a Grafana."""
 ENGINE = Value("engine", _engine, known=ENGINES[:-1])

@@ -35,6 +35,8 @@ IMAGES = ["image", "prometheus-setup", "nginx", "prometheus"]
 """Services whose images are all that a run needs. `image` builds the servers', `prometheus-setup` the runner's."""
 COMPOSE = ("compose",)
 EVERYTHING = ("compose", "--profile", "more")
+APP_INSIDE = "/srv/app"
+"""Where the runner's container has the folder of the app."""
 INSIDE = "/results"
 """Where the runner's container has the folder of results."""
 KILLED = 137
@@ -219,6 +221,12 @@ def _inside(request: Request) -> Request:
         request,
         engine="attached",
         app_dir=None,
+        requirements=(),
+        requirement_files=(),
+        python=None,
+        app_variables={},
+        traffic=_in_the_container(request, request.traffic),
+        script=_in_the_container(request, request.script),
         settings={name: value for name, value in request.settings.items() if name != "LAB_APP_DIR"},
         out=f"{INSIDE}/{Path(request.out).name}" if request.out else None,
         results=None,
@@ -239,6 +247,20 @@ def _as_text(request: Request) -> str:
             "split it into several runs, or: ./lab run --engine local",
         )
     return text
+
+
+def _in_the_container(request: Request, file: str | None) -> str | None:
+    """A file of the app's folder as the runner's container has it. Raises UsageError for one from elsewhere."""
+    if file is None:
+        return None
+    folder = Path(request.app_dir or ".").resolve()
+    if request.app_dir and Path(file).resolve().is_relative_to(folder):
+        return f"{APP_INSIDE}/{Path(file).resolve().relative_to(folder)}"
+    raise UsageError(
+        f"{file} is not in the folder of the app, and the runner in its container sees nothing else.",
+        "a file from elsewhere, or --app-dir is missing",
+        "copy it next to the app; or ./lab run --engine local",
+    )
 
 
 def _on_this_machine(stack: Stack, folder: str | None) -> str | None:

@@ -125,6 +125,7 @@ class LocalEngine:
         program, *arguments = [self._localized(token, server) for token in server.command]
         environment = {name: self._localized(value, server) for name, value in server.environment.items()}
         environment["LAB_EXPORTER_PORT"] = str(self._exporter_ports[server.name])
+        environment.update(server.app.variables if server.app else {})
         services = self.lab.root / "services"
         programs = _programs(server)
         command = [str(services / "serve/entrypoint.sh"), *_launcher(program, programs), *arguments]

@@ -25,8 +25,9 @@ def extra_services(servers: Sequence[Server]) -> list[str]:
 
 @contextmanager
 def laid_over(lab: Lab, servers: Sequence[Server], environment: Mapping[str, str]) -> Iterator[dict[str, str]]:
-    """`environment` for Compose commands that know the variants among `servers`; unchanged where there are none."""
-    if not any(server.variant_of for server in servers):
+    """`environment` for Compose commands that know the variants among `servers`, and apps of their own; unchanged where
+    there are none."""
+    if not any(server.variant_of or server.app for server in servers):
         yield dict(environment)
         return
     with tempfile.TemporaryDirectory(prefix="wsgilab-variants-") as name:
@@ -45,11 +46,23 @@ def laid_over(lab: Lab, servers: Sequence[Server], environment: Mapping[str, str
 
 
 def compose_file(lab: Lab, servers: Sequence[Server], nginx_conf: Path) -> dict[str, Any]:
-    """The Compose file with the variants among `servers`; `nginx_conf` is mounted in the nginx in front of them."""
-    services = {server.name: lab.services[server.name] for server in servers if server.variant_of}
+    """The Compose file with the variants among `servers`, and with what apps of their own change in the others.
+
+    `nginx_conf` is mounted in the nginx in front of variants.
+    """
+    services = {server.name: _service(lab, server) for server in servers if server.variant_of or server.app}
     if extra_services(servers):
         services |= {PROXY: _proxy(lab, nginx_conf), EXPORTER: _proxy_exporter(lab)}
     return {"services": services}
+
+
+def _service(lab: Lab, server: Server) -> dict[str, Any]:
+    """All of a variant; of a server of compose.yaml what its app changes."""
+    whole = dict(lab.services[server.name]) if server.variant_of else {}
+    if server.app is None:
+        return whole
+    image = {"image": server.app.image} if server.app.image else {}
+    return {**whole, **image, "environment": {**whole.get("environment", {}), **server.app.variables}}
 
 
 def _proxy(lab: Lab, nginx_conf: Path) -> dict[str, Any]:

@@ -150,8 +150,6 @@ def _service(raw: Mapping[str, Any], variant: Variant, variables: Mapping[str, s
     service["command"] = service["command"].replace(socket, mine)
     test = service["healthcheck"]["test"]
     service["healthcheck"] = {**service["healthcheck"], "test": [word.replace(socket, mine) for word in test]}
-    if variant.app and variant.app.image:
-        service["image"] = variant.app.image
     return {key: value for key, value in service.items() if key not in ("ports", "profiles", "build")}
 
 

@@ -11,6 +11,9 @@ from wsgilab.errors import UsageError, did_you_mean
 from wsgilab.lab import ROOT
 from wsgilab.model.controls import visible
 
+TRAFFIC, SCRIPT = "traffic", "script"
+FROM_FILES = {TRAFFIC: "the requests of a lab.toml", SCRIPT: "a k6 script of the user's own"}
+"""Workloads that are no single request: what they ask for stands in a file of the user's."""
 WORKLOADS_JS = ROOT / "k6" / "workloads.js"
 
 
@@ -58,6 +61,8 @@ def find_workload(name: str, path: Path = WORKLOADS_JS) -> Workload:
     known = load_workloads(path)
     if name in known:
         return known[name]
+    if name in FROM_FILES:
+        return Workload(name=name, about=FROM_FILES[name], method="GET", path="")
     raise UsageError(
         f"There is no workload '{name}'.",
         did_you_mean(name, known, "it is neither a known name nor a path starting with /"),

@@ -37,6 +37,9 @@ class Requirements:
     lines: tuple[str, ...] = ()
     files: tuple[Path, ...] = ()
 
+    def __bool__(self) -> bool:
+        return bool(self.lines or self.files)
+
     def text(self) -> str:
         """All that decides what gets installed. Raises UsageError for a file that cannot be read."""
         return "\n".join([*self.lines, *(_read(file) for file in self.files)])

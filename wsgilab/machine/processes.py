@@ -6,6 +6,7 @@ Each command is written to the log of this module; `--debug` shows it.
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import os
 import queue
@@ -17,7 +18,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from wsgilab.machine.cpus import pinned
 from wsgilab.machine.waiting import Stop
@@ -56,6 +57,14 @@ class Outcome:
         if not self.ok:
             raise CommandFailed(self.last_line)
         return self
+
+    def json(self) -> dict[str, Any]:
+        """The object that it printed; empty where it printed none."""
+        try:
+            found = json.loads(self.out)
+        except ValueError:
+            return {}
+        return found if isinstance(found, dict) else {}
 
     @property
     def last_line(self) -> str:

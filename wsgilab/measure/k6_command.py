@@ -10,8 +10,11 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from wsgilab.engines import Endpoint
-from wsgilab.lab import ROOT
+from wsgilab.lab import ROOT, app_file
+from wsgilab.lab.app_file import NAME
+from wsgilab.lab.workloads import SCRIPT, TRAFFIC
 from wsgilab.machine import http
+from wsgilab.model.request import Request
 from wsgilab.model.window import WindowPlan
 
 LOAD_JS = ROOT / "k6" / "load.js"
@@ -44,6 +47,19 @@ class K6:
     """Where its metrics also go as it runs. A Prometheus that is away costs nothing but the metrics."""
     script: Path = LOAD_JS
     traffic: Traffic = Traffic()
+
+
+def traffic_of(request: Request) -> Traffic:
+    """What a request's windows are made of. Raises UsageError for a lab.toml that cannot be used."""
+    described = None
+    if request.workload == TRAFFIC:
+        path = Path(request.traffic or NAME)
+        file = app_file.read(path)
+        for rate in request.rates_rps if request.command == "run" else ():
+            app_file.require_time_to_think(file, rate, path)
+        described = app_file.traffic_for_k6(file, path)
+    script = Path(request.script) if request.script and request.workload == SCRIPT else None
+    return Traffic(described, script, request.keep_alive)
 
 
 def vus_needed(rate_rps: float, duration_s: float, timeout_s: float) -> int:

@@ -17,7 +17,7 @@ from wsgilab.measure.job import Job
 from wsgilab.measure.pinning import not_pinned
 from wsgilab.measure.readings import identity
 from wsgilab.model.manifest import Facts, Manifest, ServerEntry
-from wsgilab.model.privacy import private
+from wsgilab.model.privacy import HIDDEN, private
 from wsgilab.model.server import Server
 
 
@@ -90,7 +90,7 @@ def _server(server: Server, command: str | None) -> ServerEntry:
         colour=server.colour,
         marker=server.marker,
         command=command or " ".join(server.command),
-        environment=dict(server.environment),
+        environment={**server.environment, **dict.fromkeys(server.app.variables if server.app else (), HIDDEN)},
     )
 
 

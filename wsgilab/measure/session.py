@@ -19,7 +19,7 @@ from wsgilab.measure.floor import measure_floors
 from wsgilab.measure.generator import LoadGenerator
 from wsgilab.measure.job import Job
 from wsgilab.measure.k6 import K6Generator
-from wsgilab.measure.k6_command import K6
+from wsgilab.measure.k6_command import K6, traffic_of
 from wsgilab.measure.manifest import describe, utc_now
 from wsgilab.measure.pinning import not_pinned_error
 from wsgilab.measure.recorder import Recorder, recorder_for
@@ -83,7 +83,9 @@ class _Session:
         trouble: LabError | Interrupted | None = None
         url = self._prometheus_url
         try:
-            generator = K6Generator(K6(str(find_k6()), self._load_cpus, self._prometheus_url))
+            generator = K6Generator(
+                K6(str(find_k6()), self._load_cpus, self._prometheus_url, traffic=traffic_of(self._stack.request))
+            )
             self._stack.listener.planned(self._job.outline)
             with self._engine:
                 self._engine.start()

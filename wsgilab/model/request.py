@@ -62,6 +62,20 @@ class Request:
     """`module:attribute` of the WSGI app. None: what .env or compose.yaml says."""
     app_dir: str | None = None
     """The folder it is imported from. None: what .env or compose.yaml says."""
+    requirements: tuple[str, ...] = ()
+    """What the app needs installed, as pip takes it. It then has an environment or an image of its own."""
+    requirement_files: tuple[str, ...] = ()
+    """Files of such lines."""
+    python: str | None = None
+    """The Python of that environment: a version or a command. None: the lab's own."""
+    app_variables: Mapping[str, str] = field(default_factory=dict)
+    """What the app finds in its environment besides what servers need. Values are kept out of all that is saved."""
+    traffic: str | None = None
+    """The lab.toml whose requests are the workload `traffic`."""
+    script: str | None = None
+    """A k6 script whose default function is the workload `script`."""
+    keep_alive: bool = False
+    """Whether connections are used again; every request opens one of its own otherwise."""
     settings: Mapping[str, str] = field(default_factory=dict)
     """Variables of compose.yaml that shall not be what .env says: ports, CPU sets, workers."""
     out: str | None = None

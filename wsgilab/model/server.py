@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from wsgilab.model import words
 from wsgilab.model.manifest import Manifest
@@ -19,6 +19,8 @@ class App:
     """The virtual environment that has what it requires, the servers and the middleware. None: the lab's."""
     image: str | None = None
     """The same as a container image. None: the lab's."""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """What it finds in its environment besides what servers need; never saved."""
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -120,7 +121,9 @@ def test_a_variant_may_have_an_app_of_its_own() -> None:
     service, server = lab.services["before"], lab.servers["before"]
     assert "/somewhere/else:/srv/app:ro,z" in service["volumes"], "nginx's sockets come with it"
     assert len(service["volumes"]) == len(lab.services["uwsgi"]["volumes"])
-    assert service["image"] == "wsgilab-app:1f2e"
+    over = override.compose_file(lab, [server, replace(LAB.servers["gunicorn"], app=app)], ROOT / "nginx.conf")
+    assert over["services"]["before"]["image"] == over["services"]["gunicorn"]["image"] == "wsgilab-app:1f2e"
+    assert set(over["services"]["gunicorn"]) == {"image", "environment"}, "the rest is compose.yaml's"
     assert server.environment["LAB_APP_DIR"] == "/srv/app", "in a container every app is there"
     assert (server.app, server.pattern) == (app, f"{LAB.servers['uwsgi'].pattern}: the app of main")
     assert "/somewhere" not in str(lab.services["uwsgi"])

@@ -11,6 +11,13 @@ from wsgilab.errors import UsageError
 from wsgilab.model.request import KINDS, Request
 
 FULL = Request(
+    requirements=("httpbin",),
+    requirement_files=("/somewhere/requirements.txt",),
+    python="3.12",
+    app_variables={"TOKEN": "s3cret"},
+    traffic="/somewhere/lab.toml",
+    script="/somewhere/load.js",
+    keep_alive=True,
     command="capacity",
     engine="local",
     servers=("gunicorn", "few"),

@@ -1,0 +1,111 @@
+"""What the folder of an app says about it: lab.toml, its requirements, its variables. Options win over all of that."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from dotenv import dotenv_values
+
+from wsgilab.errors import UsageError
+from wsgilab.lab.app_file import NAME, read
+from wsgilab.lab.workloads import SCRIPT, TRAFFIC
+from wsgilab.model.app_file import AppFile
+
+REQUIREMENTS, PROJECT = "requirements.txt", "pyproject.toml"
+
+
+def fields(command: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a Request that follow from the options in `given`, and from what the app's folder says.
+
+    Raises UsageError, with file and line, for what cannot be used.
+    """
+    asked = dict(given)
+    folder = Path(asked["app_dir"]) if asked.get("app_dir") else None
+    path = folder / NAME if folder else None
+    file = read(path) if path and path.exists() else AppFile()
+    env_file = asked.pop("env_file", None)
+    variables = dict(asked.pop("app_variables", None) or ())
+    more = _of_file(Path(env_file)) if env_file else {}
+    asked["app_variables"] = {**_variables(file, folder), **more, **variables}
+    asked |= _requirements(asked.pop("requirements", ()), file, folder)
+    found = _said(command, file) | asked
+    return found | _workload(found, file, path)
+
+
+def _said(command: str, file: AppFile) -> dict[str, Any]:
+    """What lab.toml says of fields that have options too."""
+    said = {
+        "app": file.app.app,
+        "python": file.app.python,
+        "slo": file.traffic.slo,
+        "rates_rps": tuple(file.traffic.rates) if file.traffic.rates and command == "run" else None,
+        "keep_alive": file.traffic.keep_alive or None,
+        "settings": {"LAB_HEALTH_PATH": file.app.health} if file.app.health else None,
+    }
+    return {name: value for name, value in said.items() if value is not None}
+
+
+def _workload(found: Mapping[str, Any], file: AppFile, path: Path | None) -> dict[str, Any]:
+    """Which workload it is, and the file that describes it."""
+    script = Path(found["script"]) if found.get("script") else None
+    if script and not script.is_file():
+        raise UsageError(f"There is no script {script}.", "a typo, or a path from elsewhere", f"ls {script.parent}")
+    workload = found.get("workload") or (SCRIPT if script else TRAFFIC if file.requests else None)
+    if workload == SCRIPT and not script:
+        raise UsageError("The workload 'script' needs a script.", "--script was left out", "./lab run --script FILE")
+    if workload == TRAFFIC and not file.requests:
+        raise UsageError(
+            "The workload 'traffic' needs requests.",
+            f"{path} has none" if path and path.exists() else f"there is no {path or NAME}",
+            f"./lab init --app-dir {path.parent if path else 'PATH'}",
+        )
+    files = {
+        "workload": workload,
+        "traffic": str(path.resolve()) if path and workload == TRAFFIC else None,
+        "script": str(script.resolve()) if script else None,
+    }
+    return {name: value for name, value in files.items() if value}
+
+
+def _requirements(asked: Sequence[str], file: AppFile, folder: Path | None) -> dict[str, Any]:
+    """Lines and files: those that were asked for, or else lab.toml's, or else what the folder has."""
+    if asked or folder is None:
+        return _lines_and_files(asked, Path())
+    if file.app.requirements is not None:
+        return _lines_and_files(file.app.requirements, folder)
+    if (folder / REQUIREMENTS).is_file():
+        return _lines_and_files([REQUIREMENTS], folder)
+    return {"requirements": _of_project(folder / PROJECT) if (folder / PROJECT).is_file() else ()}
+
+
+def _lines_and_files(words: Sequence[str], base: Path) -> dict[str, Any]:
+    files = [word for word in words if (base / word).is_file() or word.endswith((".txt", ".in"))]
+    return {
+        "requirements": tuple(word for word in words if word not in files),
+        "requirement_files": tuple(str((base / word).resolve()) for word in files),
+    }
+
+
+def _of_project(path: Path) -> tuple[str, ...]:
+    """The dependencies of a pyproject.toml (https://packaging.python.org/en/latest/specifications/pyproject-toml)."""
+    try:
+        project = tomllib.loads(path.read_text(encoding="utf-8")).get("project", {})
+        return tuple(map(str, project.get("dependencies", ())))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, AttributeError) as error:
+        what, cause = f"{path} cannot be read: {error}.", "no TOML, or not yours to read"
+        raise UsageError(what, cause, "./lab run --requirement NAME says what to install instead") from error
+
+
+def _variables(file: AppFile, folder: Path | None) -> dict[str, str]:
+    named = _of_file(folder / file.app.env_file) if folder and file.app.env_file else {}
+    return {**named, **file.app.env}
+
+
+def _of_file(path: Path) -> dict[str, str]:
+    if not path.is_file():
+        what = f"There is no {path} to read variables from."
+        raise UsageError(what, "a typo in --env-file or env_file", f"ls {path.parent}")
+    return {name: value or "" for name, value in dotenv_values(path, interpolate=False).items()}

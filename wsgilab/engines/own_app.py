@@ -1,0 +1,106 @@
+"""Makes the environment, or the image, of an app that brings requirements of its own."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+from wsgilab.engines.compose import Docker, Stack
+from wsgilab.errors import MissingError, UsageError
+from wsgilab.machine.environments import Requirements, Workshop
+from wsgilab.machine.packages import cache_dir
+from wsgilab.model.server import App, Server
+
+IMAGE = "wsgilab-app"
+BUILT_FOR = "wsgilab.app"
+"""The label by which images of apps are found: docker image ls --filter label=wsgilab.app"""
+
+
+def prepared(stack: Stack, engine: str) -> Stack:
+    """The same servers with the request's app: what it requires installed, and the variables that it gets.
+
+    A server that has an app of its own already keeps it. Raises UsageError for requirements that cannot be installed,
+    MissingError, Interrupted.
+    """
+    request = stack.request
+    requirements = Requirements(request.requirements, tuple(map(Path, request.requirement_files)))
+    if engine == "attached" or not (requirements or request.python or request.app_variables):
+        return stack
+    app = App(str(stack.lab.app_dir), variables=request.app_variables)
+    if requirements or request.python:
+        app = installed(stack, engine, requirements, app)
+    return replace(stack, servers=[_with(server, app) for server in stack.servers])
+
+
+def installed(stack: Stack, engine: str, requirements: Requirements, app: App) -> App:
+    """The app with an environment (or, in Compose, an image) that has these requirements. As `prepared`."""
+    if engine == "compose":
+        return replace(app, image=_image(stack, requirements))
+    root = stack.lab.root
+    workshop = Workshop(
+        cache_dir(), root / "services/install.py", root / "locks/server.txt", stack.listener.message, stack.stop
+    )
+    return replace(app, environment=str(workshop.environment(requirements, stack.request.python).path))
+
+
+def _with(server: Server, app: App) -> Server:
+    return server if server.app else replace(server, app=app)
+
+
+def _image(stack: Stack, requirements: Requirements) -> str:
+    """The tag of an image with these requirements, built if it is not there."""
+    docker = Docker(stack, stack.environment())
+    base = _python_image(stack)
+    lock = (stack.lab.root / "locks/server.txt").read_text(encoding="utf-8")
+    services = sorted((stack.lab.root / "services").rglob("*.py"))
+    code = "".join(path.read_text(encoding="utf-8") for path in services)
+    digest = hashlib.sha256("\0".join([base, requirements.text(), lock, code]).encode()).hexdigest()
+    tag = f"{IMAGE}:{digest[:16]}"
+    if docker.ask("image", "inspect", tag).ok:
+        return tag
+    stack.listener.message("Building an image with the app's requirements, once …")
+    with tempfile.TemporaryDirectory(prefix="wsgilab-requirements-") as name:
+        folder = Path(name)
+        (folder / "0.txt").write_text("\n".join(requirements.lines) + "\n", encoding="utf-8")
+        for number, file in enumerate(requirements.files, 1):
+            shutil.copyfile(file, folder / f"{number}.txt")
+        code_of_build = docker.follow(
+            *("build", "--quiet", "--target", "app", "--tag", tag, "--label", f"{BUILT_FOR}={digest[:16]}"),
+            *("--build-context", f"requirements={folder}", "--file", "services/Dockerfile"),
+            *("--build-arg", f"PYTHON_IMAGE={base}", "--build-arg", f"K6_IMAGE={stack.lab.variables['K6_IMAGE']}"),
+            *_network(docker),
+            str(stack.lab.root),
+        )
+    if code_of_build != 0:
+        raise UsageError(
+            "\n".join(
+                ["The app's requirements cannot be installed in an image.", *map("  | {}".format, docker.last_lines)]
+            ),
+            "requirements that exclude each other or the servers, or no network from inside a build",
+            "./lab run --engine local says which requirement it is",
+        )
+    return tag
+
+
+def _network(docker: Docker) -> list[str]:
+    """The network that the lab's own image is built with, where somebody's Compose file names one."""
+    described = docker.ask("compose", "config", "--format", "json")
+    services = described.json().get("services", {}) if described.ok else {}
+    network = services.get("image", {}).get("build", {}).get("network")
+    return ["--network", network] if network else []
+
+
+def _python_image(stack: Stack) -> str:
+    version = stack.request.python
+    if version is None:
+        return stack.lab.variables["PYTHON_IMAGE"]
+    if not version.replace(".", "").isdigit():
+        raise MissingError(
+            f"--python {version} names no version, and an image is made from one.",
+            "a command of this machine, which no container has",
+            "./lab run --python 3.12 --engine compose",
+        )
+    return f"python:{version}-slim"
