@@ -164,11 +164,14 @@ def test_a_killed_k6_voids_the_window(bench: Bench) -> None:
     assert window.died is None, "the server lives"
 
 
-def test_more_slots_than_were_declared_void_the_window(bench: Bench) -> None:
-    """Four workers under the name of one: 100 rps of 20 ms each are more than one could serve."""
+def test_more_slots_than_were_declared_void_nothing(bench: Bench) -> None:
+    """Four workers under the name of one: 100 rps of 20 ms each are more than one could serve, and it is seen."""
     window, _ = measure_window(replace(PLAN, workload="io"), replace(twin(bench), slots=1), bench)
-    assert "1 slot ÷ 2" in (window.void or "valid")
+    assert "slot" not in (window.void or "valid"), "a busy machine may void it"
     assert window.load
+    assert window.usage
+    assert window.usage.inside
+    assert (window.usage.inside.at_once or 0) > 1
     assert window.load.ok == RATE_RPS * PLAN.duration_s
 
 

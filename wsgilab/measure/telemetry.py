@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Sequence, Set
 from types import TracebackType
 
+from wsgilab.analysis.causes.slots import observe
 from wsgilab.machine.cpus import pinned
 from wsgilab.machine.http import NoAnswer
 from wsgilab.measure.generator import Load
@@ -37,7 +39,9 @@ class Telemetry:
         every_s: float = EVERY_S,
     ) -> None:
         self._url = url
+        self._servers = {server.name: server for server in servers}
         self._slots = {server.name: server.slots for server in servers if server.slots is not None}
+        self._windows: dict[str, list[Window]] = defaultdict(list)
         self._server_cpus = server_cpus
         self._load_cpus = load_cpus
         self._every_s = every_s
@@ -69,6 +73,12 @@ class Telemetry:
     def count(self, window: Window) -> None:
         """A window is over."""
         self._results["died" if window.died else "void" if window.void else "valid"] += 1
+        name = window.plan.server
+        if window.void is None and name in self._slots:
+            self._windows[name].append(window)
+            # The dashboards' law is that of the report: with the slots that were seen.
+            seen = observe(self._servers[name], self._windows[name], self._server_cpus).seen
+            self._slots[name] = seen or self._slots[name]
 
     @property
     def lost(self) -> str | None:
@@ -86,7 +96,7 @@ class Telemetry:
             Series("runner_k6_cpus", max(1, len(self._load_cpus))),
             Series("runner_server_cpus", self._server_cpus),
             *(Series("runner_windows_total", count, {"result": result}) for result, count in self._results.items()),
-            *(Series("runner_server_slots", slots, {"server": server}) for server, slots in self._slots.items()),
+            *(Series("runner_server_slots", slots, {"server": name}) for name, slots in self._slots.items()),
         ]
 
     def _tell_on(self) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from factories import window
+from factories import inside_of, window
 from support import ROOT, wait_for
 
 from wsgilab.lab.servers import load_lab
@@ -129,6 +129,17 @@ def test_the_cpu_of_every_k6_adds_up_and_windows_are_counted_by_what_became_of_t
         "runner_windows_total died": 1,
         "runner_server_slots gunicorn": 4,
     }
+
+
+def test_slots_that_a_window_shows_take_the_place_of_those_declared() -> None:
+    it = telemetry(None)
+    threads = inside_of(window("gunicorn"), at_once=32, at_once_in_one_process=8)
+    it.count(replace(threads, void="late"))
+    assert told(it)["runner_server_slots gunicorn"] == 4
+    it.count(threads)
+    it.count(inside_of(window("dev"), at_once=32))
+    assert told(it)["runner_server_slots gunicorn"] == 32
+    assert "runner_server_slots dev" not in told(it)
 
 
 def test_it_is_told_again_and_again_and_ended_with_the_run(receiver: Receiver) -> None:

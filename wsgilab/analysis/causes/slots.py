@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Protocol
 
 from wsgilab.analysis import stats
 from wsgilab.analysis.causes.evidence import Evidence, Slots, busy_cores
 from wsgilab.model import words
 from wsgilab.model.cause import Cause, Kind
 from wsgilab.model.interval import Interval
-from wsgilab.model.server import ServerFacts
 from wsgilab.model.window import Inside, Window
 
 ENOUGH = 0.9
@@ -25,7 +25,19 @@ QUICK = 0.1
 GREENLETS = "gunicorn-gevent"
 
 
-def observe(server: ServerFacts, windows: Sequence[Window], cores: int) -> Slots:
+class Declared(Protocol):
+    """As much of a server as is declared of its slots."""
+
+    @property
+    def slots(self) -> int | None:
+        """As a number; None where nothing bounds them."""
+
+    @property
+    def concurrency(self) -> str:
+        """As a person would write it."""
+
+
+def observe(server: Declared, windows: Sequence[Window], cores: int) -> Slots:
     """The slots of a server, by what all its windows showed."""
     seen = [(window, count) for window in windows if (count := at_once(window)) is not None]
     # A worker that ends and the one that replaces it may both be there for a moment.
