@@ -139,3 +139,9 @@ def test_nobody_writes_to_the_environment(path: Path) -> None:
     tree = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
     targets = [target for node in tree if isinstance(node, ast.Assign) for target in node.targets]
     assert not [target for target in targets if ast.unparse(target).startswith("os.environ")]
+
+
+def test_no_two_files_of_tests_have_the_same_name() -> None:
+    """pytest imports them by their names alone."""
+    names = [path.name for path in (ROOT / "tests").rglob("test_*.py")]
+    assert sorted(names) == sorted(set(names))

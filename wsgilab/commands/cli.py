@@ -19,6 +19,7 @@ MEASURE, LOOK, MACHINE = "Measure", "Look at what was measured", "This machine"
 COMMANDS = {
     "run": Entry(MEASURE, "wsgilab.commands.run", "Measure servers next to each other and judge them."),
     "capacity": Entry(MEASURE, "wsgilab.commands.capacity", "Find the highest rate that keeps the SLO."),
+    "init": Entry(MEASURE, "wsgilab.commands.init", "Write a first lab.toml: the traffic of an app."),
     "report": Entry(LOOK, "wsgilab.commands.report", "Render a run again, or say what changed between two."),
     "view": Entry(LOOK, "wsgilab.commands.view", "The dashboards in a browser, without Grafana."),
     "doctor": Entry(MACHINE, "wsgilab.commands.doctor", "What is missing or odd on this machine."),

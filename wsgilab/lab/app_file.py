@@ -18,7 +18,7 @@ from wsgilab.lab import toml_words
 from wsgilab.lab.toml_lines import line_of
 from wsgilab.lab.toml_words import Where
 from wsgilab.model import slo
-from wsgilab.model.app_file import AppFile, Exchange, Rows, Service, TrafficRequest
+from wsgilab.model.app_file import AppFile, Exchange, Rows, TrafficRequest
 
 NAME = "lab.toml"
 MOST_ROWS = 100_000
@@ -160,8 +160,6 @@ def _check(file: AppFile, source: _Source) -> None:
         _check_exchange(request, source, where)
     for number, step in enumerate(file.login):
         _check_exchange(step, source, ("login", number))
-    for name, service in file.services.items():
-        _check_service(name, service, source)
 
 
 def _check_slo(text: str | None, source: _Source, where: Where) -> None:
@@ -196,16 +194,6 @@ def _bodies(exchange: Exchange) -> Iterator[str]:
     for key in ("form", "body", "body_file"):
         if getattr(exchange, key) is not None:
             yield key
-
-
-def _check_service(name: str, service: Service, source: _Source) -> None:
-    where: Where = ("services", name)
-    if (service.command is None) == (service.compose is None):
-        what = f"service '{name}' needs either a command or a Compose file"
-        source.refuse(where, what, "one of the two, not both and not none")
-    if service.compose is not None and service.service is None:
-        what = f"service '{name}' does not say which service of {service.compose} it is"
-        source.refuse(where, what, 'service = "NAME" is missing')
 
 
 # ── for k6 ──────────────────────────────────────────────────────────────────────────────────────────────────────────

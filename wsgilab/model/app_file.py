@@ -77,7 +77,7 @@ class Traffic(_Strict, frozen=True):
 
 
 class AppSection(_Strict, frozen=True):
-    """Which app, and what it needs to be installed, started and put back."""
+    """Which app, and what it needs to be installed and started."""
 
     app: Annotated[str, Meta(min_length=1)] | None = None
     """MODULE:ATTRIBUTE, or a factory: `shop:create_app()`."""
@@ -87,34 +87,6 @@ class AppSection(_Strict, frozen=True):
     env: dict[str, str] = {}
     env_file: str | None = None
     health: Path | None = None
-    writes: list[str] = []
-    """What the app writes to, relative to its folder: each server then gets a scratch copy of the folder."""
-    setup: str | None = None
-    """Run once in each server's scratch copy, before it starts."""
-    reset: str | None = None
-    """Run between windows."""
-
-
-class ServiceHealth(_Strict, frozen=True):
-    """How the lab knows that a service is there."""
-
-    tcp: bool = False
-    http: str | None = None
-    command: str | None = None
-    timeout_s: Annotated[float, Meta(gt=0, le=600)] = 30.0
-
-
-class Service(_Strict, frozen=True):
-    """Something that the app needs next to it, started before the servers: a command, or a Compose service."""
-
-    command: str | None = None
-    """For local processes; {port} is a free port and {scratch} a folder of its own."""
-    compose: str | None = None
-    service: str | None = None
-    """The name of a service in that Compose file."""
-    export: dict[str, str] = {}
-    """Variables that the app gets, with {port}, {host} and {scratch} filled in."""
-    health: ServiceHealth = ServiceHealth()
 
 
 class AppFile(_Strict, frozen=True):
@@ -125,7 +97,6 @@ class AppFile(_Strict, frozen=True):
     login: list[Exchange] = []
     """Steps that each user takes once, in this order; cookies are kept."""
     requests: Annotated[list[TrafficRequest], Meta(max_length=MOST_REQUESTS)] = []
-    services: dict[str, Service] = {}
 
 
 def schema() -> dict[str, Any]:

@@ -41,10 +41,6 @@ path = "/orders"
 json = {item = "{id}", express = true}
 data = [{id = 1}, {id = 2}]
 expect = {status = [201, 202], text = "ordered"}
-
-[services.db]
-command = "postgres -p {port}"
-export = {DATABASE_URL = "postgresql://127.0.0.1:{port}/shop"}
 """
 
 
@@ -67,7 +63,6 @@ def test_all_that_can_be_said_is_read(folder: Path) -> None:
     assert found.traffic.rates == [20, 60]
     assert [request.name for request in found.requests] == ["catalogue", "order"]
     assert found.requests[1].expect.status == [201, 202]
-    assert found.services["db"].export == {"DATABASE_URL": "postgresql://127.0.0.1:{port}/shop"}
 
 
 def test_k6_gets_rows_and_bodies_in_place_of_files(folder: Path) -> None:
@@ -99,7 +94,6 @@ WRONG = {
     "a CSV that is not there": ('"items.csv"', '"item.csv"', 19, "cannot be read: No such file", "relative to lab.toml"),
     "an expression that is none": ("([^\"]+)\"'", "([^\"]+\"'", 13, "save.csrf is no regular expression", ""),
     "an expression without a group": ("([^\"]+)\"'", "[^\"]+\"'", 13, "save.csrf has 0 groups", "in brackets"),
-    "a service of nothing": ('command = "postgres -p {port}"\n', "", 29, "needs either a command or a Compose file", ""),
     "no TOML": ('app = "shop:create_app()"', 'app = "shop:create_app()', 2, "this is no TOML", ""),
 }  # fmt: skip
 

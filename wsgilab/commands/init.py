@@ -1,0 +1,110 @@
+"""`./lab init`: writes a first lab.toml for an app."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from wsgilab.commands import own_app, values
+from wsgilab.commands.console import say
+from wsgilab.commands.grammar import Command, debug, flag, option
+from wsgilab.commands.options import APP
+from wsgilab.commands.signals import stop_on_signals
+from wsgilab.errors import EXIT_DONE, MissingError, ServerError, UsageError
+from wsgilab.lab import ROOT, drafts
+from wsgilab.lab.app_file import NAME
+from wsgilab.lab.drafts import Draft
+from wsgilab.machine import processes
+from wsgilab.machine.environment import inherited
+from wsgilab.machine.environments import Requirements, Workshop
+from wsgilab.machine.packages import cache_dir
+
+DEFAULT_APP = "app:app"
+IMPORT_TIMEOUT_S = 60.0
+
+
+@click.command(cls=Command, name="init", example="./lab init --app-dir ~/shop --app shop:create_app --from access.log")
+@option("--app-dir", type=values.FOLDER, required=True, group=APP, metavar="DIR", help="The folder of the app.")
+@option("--app", type=values.APP, group=APP, metavar="MODULE:ATTR", help="The WSGI app in it (default: app:app).")
+@option(
+    "--from",
+    "source",
+    type=values.FOLDER,
+    group="What it is drafted from",
+    metavar="LOG|HAR",
+    help="An access log (common or combined format) or a HAR file of a browser (default: the app's own routes).",
+)
+@flag("--with-values", "What it is drafted from", "Keep ids and query strings that were seen; bodies never.")
+@flag("--force", "Output", "Write over a lab.toml that is there.")
+@debug
+def command(app_dir: Path, app: str | None, source: Path | None, with_values: bool, force: bool) -> int:
+    """Write a first lab.toml: the traffic of an app, from its routes, an access log or a HAR file.
+
+    Ids become parameters; query strings and whatever else could be somebody's own are left out.
+    """
+    path = app_dir / NAME
+    if not app_dir.is_dir():
+        raise UsageError(f"There is no folder {app_dir}.", "a typo, or a path from elsewhere", f"ls {app_dir.parent}")
+    if path.exists() and not force:
+        raise UsageError(f"{path} is there already.", "it was written before", f"./lab run --app-dir {app_dir}")
+    spec = app or DEFAULT_APP
+    draft = _from_file(source, with_values) if source else _from_routes(app_dir, spec)
+    try:
+        path.write_text(drafts.written(draft, spec), encoding="utf-8")
+    except OSError as error:
+        what = f"{path} cannot be written: {error.strerror}."
+        raise MissingError(what, "the folder is not yours, or the disk is full", f"ls -ld {app_dir}") from error
+    print(f"{path}: {len(draft.kinds)} requests, drafted from {draft.source}.")
+    for note in draft.notes:
+        say(f"left out: {note}.")
+    print(f"Look it over, then: ./lab run --app-dir {app_dir}")
+    return EXIT_DONE
+
+
+def _from_file(source: Path, with_values: bool) -> Draft:
+    try:
+        text = source.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        what = f"{source} cannot be read: {error.strerror}."
+        raise UsageError(what, "a typo, or a file that is not yours to read", f"ls -l {source}") from error
+    if text.lstrip()[:1] == "{":
+        return drafts.from_har(text, with_values)
+    return drafts.from_log(text.splitlines(), with_values)
+
+
+def _from_routes(folder: Path, spec: str) -> Draft:
+    """The routes of the app, which is imported in its own environment by a process of its own."""
+    fields = own_app.fields("run", {"app_dir": str(folder)})
+    python = _python(fields)
+    environment = {
+        **inherited(lambda name: name.startswith(("LAB_", "PYTHON"))),
+        **fields["app_variables"],
+        "LAB_APP": spec,
+        "LAB_APP_DIR": str(folder.resolve()),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    script = ROOT / "services/serve/routes.py"
+    done = processes.ask([python, str(script)], folder, environment, IMPORT_TIMEOUT_S)
+    if not done.ok:
+        raise ServerError(
+            f"{spec} in {folder} cannot be imported: {done.last_line}.",
+            "another name of the module or the app, or something that it needs is not installed",
+            f"./lab init --app-dir {folder} --app MODULE:ATTR",
+        )
+    return drafts.from_routes(json.loads(done.out.splitlines()[-1]), spec)
+
+
+def _python(fields: Mapping[str, Any]) -> str:
+    requirements = Requirements(
+        tuple(fields.get("requirements", ())), tuple(map(Path, fields.get("requirement_files", ())))
+    )
+    if not requirements and not fields.get("python"):
+        return sys.executable
+    with stop_on_signals() as stop:
+        workshop = Workshop(cache_dir(), ROOT / "services/install.py", ROOT / "locks/server.txt", say, stop)
+        return str(workshop.environment(requirements, fields.get("python")).python)
