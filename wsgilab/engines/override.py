@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 
 from wsgilab.lab.servers import Lab
 from wsgilab.lab.variants import PROXY, nginx_blocks
+from wsgilab.machine import places
 from wsgilab.model.server import Server
 
 EXPORTER = f"{PROXY}-exporter"
@@ -30,8 +30,8 @@ def laid_over(lab: Lab, servers: Sequence[Server], environment: Mapping[str, str
     if not any(server.variant_of or server.app for server in servers):
         yield dict(environment)
         return
-    with tempfile.TemporaryDirectory(prefix="wsgilab-variants-") as name:
-        folder = Path(name)
+    with places.make() as place:
+        folder = place.path
         config = folder / "nginx.conf"
         shipped = (lab.root / "services/nginx/nginx.conf").read_text(encoding="utf-8")
         config.write_text(nginx_blocks(shipped, lab.servers), encoding="utf-8")

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
 from typing import IO
 
 MARK = "LAB_RUN_ID"
@@ -45,6 +46,14 @@ class Place:
     def environment(self) -> dict[str, str]:
         """What marks a process as belonging to it."""
         return {MARK: self.id}
+
+    def __enter__(self) -> Place:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.remove()
 
     def remove(self) -> None:
         """Remove the folder, with all that is in it."""
