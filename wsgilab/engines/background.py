@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import re
 import sys
@@ -12,8 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
+from wsgilab.errors import LabError
 from wsgilab.machine import leftovers, places, processes
 from wsgilab.machine.leftovers import Leftover
+from wsgilab.model.listener import UNHEARD, Listener
 
 INHERITED = re.compile(
     r"(PATH|HOME|USER|LOGNAME|SHELL|TZ|TMPDIR|LANG|LANGUAGE|LC_\w+|(LD|DYLD)_\w*LIBRARY_PATH|SSL_CERT_(FILE|DIR))"
@@ -22,7 +23,6 @@ INHERITED = re.compile(
 the app under test, nor a setting that nobody sees (NGINX, WERKZEUG_RUN_MAIN, GUNICORN_CMD_ARGS) a server."""
 PROGRAMS = Path(sys.executable).parent
 """Where the lab's own environment has the servers."""
-log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -36,9 +36,10 @@ class Started:
 class Background:
     """Programs of one run: each has a log, the run's mark and the servers' CPUs. Leaving the block ends them all."""
 
-    def __init__(self, cpus: frozenset[int], environ: Mapping[str, str]) -> None:
+    def __init__(self, cpus: frozenset[int], environ: Mapping[str, str], listener: Listener = UNHEARD) -> None:
         self._cpus = cpus
         self._environ = environ
+        self._listener = listener
         self._started: dict[str, Started] = {}
         self._escaped: dict[int, Leftover] = {}
 
@@ -57,10 +58,7 @@ class Background:
         self._remember(leftovers.end_marked(self._place.environment))
         self._remember(leftovers.end_orphans(self._children))
         if self._escaped:
-            log.warning(
-                "The app or its servers left behind %s, out of their process group: the lab ended them.",
-                leftovers.listed(list(self._escaped.values())),
-            )
+            self._listener.warning(_left_behind(list(self._escaped.values())))
         for place in dict.fromkeys((self._place, self._logs)):
             place.remove()
 
@@ -121,3 +119,11 @@ class Background:
 
     def _remember(self, escaped: Sequence[Leftover]) -> None:
         self._escaped |= {leftover.pid: leftover for leftover in escaped}
+
+
+def _left_behind(escaped: Sequence[Leftover]) -> LabError:
+    return LabError(
+        f"The app or its servers left behind {leftovers.listed(escaped)}, out of their process group; they were ended.",
+        "the app starts processes in a session of their own (start_new_session, setsid, a daemon)",
+        "./lab doctor",
+    )

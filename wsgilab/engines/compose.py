@@ -16,7 +16,7 @@ from wsgilab.engines import override
 from wsgilab.engines.diagnosis import why_not_up
 from wsgilab.errors import LabError, MissingError, UsageError
 from wsgilab.lab.servers import Lab, variables_of
-from wsgilab.machine import processes
+from wsgilab.machine import cpus, processes
 from wsgilab.machine.environment import inherited
 from wsgilab.machine.processes import Outcome
 from wsgilab.machine.waiting import Stop
@@ -160,12 +160,21 @@ def run_inside(stack: Stack) -> Ended:
         results.mkdir(parents=True, exist_ok=True)
     with override.laid_over(stack.lab, stack.servers, stack.environment()) as environment:
         docker = Docker(stack, {**environment, "LAB_REQUEST": _as_text(_inside(stack.request))})
+        _require_cpus(docker)
         before = set(docker.ask(*COMPOSE, "ps", "--services", "--status", "running").out.split())
         try:
             _bring_up(docker)
             return _measure(docker)
         finally:
             _put_back(docker, before)
+
+
+def _require_cpus(docker: Docker) -> None:
+    """Raise MissingError, with the lines for .env, where the engine's machine, maybe a virtual one, has not so many."""
+    there = docker.ask("info", "--format", "{{.NCPU}}").out.strip()
+    if there.isdecimal():
+        lab = docker.stack.lab
+        cpus.require({name: lab.cpus(name) for name in ("SERVER_CPUS", "LOAD_CPUS")}, set(range(int(there))))
 
 
 def _bring_up(docker: Docker) -> None:

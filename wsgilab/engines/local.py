@@ -40,7 +40,7 @@ class LocalEngine:
         self._start_timeout_s = start_timeout_s
         self._listener = listener
         self._exporter_ports = {server.name: free_port() for server in servers}
-        self._background = Background(lab.cpus("SERVER_CPUS"), inherited())
+        self._background = Background(lab.cpus("SERVER_CPUS"), inherited(), listener)
         self._nginx: LocalNginx | None = None
 
     def __enter__(self) -> LocalEngine:

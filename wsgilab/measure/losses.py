@@ -36,8 +36,13 @@ def without_reading(server: Server, when: str, engine: Engine) -> Loss:
     if not engine.lives(server):
         return Loss(died=f"the server was gone {'when the window ended' if when == IN else when}")
     at = engine.endpoint(server)
-    whose = f"{server.via}'s" if at.proxy_exporter_url and scrape(at.exporter_url, at.run_id) else "its"
-    return Loss(void=f"{whose} exporter gave no answer {when}; {server.name} itself lived")
+    if at.proxy_exporter_url and scrape(at.exporter_url, at.run_id):
+        whose, cure = f"{server.via}'s", f"docker compose up --detach {server.via} {server.via}-exporter"
+    else:
+        whose, cure = "its", f"docker compose restart {server.name}"
+    # Where Compose supervises, an exporter that died alone stays dead: it is no container's first process.
+    hint = "" if engine.restarts else f" (`{cure}` brings it back)"
+    return Loss(void=f"{whose} exporter gave no answer {when}; {server.name} itself lived{hint}")
 
 
 def death(server: Server, before: Sample, after: Sample, engine: Engine) -> str | None:

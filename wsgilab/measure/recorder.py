@@ -16,8 +16,9 @@ import yaml
 from wsgilab.engines import Endpoint
 from wsgilab.errors import MissingError
 from wsgilab.lab.servers import Lab, parse_port
-from wsgilab.machine import http, processes
+from wsgilab.machine import http, places, processes
 from wsgilab.machine.cpus import available
+from wsgilab.machine.environment import inherited
 from wsgilab.machine.packages import Announce, unheard
 from wsgilab.machine.ports import another
 from wsgilab.machine.tools import find_prometheus
@@ -77,6 +78,7 @@ class Recorder:
         self._folder = (results / ".prometheus").resolve()
         self._config = self._folder / "prometheus.yaml"
         self._process: processes.Process | None = None
+        self._place: places.Place | None = None
         self._binary: Path | None = None
         self._last_word: str | None = None
 
@@ -170,7 +172,9 @@ class Recorder:
         """End what was started here; its data stays."""
         if self._process:
             processes.end([self._process], STOP_TIMEOUT_S)
-        self._process = None
+        if self._place:
+            self._place.remove()
+        self._process = self._place = None
 
     def is_ours(self) -> bool:
         """Whether the one that answers records local runs of this folder: Compose's has another configuration."""
@@ -190,7 +194,10 @@ class Recorder:
         cpus = self._lab.cpus("LOAD_CPUS") & available()
         output = self._folder / "prometheus.log"
         output.unlink(missing_ok=True)
-        self._process = processes.start([str(binary), *options], output, cpus=cpus)
+        # Known by its mark if we are killed: else it would record for ever.
+        self._place = self._place or places.make()
+        environment = {**inherited(), **self._place.environment}
+        self._process = processes.start([str(binary), *options], output, environment=environment, cpus=cpus)
 
     def _write_config(self) -> None:
         try:

@@ -227,6 +227,15 @@ def test_an_exporter_that_died_alone_takes_no_server_with_it(world: World, gone_
     assert world.did == ["window of gunicorn", "restart gunicorn"], "a fresh server has a fresh exporter"
 
 
+def test_where_compose_supervises_the_way_to_get_an_exporter_back_is_said(world: World) -> None:
+    world.restarts, world.exporter = False, lambda: None
+    (window,) = world.run(plan())
+    assert window.void == (
+        "its exporter gave no answer before the window; gunicorn itself lived "
+        "(`docker compose restart gunicorn` brings it back)"
+    )
+
+
 def test_a_proxy_that_died_is_named_and_started_again_and_its_server_lives(world: World) -> None:
     def dying() -> Reading | None:
         if world.now > 1005.0 and len(world.did) == 1:
