@@ -156,7 +156,6 @@ def _check(file: AppFile, source: _Source) -> None:
             what = f"a second request is named '{request.name}'"
             source.refuse((*where, "name"), what, "each has figures of its own, by its name")
         names.add(request.name)
-        _check_slo(request.slo, source, (*where, "slo"))
         _check_exchange(request, source, where)
     for number, step in enumerate(file.login):
         _check_exchange(step, source, ("login", number))

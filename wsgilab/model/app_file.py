@@ -57,8 +57,6 @@ class TrafficRequest(Exchange, frozen=True, kw_only=True):
     data: Rows | None = None
     """Rows that fill {placeholders}, one after the other."""
     expect: Expectation = Expectation()
-    slo: str | None = None
-    """An objective of its own, such as `p99<100ms`."""
 
 
 class Traffic(_Strict, frozen=True):
