@@ -11,14 +11,7 @@ import pytest
 from support import ROOT
 
 COMPOSE_LINT = ["compose_lint", "check", "--strict-config", "--fail-on", "low", "--quiet", "compose.yaml"]
-READ_ALOUD = [
-    *(
-        path
-        for room in ("model", "analysis", "reports", "commands", "engines", "results")
-        for path in sorted((ROOT / "wsgilab" / room).rglob("*.py"))
-    ),
-    ROOT / "wsgilab/api.py",
-]
+READ_ALOUD = [path for room in ("wsgilab", "services") for path in sorted((ROOT / room).rglob("*.py"))]
 
 
 @pytest.mark.parametrize(

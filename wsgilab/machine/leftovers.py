@@ -76,26 +76,26 @@ def _orphans(before: Set[int]) -> list[Leftover]:
 
 def clear() -> list[str]:
     """End and remove what belongs to runs of this user whose owner is gone, and nothing else. A sentence for each."""
-    said = []
+    sentences = []
     for place in places.abandoned():
         ended = end_marked(place.environment)
-        said.append(f"{place.path}{_and(ended)}")
+        sentences.append(f"{place.path}{_and(ended)}")
         place.remove()
-    return said
+    return sentences
 
 
 def found() -> list[str]:
     """What `clear` would end and remove, a sentence for each."""
-    said = []
+    sentences = []
     for place in places.abandoned():
-        said.append(f"{place.path}{_and(marked(place.environment))}")
+        sentences.append(f"{place.path}{_and(marked(place.environment))}")
         place.lock.close()
-    return said
+    return sentences
 
 
 def listed(leftovers: Sequence[Leftover]) -> str:
     """Processes in words: how many, and what they are, each once."""
-    commands = list(dict.fromkeys(each.command[:80] for each in leftovers))
+    commands = list(dict.fromkeys(leftover.command[:80] for leftover in leftovers))
     count = f"{len(leftovers)} process{'es' if len(leftovers) != 1 else ''}"
     return f"{count} ({'; '.join(commands[:3])}{'; …' if len(commands) > 3 else ''})"
 
@@ -110,11 +110,11 @@ def _end(remaining: Callable[[], list[Leftover]], is_one: Callable[[int], bool])
         deadline = time.monotonic() + PATIENCE_S
         asked: set[int] = set()
         while (left := remaining()) and time.monotonic() < deadline:
-            for each in left:
-                seen.setdefault(each.pid, each)
-                if each.pid not in asked:
-                    asked.add(each.pid)
-                    _send(each.pid, number, is_one)
+            for leftover in left:
+                seen.setdefault(leftover.pid, leftover)
+                if leftover.pid not in asked:
+                    asked.add(leftover.pid)
+                    _send(leftover.pid, number, is_one)
             time.sleep(POLL_S)
     return list(seen.values())
 

@@ -18,7 +18,7 @@ PATIENCE_S = 10.0
 """For all the questions of a page together."""
 MOST_BYTES = 8_000_000
 MOST_SERIES = 200
-"""Of one answer: as many lines as nobody can tell apart any more."""
+"""In one answer: nobody can tell more lines apart."""
 REMEMBERED = 1000
 LONGEST_REASON = 300
 
@@ -119,7 +119,7 @@ class Prometheus:
         return sorted(self._get(path, {"match[]": series, **when}, deadline, _names)[:MOST_SERIES])
 
     def p99_ms(self) -> float | None:
-        """Of the queries so far (the last thousand), the 99th percentile of the time they took."""
+        """The 99th percentile of the time the queries took so far (the last thousand)."""
         took = sorted(self._took_ms.copy())
         return took[math.ceil(0.99 * len(took)) - 1] if took else None
 
