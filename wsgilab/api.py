@@ -77,7 +77,7 @@ class Result:
             import pandas
         except ImportError as error:
             raise MissingError(
-                "pandas is not installed, and a data frame is made with it.",
+                "pandas is not installed, and a data frame needs it.",
                 "the lab does not need it, so it does not bring it",
                 "pip install pandas",
             ) from error
@@ -151,7 +151,7 @@ def selection(request: Request) -> tuple[Lab, list[Server]]:
 def _carry_out(request: Request, listener: Listener, stop: Stop) -> Result:
     lab, servers = selection(request)
     job = job_for(request, servers)
-    if request.engine != "attached":  # who sent that runner has said it
+    if request.engine != "attached":  # the caller that sent that runner has told it already
         for remark in lab.remarks:
             listener.message(remark)
     with turn_in_this_process(stop, listener), turn_on_this_machine(Path(request.lock) if request.lock else None):

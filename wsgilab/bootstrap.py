@@ -69,8 +69,8 @@ def prepare(lock: Path) -> None:
     except OSError as error:
         raise SetupError(
             f"cannot write to {ROOT}: {error.strerror}.",
-            "the clone belongs to another user, or is write-protected",
-            "clone the repository into a folder of your own",
+            "the clone belongs to another user, or is write-protected; clone it into a folder of your own",
+            f"ls -ld '{ROOT}'",
         ) from error
     with guard:
         fcntl.flock(guard, fcntl.LOCK_EX)  # a second ./lab waits for the first to finish installing
@@ -112,7 +112,7 @@ def _make_venv() -> list[str]:
         if not (VENV / "bin/pip").exists():
             _run([sys.executable, "-m", "venv", str(VENV)], "the virtual environment could not be made")
         return [python, "-m", "pip"]
-    # Debian keeps ensurepip in a package of its own, python3-venv. pip can be had without it, and without root.
+    # Debian keeps ensurepip in a package of its own, python3-venv. pip can be fetched without it, and without root.
     _run([sys.executable, "-m", "venv", "--without-pip", str(VENV)], "the virtual environment could not be made")
     if importlib.util.find_spec("pip"):
         return [sys.executable, "-m", "pip", "--python", python]
@@ -120,7 +120,7 @@ def _make_venv() -> list[str]:
 
 
 def _debian_pip() -> Path:
-    """pip's wheel out of Debian's package, downloaded and unpacked beside .venv; a wheel can be run as it is."""
+    """pip's wheel out of Debian's package, downloaded and unpacked next to .venv; a wheel can be run as it is."""
     folder = VENV / "pip"
     folder.mkdir(exist_ok=True)
     download = ["apt-get", "-o", "APT::Sandbox::User=root", "download", "python3-pip-whl"]
@@ -135,7 +135,7 @@ def _debian_pip() -> Path:
         raise SetupError(
             "this Python can make no virtual environment: it has neither ensurepip nor pip.",
             "Debian keeps both in packages of their own, and they could not be downloaded",
-            "apt-get install python3-venv (as root), then try again",
+            "sudo apt-get install python3-venv",
         ) from error
 
 
@@ -168,8 +168,8 @@ def _run(command: Sequence[str], what: str) -> None:
     if code != 0:
         raise SetupError(
             f"{what}; the last lines above say why.",
-            "no network, no room on the disk, or no package of that name for this platform",
-            "fix that, then repeat the command: what was downloaded is kept",
+            "no network, no room on the disk, or no such package for this platform; what was downloaded is kept",
+            "./lab doctor",
         )
 
 

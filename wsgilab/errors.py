@@ -55,8 +55,9 @@ class NoValidWindow(LabError):
     def __init__(self) -> None:
         super().__init__(
             "No window was valid; the report names the reason for each.",
-            "other programs kept the machine busy, k6 could not send so much, or nothing was measured",
-            "./lab doctor says what is odd here; then run again, or with a lower --rate",
+            "other programs kept the machine busy, k6 could not send so much (a lower --rate helps), or nothing was "
+            "measured",
+            "./lab doctor",
         )
 
 

@@ -137,7 +137,7 @@ def test_a_missing_tool_is_named(lab: Lab, variable: str, tool: str) -> None:
 def test_results_that_cannot_be_written(lab: Lab, tmp_path: Path) -> None:
     in_the_way = tmp_path / "file"
     in_the_way.touch()
-    assert_explained(lab("run", "--servers", "dev", *ONE_WINDOW, "--out", in_the_way / "run"), 3, "--out DIR")
+    assert_explained(lab("run", "--servers", "dev", *ONE_WINDOW, "--out", in_the_way / "run"), 3, "--out")
 
 
 @pytest.fixture

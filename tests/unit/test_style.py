@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -20,6 +21,37 @@ READ_ALOUD = [path for room in ("wsgilab", "services") for path in sorted((ROOT 
 def test_is_clean(command: list[str]) -> None:
     done = subprocess.run([sys.executable, "-m", *command], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+PROGRAMS = (
+    "./lab",
+    "docker",
+    "git",
+    "ls",
+    "df",
+    "sudo",
+    "apt-get",
+    "pip",
+    "python3",
+    "pgrep",
+    "tail",
+    "unset",
+    "rm",
+    "mv",
+)
+PROSE = re.compile(r", (and|or|then|to) |; or|…|\bthen\b| says | shows |DIR\b|FOLDER")
+
+
+@pytest.mark.parametrize("path", READ_ALOUD, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_what_to_do_next_is_a_line_that_can_be_pasted(path: Path) -> None:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        called = node.func.id if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) else ""
+        if not isinstance(node, ast.Call) or called not in ("LabError", "MissingError", "ServerError", "UsageError"):
+            continue
+        line = ast.unparse(node.args[-1]).removeprefix("f")[1:-1]
+        if isinstance(node.args[-1], ast.Constant | ast.JoinedStr):
+            assert not PROSE.search(line), line
+            assert line.startswith((*PROGRAMS, "{", "$")) or re.match(r"[A-Z_0-9]+=\S+ ", line), line
 
 
 @pytest.mark.parametrize("path", READ_ALOUD, ids=lambda path: f"{path.parent.name}/{path.name}")

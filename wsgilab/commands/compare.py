@@ -57,9 +57,11 @@ def _in_order(found: Sequence[changes.Change], manifest: Manifest) -> list[chang
 
 
 def _incomparable(obstacles: Sequence[str], first: Path, second: Path) -> UsageError:
-    cause = "they come from different machines, limits or settings of the run, which change figures as servers do"
+    cause = (
+        "they come from different machines, limits or settings, which change figures as servers do; --anyway compares"
+    )
     return UsageError(
         f"These runs cannot be compared: {'; '.join(obstacles)}.",
         "manifest.json is lost or was edited" if obstacles == [changes.UNKNOWN_ORIGIN] else cause,
-        f"measure both on one machine, or: ./lab report {first} {second} --anyway",
+        f"./lab report {first} {second} --anyway",
     )

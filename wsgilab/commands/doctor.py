@@ -1,4 +1,4 @@
-"""What is missing or odd on this machine, and the command that mends it."""
+"""What is missing or odd on this machine, and the command that fixes it."""
 
 from __future__ import annotations
 
@@ -82,8 +82,8 @@ def show(findings: Sequence[Finding], out: Console) -> None:
     for finding in findings:
         out.print(f"[{STYLES[finding.state]}]{finding.state:8}[/]", end="")
         out.print(f"{finding.what}: {finding.said}", markup=False, highlight=False, soft_wrap=True)
-        if finding.mend:
-            out.print(f"        → {finding.mend}", markup=False, highlight=False, soft_wrap=True)
+        if finding.fix:
+            out.print(f"        → {finding.fix}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _k6() -> Finding:
@@ -111,10 +111,12 @@ def _prometheus() -> Finding:
         return Finding("Prometheus", ODD, f"{error.what} ({error.cause})", error.next_command)
     if path:
         return _program("Prometheus", path, PROMETHEUS)
-    said = "none of version 3: local runs are measured and judged without it, but `./lab view` has nothing to show"
+    said = "none of version 3: local runs are measured and judged without it, but `./lab view` has nothing to show; "
     if can_fetch_packages():
-        return Finding("Prometheus", ODD, said, "./lab run --prometheus fetches Debian's package by itself, once")
-    return Finding("Prometheus", ODD, said, "install it (https://prometheus.io/download/), or set LAB_PROMETHEUS to it")
+        said += "a run with --prometheus fetches Debian's package, once"
+        return Finding("Prometheus", ODD, said, "./lab run --prometheus")
+    said += "https://prometheus.io/download/ has it"
+    return Finding("Prometheus", ODD, said, "LAB_PROMETHEUS=/path/to/prometheus ./lab run --prometheus")
 
 
 def _program(what: str, path: Path, package: Package) -> Finding:
@@ -128,16 +130,15 @@ def _program(what: str, path: Path, package: Package) -> Finding:
         what,
         ODD,
         f"{said}: security updates since then are not in it; the next run that reaches apt's mirror renews it",
-        f"apt-get install {package.name}, to have it kept up to date",
+        f"sudo apt-get install {package.name}",
     )
 
 
 def _docker() -> Finding:
     reason = compose.why_not()
     if reason:
-        return Finding(
-            "Docker Compose", ODD, f"not usable: {reason}", "servers run as local processes: ./lab run --engine local"
-        )
+        what = f"not usable ({reason}): servers run as local processes"
+        return Finding("Docker Compose", ODD, what, "./lab run --engine local")
     return Finding("Docker Compose", OK, "an engine answers")
 
 
@@ -150,11 +151,11 @@ def _cpus(lab: Lab) -> Iterator[Finding]:
     for name, cpus in sets.items():
         if not cpus <= usable:
             text = f"{name}={lab.variables[name]}, but only {_listed(usable)} may be used here"
-            yield Finding("CPUs", MISSING, text, f"{name}={min(usable)} ./lab run, or change .env")
+            yield Finding("CPUs", MISSING, text, f"{name}={min(usable)} ./lab run")
     if sets["SERVER_CPUS"] & sets["LOAD_CPUS"]:
         shared = _listed(sets["SERVER_CPUS"] & sets["LOAD_CPUS"])
         text = f"servers and load share CPU {shared}: k6 slows down what it measures"
-        yield Finding("CPUs", ODD, text, "set SERVER_CPUS and LOAD_CPUS in .env to different CPUs")
+        yield Finding("CPUs", ODD, text, "SERVER_CPUS=0 LOAD_CPUS=1 ./lab run" if {0, 1} <= usable else "")
     elif all(cpus <= usable for cpus in sets.values()):
         yield Finding(
             "CPUs",
@@ -167,7 +168,7 @@ def _ports(lab: Lab) -> Iterator[Finding]:
     taken = [server for server in lab.servers.values() if not is_free(server.port)]
     for server in taken:
         text = f"{server.port} ({server.name}) is in use by {holder(server.port)}"
-        yield Finding("Port", ODD, text, f"end it, or: {server.port_variable}={another(server.port)} ./lab run")
+        yield Finding("Port", ODD, text, f"{server.port_variable}={another(server.port)} ./lab run")
     if not taken:
         ports = [server.port for server in lab.servers.values()]
         yield Finding("Ports", OK, f"{min(ports)} to {max(ports)} are free")
@@ -176,25 +177,24 @@ def _ports(lab: Lab) -> Iterator[Finding]:
 def _results(lab: Lab) -> Finding:
     folder = lab.root / "results"
     if not os.access(folder, os.W_OK):
-        return Finding("Results", MISSING, f"{folder} cannot be written", f"sudo chown $(id -u) {folder}, or --out DIR")
+        return Finding("Results", MISSING, f"{folder} cannot be written", f"sudo chown $(id -u) {folder}")
     free_mb = shutil.disk_usage(folder).free // 1_000_000
     if free_mb < DISK_MB:
-        return Finding(
-            "Results", ODD, f"only {free_mb} MB free in {folder}", "free some room, or --out DIR on another disk"
-        )
+        what = f"only {free_mb} MB free in {folder}; --out writes to another disk"
+        return Finding("Results", ODD, what, f"df -h {folder}")
     return Finding("Results", OK, f"{folder}, {free_mb} MB free")
 
 
 def _load() -> Iterator[Finding]:
     busy = os.getloadavg()[0]
     if busy > 0.5:
-        text = f"{busy:.1f} processes were running on average in the last minute: they will show in the measurement"
-        yield Finding("Load", ODD, text, "end what else is running, and wait a minute")
+        text = f"{busy:.1f} processes ran on average in the last minute: they will disturb a measurement"
+        yield Finding("Load", ODD, text, "ps -eo pid,pcpu,args --sort=-pcpu | head")
 
 
 def _root() -> Iterator[Finding]:
     if os.geteuid() == 0:
-        yield Finding("User", ODD, "root: local servers then run as root too", "run ./lab as an ordinary user")
+        yield Finding("User", ODD, "root: local servers run as root too; an ordinary user will do")
 
 
 def _left_behind() -> Iterator[Finding]:

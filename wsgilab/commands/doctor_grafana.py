@@ -1,4 +1,4 @@
-"""`./lab doctor --grafana URL`: whether a running Grafana shows what the lab's files say, to whoever opens it."""
+"""`./lab doctor --grafana URL`: whether a running Grafana shows what the lab's files say, to everybody who opens it."""
 
 from __future__ import annotations
 

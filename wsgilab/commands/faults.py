@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import shlex
+import sys
 
 from wsgilab.errors import LabError, MissingError
 
@@ -13,10 +15,10 @@ def unforeseen(error: Exception) -> LabError:
         return MissingError(
             f"Something could not be written: {error.strerror}.",
             "the disk of the output, of /tmp or of /dev/shm is full",
-            "df -h shows which",
+            "df -h",
         )
     return LabError(
         f"Something in the lab itself went wrong: {type(error).__name__}: {error}",
-        "a fault of the lab, not of yours",
-        "the same command with --debug shows where; please report it",
+        "a bug in the lab, not a mistake of yours: please report it, with what --debug shows",
+        shlex.join(["./lab", *sys.argv[1:], "--debug"]),
     )

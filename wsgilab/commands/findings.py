@@ -15,7 +15,8 @@ class Finding:
     state: str
     """`ok`, `odd` (a run works, with a caveat) or `missing` (some run does not work)."""
     said: str
-    mend: str = ""
+    fix: str = ""
+    """The command that fixes it, where there is one."""
 
     def to_json(self) -> dict[str, str]:
         """As plain JSON values."""

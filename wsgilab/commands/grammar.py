@@ -1,4 +1,4 @@
-"""Click, as the lab speaks it: help in groups with an example, and three parts for whoever mistyped."""
+"""Click, as the lab uses it: help in groups with an example, and errors in three parts."""
 
 from __future__ import annotations
 
@@ -186,7 +186,7 @@ def refusal(error: click.UsageError, ctx: click.Context) -> UsageError:
     if isinstance(error, click.NoSuchOption):
         return _no_such_option(error.option_name, ctx)
     if isinstance(error, click.MissingParameter) and error.param:
-        return UsageError(f"The following argument is required: {_name(error.param)}.", "something was left out", usage)
+        return UsageError(f"This argument is required: {_name(error.param)}.", "something was left out", usage)
     if isinstance(error, click.BadParameter) and error.param:
         if ctx.get_parameter_source(str(error.param.name)) == click.core.ParameterSource.ENVIRONMENT:
             return _bad_variable(str(error.param.envvar), str(error.message))

@@ -40,8 +40,8 @@ def exit_code(windows: Sequence[Window], trouble: LabError | Interrupted | None)
         say(
             ServerError(
                 f"{server} died: {reason}. The other servers were measured to the end.",
-                "the app or the server crashed, or somebody killed it: the kernel does, for want of memory",
-                "the same command again shows whether it always does",
+                "the app or the server crashed, or it was killed by the kernel (out of memory) or by hand",
+                f"./lab run --quick --servers {server}",
             )
         )
     if died:

@@ -29,7 +29,7 @@ def selection(command: str) -> Callable[[Any], Any]:
             multiple=True,
             group=WHAT,
             metavar="NAME=SERVER[,SETTING=VALUE…]",
-            help="Also a server with settings changed, under a name of its own (again for more).",
+            help="Also measure a server with some settings changed, under a name of its own (repeatable).",
         ),
         option(
             "--slots",
@@ -67,7 +67,7 @@ def selection(command: str) -> Callable[[Any], Any]:
             multiple=True,
             group=APP,
             metavar="REQ|FILE",
-            help="What the app needs installed: as pip takes it, or a file of that (again for more; default: its "
+            help="What the app needs installed: as pip takes it, or a file of that (repeatable; default: its "
             "requirements.txt or pyproject.toml).",
         ),
         option("--python", group=APP, metavar="VERSION", help="The Python to install it for: 3.12, or a command."),
@@ -78,9 +78,9 @@ def selection(command: str) -> Callable[[Any], Any]:
             multiple=True,
             group=APP,
             metavar="NAME=VALUE",
-            help="A variable for the app (again for more); its value is in no manifest and no report.",
+            help="A variable for the app (repeatable); its value appears in no manifest and no report.",
         ),
-        option("--env-file", type=values.FOLDER, group=APP, metavar="FILE", help="More of them, a line each."),
+        option("--env-file", type=values.FOLDER, group=APP, metavar="FILE", help="More of them, one per line."),
         option(
             "--script",
             type=values.FOLDER,
@@ -93,7 +93,7 @@ def selection(command: str) -> Callable[[Any], Any]:
             is_flag=True,
             default=None,
             group=WHAT,
-            help="Use connections again, as browsers and proxies do; each request opens its own otherwise.",
+            help="Reuse connections, as browsers and proxies do; otherwise each request opens its own.",
         ),
         option(
             "--seed",
@@ -108,7 +108,7 @@ def selection(command: str) -> Callable[[Any], Any]:
             envvar="LAB_ENGINE",
             group=WHERE,
             metavar="auto|compose|local",
-            help="Where servers run: containers, local processes, or whichever can be had (default: auto). 'attached' "
+            help="Where servers run: containers, local processes, or whichever is there (default: auto). 'attached' "
             "is for the runner inside the Compose network.",
         ),
         option(

@@ -37,7 +37,7 @@ def fields(command: str, given: Mapping[str, Any]) -> dict[str, Any]:
 
 def _said(command: str, file: AppFile) -> dict[str, Any]:
     """What lab.toml says of fields that have options too."""
-    said = {
+    found = {
         "app": file.app.app,
         "python": file.app.python,
         "slo": file.traffic.slo,
@@ -45,7 +45,7 @@ def _said(command: str, file: AppFile) -> dict[str, Any]:
         "keep_alive": file.traffic.keep_alive or None,
         "settings": {"LAB_HEALTH_PATH": file.app.health} if file.app.health else None,
     }
-    return {name: value for name, value in said.items() if value is not None}
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def _workload(found: Mapping[str, Any], file: AppFile, path: Path | None) -> dict[str, Any]:
@@ -95,8 +95,8 @@ def _of_project(path: Path) -> tuple[str, ...]:
         project = tomllib.loads(path.read_text(encoding="utf-8")).get("project", {})
         return tuple(map(str, project.get("dependencies", ())))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, AttributeError) as error:
-        what, cause = f"{path} cannot be read: {error}.", "no TOML, or not yours to read"
-        raise UsageError(what, cause, "./lab run --requirement NAME says what to install instead") from error
+        cause = "no TOML, or not yours to read; --requirement says what to install instead"
+        raise UsageError(f"{path} cannot be read: {error}.", cause, f"ls -l {path}") from error
 
 
 def _variables(file: AppFile, folder: Path | None) -> dict[str, str]:

@@ -38,7 +38,7 @@ def write(folder: Path) -> None:
         part.replace(folder / "prometheus.yaml")
     except OSError as error:
         raise MissingError(
-            f"Prometheus's configuration cannot be written: {error}.",
+            f"The configuration of Prometheus cannot be written: {error}.",
             "Docker's disk is full, or the volume 'prometheus-setup' belongs to another user",
             "docker compose down; docker volume rm wsgilab_prometheus-setup; docker compose up",
         ) from error

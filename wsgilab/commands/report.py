@@ -37,6 +37,6 @@ def command(folder: Path, other: Path | None, anyway: bool, as_json: bool) -> in
         show_verdict(result.verdict, None if result.trouble else folder)
     if isinstance(result.trouble, LabError):  # somebody else's run can be read all the same
         trouble = result.trouble
-        say(MissingError(trouble.what, trouble.cause, trouble.next_command.removesuffix(ELSEWHERE)))
+        say(MissingError(trouble.what, trouble.cause.removesuffix(ELSEWHERE), trouble.next_command))
         return trouble.exit_code
     return EXIT_DONE if any(window.void is None for window in result.windows) else no_valid_window()

@@ -78,5 +78,5 @@ def _site(port: int, answers: Answers) -> Site:
         raise MissingError(
             f"Port {port} on 127.0.0.1 is in use.",
             f"{holder(port)} listens on it",
-            f"end that process, or: ./lab view --port {another(port)}",
+            f"./lab view --port {another(port)}",
         ) from error

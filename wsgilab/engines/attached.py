@@ -1,4 +1,4 @@
-"""Servers that already run beside the runner, in containers of the same Compose network."""
+"""Servers that already run next to the runner, in containers of the same Compose network."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ def _never_healthy(server: Server, check: HealthCheck) -> ServerError:
 def _no_container(server: Server) -> MissingError:
     profile = "" if server.default else "--profile more "
     return MissingError(
-        f"{server.name} has no container that runs.",
+        f"{server.name} has no running container.",
         "it was not started, or was stopped",
         f"docker compose {profile}up --detach --wait {server.name}",
     )

@@ -1,4 +1,4 @@
-"""Which engine measures: the one that was asked for, or whichever can be had."""
+"""Which engine measures: the one that was asked for, or whichever this machine has."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from wsgilab.errors import MissingError
 
 
 def choose(stack: Stack) -> tuple[str, str]:
-    """(`compose`, `local` or `attached`; why). Pulls or builds images. Raises MissingError where it cannot be had."""
+    """(`compose`, `local` or `attached`; why). Pulls or builds images. Raises MissingError where it is not there."""
     asked = stack.request.engine
     if asked == "attached":
         return asked, "the runner is in the Compose network"

@@ -30,7 +30,7 @@ UP_TIMEOUT_S = 120
 DOWN_TIMEOUT_S = 90.0
 LAST_LINES = 5
 RECORDING = ["nginx", "nginx-exporter", "prometheus"]
-"""Services that a run needs beside its servers. Grafana only shows; `docker compose up` starts it."""
+"""Services that a run needs besides its servers. Grafana only shows; `docker compose up` starts it."""
 IMAGES = ["image", "prometheus-setup", "nginx", "prometheus"]
 """Services whose images are all that a run needs. `image` builds the servers', `prometheus-setup` the runner's."""
 COMPOSE = ("compose",)
@@ -80,7 +80,7 @@ class Docker:
     stack: Stack
     environment: Mapping[str, str]
     last_lines: deque[str] = field(default_factory=lambda: deque(maxlen=LAST_LINES))
-    """What the commands that were followed said last."""
+    """The last lines of the commands that were followed."""
 
     def ask(self, *words: str, timeout_s: float = ANSWER_TIMEOUT_S) -> Outcome:
         """What a command answers."""
@@ -127,8 +127,8 @@ def require() -> None:
     if reason:
         raise MissingError(
             f"--engine compose was asked for, but {reason}.",
-            "Docker is not installed, not started, or not allowed for this user",
-            "start Docker and try again, or measure without it: ./lab run --engine local",
+            "Docker is not installed, not started, or not allowed for this user; the lab measures without it too",
+            "./lab run --engine local",
         )
 
 
@@ -252,8 +252,8 @@ def _as_text(request: Request) -> str:
     if len(text.encode()) > MOST_BYTES:
         raise UsageError(
             f"The request is longer than {MOST_BYTES:,} bytes.",
-            "variants with very long settings; Linux passes no longer variable to a program",
-            "split it into several runs, or: ./lab run --engine local",
+            "variants with very long settings, longer than Linux lets a variable be; several runs can share them out",
+            "./lab run --engine local",
         )
     return text
 
@@ -267,8 +267,8 @@ def _in_the_container(request: Request, file: str | None) -> str | None:
         return f"{APP_INSIDE}/{Path(file).resolve().relative_to(folder)}"
     raise UsageError(
         f"{file} is not in the folder of the app, and the runner in its container sees nothing else.",
-        "a file from elsewhere, or --app-dir is missing",
-        "copy it next to the app; or ./lab run --engine local",
+        "a file from elsewhere, or --app-dir is missing; a copy next to the app would do",
+        "./lab run --engine local",
     )
 
 
@@ -284,7 +284,8 @@ def _get(docker: Docker, verb: str, names: Sequence[str]) -> str | None:
     docker.stack.listener.message(f"docker compose {verb} {' '.join(names)} …")
     if docker.follow(*COMPOSE, verb, *names) == 0:
         return None
-    return f"`docker compose {verb}` failed, its images cannot be had ({' '.join(docker.last_lines) or 'no reason'})"
+    why = " ".join(docker.last_lines) or "no reason"
+    return f"`docker compose {verb}` failed: its images could not be pulled or built ({why})"
 
 
 def _no_last_word(code: int, docker: Docker) -> LabError:

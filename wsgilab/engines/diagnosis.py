@@ -21,7 +21,7 @@ def why_not_up(
 ) -> LabError:
     """The error that says what the user can fix: a server that does not start, a port in use, or where to look.
 
-    `last_lines`: what Compose said before it gave up.
+    `last_lines`: what Compose wrote before it gave up.
     """
     states = container_states(compose("ps", "--all", "--format", "json"))
     # One that ended before one that may only be slow.
@@ -39,7 +39,7 @@ def why_not_up(
         return error
     return MissingError(
         "\n".join(["Docker Compose could not bring the servers up.", *(f"  | {line}" for line in last_lines)]),
-        "an image that cannot be had, or a container that does not get healthy",
+        "an image could not be pulled or built, or a container did not become healthy",
         "docker compose ps --all; docker compose logs",
     )
 

@@ -79,7 +79,7 @@ class LocalNginx:
         self._background.end([EXPORTER, NAME])
 
     def death(self) -> str | None:
-        """How it ended, with the last it said; None while it runs."""
+        """How it ended, with its last line; None while it runs."""
         ended = self._background.ended(NAME)
         lines = last_lines(self._background.output(NAME)) if ended else []
         return f"{ended} (its log: {lines[-1]})" if lines else ended
@@ -92,7 +92,7 @@ class LocalNginx:
             raise MissingError(
                 "\n".join([f"nginx did not start: {reason}", *(f"  | {line}" for line in lines)]),
                 "its own reason is above" if lines else f"{self._found.binary} cannot run here",
-                "./lab doctor, or leave out the servers behind it: ./lab run --servers dev,gunicorn",
+                "./lab doctor",
             )
 
     def _answers(self) -> bool:

@@ -19,7 +19,7 @@ NGINX_CONF = "/etc/wsgilab/nginx.conf"
 
 
 def extra_services(servers: Sequence[Server]) -> list[str]:
-    """Services beside the servers that these need: an nginx of their own where a variant stands behind one."""
+    """Services that these need besides the servers: an nginx of their own where a variant stands behind one."""
     return [PROXY, EXPORTER] if any(server.variant_of and server.via for server in servers) else []
 
 

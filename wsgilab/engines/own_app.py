@@ -79,8 +79,9 @@ def _image(stack: Stack, requirements: Requirements) -> str:
             "\n".join(
                 ["The app's requirements cannot be installed in an image.", *map("  | {}".format, docker.last_lines)]
             ),
-            "requirements that exclude each other or the servers, or no network from inside a build",
-            "./lab run --engine local says which requirement it is",
+            "requirements that exclude each other or the servers, or no network in the build; run locally, the lab "
+            "names the requirement",
+            "./lab run --engine local",
         )
     return tag
 
@@ -99,8 +100,8 @@ def _python_image(stack: Stack) -> str:
         return stack.lab.variables["PYTHON_IMAGE"]
     if not version.replace(".", "").isdigit():
         raise MissingError(
-            f"--python {version} names no version, and an image is made from one.",
-            "a command of this machine, which no container has",
+            f"--python {version} is not a version number, and an image needs one.",
+            "it is a command on this machine, and the container does not have it",
             "./lab run --python 3.12 --engine compose",
         )
     return f"python:{version}-slim"

@@ -30,7 +30,7 @@ class Finding:
     """Those worth showing."""
     cause: str
     next_command: str | None = None
-    """None: trying again is the best that can be said."""
+    """None where all one can do is try again."""
 
 
 def did_not_start(server: Server, reason: str, log: str, again: str, withheld: Sequence[str] = ()) -> ServerError:
@@ -42,7 +42,7 @@ def did_not_start(server: Server, reason: str, log: str, again: str, withheld: S
     finding = read(log, server)
     cause = finding.cause
     if withheld:
-        cause += f"; {', '.join(withheld)} of your shell did not reach it: no server gets more than it was given"
+        cause += f"; {', '.join(withheld)} in your shell did not reach it: a server gets only what --env gives it"
     if len(finding.lines) < len(log.strip().splitlines()) and (kept := _keep(log, server.name)):
         cause += f"; its whole log is {kept}"
     what = "\n".join([f"{server.name} did not start: {reason}", *(f"  | {line}" for line in finding.lines)])
@@ -59,7 +59,7 @@ def read(log: str, server: Server) -> Finding:
             )
         if limit := QUEUE_TOO_LONG.search(line):
             return _queue_too_long(line, server, int(limit[1]))
-    cause = "the app or a setting of this server" + ("; the lines above are the last it said" if lines else "")
+    cause = "the app or a setting of this server" + ("; the lines above are the end of its log" if lines else "")
     return Finding(tuple(lines[-LOG_LINES:]), cause)
 
 

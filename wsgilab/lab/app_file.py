@@ -1,4 +1,4 @@
-"""Reads `lab.toml`, the description of an app and its traffic; what is wrong in it is told with file and line."""
+"""Reads `lab.toml`, the description of an app and its traffic; errors name the file and the line."""
 
 from __future__ import annotations
 

@@ -106,8 +106,8 @@ def from_log(lines: Iterable[str], values: bool = False) -> Draft:
     if unread > read:
         raise UsageError(
             f"{unread} of {read + unread} lines are no access log in the common or combined format.",
-            "another format, or another kind of file",
-            'a line looks like this: 127.0.0.1 - - [10/Oct/2026:13:55:36 +0000] "GET /items/7 HTTP/1.1" 200 2326',
+            'another kind of file; a line looks so: 127.0.0.1 - - [10/Oct/2026:13:55:36 +0000] "GET / HTTP/1.1" 200 26',
+            "./lab init --help",
         )
     notes = [
         *_left_out(failed, "that were answered 4xx or 5xx"),
@@ -127,8 +127,8 @@ def from_har(text: str, values: bool = False) -> Draft:
     except (ValueError, KeyError, TypeError, IndexError, RecursionError, AttributeError) as error:
         raise UsageError(
             f"This is no HAR file: {type(error).__name__}: {error}.",
-            "it was cut off, or is another kind of file",
-            "browser, developer tools, Network: Save all as HAR",
+            "it was cut off, or is another kind of file; the browser's developer tools save one, under Network",
+            "./lab init --help",
         ) from error
     kinds: dict[tuple[str, str], Kind] = {}
     static = 0
@@ -149,7 +149,7 @@ def from_har(text: str, values: bool = False) -> Draft:
 
 def written(draft: Draft, app: str) -> str:
     """The text of lab.toml. Every command of the lab reads it as it is."""
-    lines = [f"# Drafted from {draft.source}. docs/reference.md lists all that can be said here.", ""]
+    lines = [f"# Drafted from {draft.source}. docs/reference.md lists every key.", ""]
     lines += [f"# Left out or to be done: {note}." for note in draft.notes]
     lines += ["[app]", f"app = {_quoted(app)}", "", "[traffic]"]
     rates = ", ".join(f"{rate:g}" for rate in draft.rates)
@@ -236,8 +236,8 @@ def _commonest(kinds: Mapping[tuple[str, str], Kind], source: str, notes: list[s
     if not found:
         raise UsageError(
             f"There is nothing to draft from in {source}.",
-            "no request in it was answered 2xx or 3xx, or all of them were for static files",
-            "another file, or the app's own routes: ./lab init --app-dir PATH --app MODULE:ATTR",
+            "no request in it was answered 2xx or 3xx, or all were for static files; the app's own routes may do",
+            "./lab init --app-dir . --app app:app",
         )
     rest = sum(kind.count for kind in found[MOST_KINDS:])
     return Draft(

@@ -32,7 +32,7 @@ class Lab:
     servers: Mapping[str, Server]
     """Every server, the default ones first, in the order of compose.yaml."""
     remarks: tuple[str, ...] = ()
-    """What must be said of servers that could not be set as was asked, a sentence each."""
+    """Notes on servers that could not be set as asked, one sentence each."""
 
     @property
     def default_servers(self) -> list[str]:
@@ -48,7 +48,11 @@ class Lab:
             if name not in self.servers:
                 raise unknown("server", name, list(self.servers))
             if names.count(name) > 1:
-                raise UsageError(f"Server '{name}' is named twice.", "the list of --servers", "name each server once")
+                raise UsageError(
+                    f"Server '{name}' is named twice.",
+                    "the list of --servers",
+                    f"./lab run --servers {','.join(dict.fromkeys(names))}",
+                )
         return [self.servers[name] for name in names]
 
     @property
@@ -109,7 +113,7 @@ def settings_in(raw: Mapping[str, Any]) -> list[str]:
 def unknown(kind: str, name: str, known: Sequence[str]) -> UsageError:
     """The error for a `kind` of that name that does not exist; suggests the nearest."""
     hint = did_you_mean(name, known, "a name that the lab does not have", cutoff=0.4)
-    return UsageError(f"There is no {kind} '{name}'.", hint, f"use one of: {', '.join(known)}")
+    return UsageError(f"There is no {kind} '{name}'.", hint, f"./lab run --servers {','.join(known)}")
 
 
 def parse_cpus(variable: str, text: str) -> frozenset[int]:

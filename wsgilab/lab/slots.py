@@ -82,7 +82,7 @@ def _usual(factor: re.Match[str], variables: Mapping[str, str]) -> int:
 
 
 def _nearest_divisor(count: int, usual: int) -> int:
-    """The divisor nearest to `usual`; of two equally near, the larger: processes share nothing that threads wait for."""
+    """The divisor nearest to `usual`, the larger of two: processes share nothing that threads would wait for."""
     divisors = [number for number in range(1, count + 1) if count % number == 0]
     return min(divisors, key=lambda number: (abs(math.log(number / usual)), -number))
 

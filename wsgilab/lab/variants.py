@@ -24,9 +24,9 @@ VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 THE_LABS_OWN = re.compile(r"LAB_|PYTHONPATH$|PATH$|PROMETHEUS_MULTIPROC_DIR$")
 """Variables that carry the lab itself; compose.yaml names those of them that may be set."""
 PROXY = "nginx-variants"
-"""In Compose, variants get an nginx beside the one that runs: that one would have to start anew to know of them."""
+"""In Compose, variants get an nginx besides the one that runs: that one would have to start anew to know of them."""
 FIRST_PROXY_PORT = 8101
-EXAMPLE = "--variant eight=gunicorn,GUNICORN_WORKERS=8"
+EXAMPLE = "./lab run --variant eight=gunicorn,GUNICORN_WORKERS=8"
 
 
 @dataclass(frozen=True)
@@ -131,12 +131,12 @@ def _check_settings(variant: Variant, settings: Mapping[str, Sequence[str]]) -> 
         nearest = difflib.get_close_matches(setting, own, n=1, cutoff=0.8)
         if setting in own or not (setting in owners or nearest or THE_LABS_OWN.match(setting)):
             continue
-        cause = "it carries the lab itself"
+        cause = "the lab itself needs it as it is"
         if setting in owners:
             cause = f"it is a setting of {owners[setting]}"
         if nearest:
             cause = f"did you mean '{nearest[0]}'?"
-        raise UsageError(f"{variant.base} has no setting '{setting}'.", cause, f"set one of: {', '.join(own)}")
+        raise UsageError(f"{variant.base} has no setting '{setting}'.", f"{cause}; it has {', '.join(own)}", EXAMPLE)
 
 
 def _service(raw: Mapping[str, Any], variant: Variant, variables: Mapping[str, str]) -> dict[str, Any]:

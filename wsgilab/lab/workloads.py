@@ -41,7 +41,7 @@ def load_workloads(path: Path = WORKLOADS_JS) -> dict[str, Workload]:
         raise UsageError(
             f"{path} cannot be read as workloads: {error}",
             "the object must be valid JSON: quoted keys, no trailing comma, no comments inside",
-            f"compare it with the shipped one: git diff -- {path}",
+            f"git diff -- {path}",
         ) from error
 
 
@@ -65,6 +65,6 @@ def find_workload(name: str, path: Path = WORKLOADS_JS) -> Workload:
         return Workload(name=name, about=FROM_FILES[name], method="GET", path="")
     raise UsageError(
         f"There is no workload '{name}'.",
-        did_you_mean(name, known, "it is neither a known name nor a path starting with /"),
-        f"choose one of {', '.join(known)}, or a path of your app such as /orders?page=2",
+        did_you_mean(name, known, f"it is neither a path starting with / nor one of {', '.join(known)}"),
+        f"./lab run --workload {next(iter(known))}",
     )

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from functools import cache
 
 COST = 4
-"""The lowest there is. More would slow down whoever guesses, and nobody guesses 128 random bits."""
+"""The lowest there is. A higher cost slows down guessing, and nobody guesses 128 random bits."""
 ALPHABET = "./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 MAGIC = b"OrpheanBeholderScryDoubt"
 WORD = 0xFFFFFFFF

@@ -148,17 +148,17 @@ def find_python(wanted: str | None) -> Path:
         there = sorted({path.name for path in _pythons_on_path()})
         raise MissingError(
             f"There is no Python '{wanted}' here.",
-            f"it is not installed, or not on PATH; there {'are' if len(there) > 1 else 'is'} {', '.join(there)}",
-            f"./lab run --python {there[-1].removeprefix('python')}" if there else "install it",
+            f"it is not installed, or not on PATH, which has {', '.join(there) or 'no Python'}",
+            f"./lab run --python {there[-1].removeprefix('python')}" if there else "apt-get install python3",
         )
-    said = processes.ask([found, "-c", "import sys; print(*sys.version_info[:2])"])
-    version = tuple(map(int, said.out.split())) if said.ok and said.out.strip() else (0, 0)
+    asked = processes.ask([found, "-c", "import sys; print(*sys.version_info[:2])"])
+    version = tuple(map(int, asked.out.split())) if asked.ok and asked.out.strip() else (0, 0)
     if version < OLDEST_PYTHON:
         has, needed = (".".join(map(str, pair)) for pair in (version, OLDEST_PYTHON))
         raise MissingError(
             f"{found} is Python {has}, and the servers need {needed} or later.",
-            "an old Python, or no Python at all",
-            "./lab run without --python uses the lab's own",
+            "an old Python, or no Python at all; without --python the lab uses its own",
+            "./lab run",
         )
     return Path(found)
 
@@ -193,6 +193,6 @@ def _read(file: Path) -> str:
 def _cannot_write(folder: Path, reason: str | None) -> MissingError:
     return MissingError(
         f"{folder} cannot be made: {reason}.",
-        "the cache folder belongs to somebody else, or the disk is full",
-        f"XDG_CACHE_HOME=/another/folder ./lab run; ls -ld {folder.parent.parent}",
+        "the cache folder belongs to another user, or the disk is full; XDG_CACHE_HOME names another place",
+        f"ls -ld {folder.parent.parent}; df -h",
     )

@@ -78,18 +78,18 @@ def cache_dir() -> Path:
         raise MissingError(
             "There is no folder for tools that are fetched.",
             f"HOME is not set, and user {os.getuid()} has none",
-            "XDG_CACHE_HOME=/a/folder/of/yours ./lab run",
+            'XDG_CACHE_HOME="$PWD/.cache" ./lab run',
         ) from error
     return Path(base) / "wsgilab" / "tools"
 
 
 def can_fetch_packages() -> bool:
-    """Whether packages can be had on this system at all."""
+    """Whether this system can fetch packages at all."""
     return all(shutil.which(tool) for tool in ("apt-get", "dpkg-deb"))
 
 
 def fetched(package: Package, why: str, announce: Announce) -> Path:
-    """The folder of a package in the cache: fetched where it is not there (`why` is told), renewed where it is old.
+    """The folder of a package in the cache: fetched if missing (`announce` hears `why`), renewed if old.
 
     One that is old and cannot be renewed is used as it is. Raises MissingError where there is none.
     """

@@ -19,42 +19,43 @@ CONFLICT = re.compile(r"^\s{4}(.+ depends on .+|The user requested .+)$", re.MUL
 
 def explained(done: Outcome, requirements: Sequence[str]) -> LabError:
     """The error for services/install.py that failed with these requirements (arguments of `pip install`)."""
-    said = done.out + done.err
-    if "No space left on device" in said:
+    output = done.out + done.err
+    if "No space left on device" in output:
         return _no_room()
     if fights := [line.removeprefix(FIGHT) for line in done.out.splitlines() if line.startswith(FIGHT)]:
         return _conflict(fights)
-    building = BUILDING.search(said)
-    if building and NEEDS_COMPILER.search(said):
+    building = BUILDING.search(output)
+    if building and NEEDS_COMPILER.search(output):
         return MissingError(
             f"{building[1]} has no ready-made wheel for this Python, and cannot be compiled here.",
-            "a compiler or a header is missing",
-            "apt-get install build-essential python3-dev; or --python with a version that it has wheels for",
+            "a compiler or a header is missing; another --python may have a wheel",
+            "apt-get install build-essential python3-dev",
         )
-    if "[end of output]" in said:
+    if "[end of output]" in output:
         collected = [line.split()[1] for line in done.out.splitlines() if line.startswith("Collecting ")]
         name = building[1] if building else collected[-1] if collected else "A package"
-        *_, last = said.partition("[end of output]")[0].strip().splitlines()
+        *_, last = output.partition("[end of output]")[0].strip().splitlines()
         return UsageError(
             f"{name} has no ready-made wheel for this Python, and its source cannot be built: {last.strip()}.",
-            "a version that is older than this Python, or a source that needs more than is installed",
-            "--python with a version that it has wheels for, or a newer version of it",
+            "the package is older than this Python, or its source needs more than is installed here; "
+            "a newer version of it, or another --python, may have a wheel",
+            f"python3 -m pip index versions {name}",
         )
-    reasons = [match[1] for match in CONFLICT.finditer(said)]
+    reasons = [match[1] for match in CONFLICT.finditer(output)]
     what = "; ".join(reasons[:4]) if reasons else _error_line(done)
     named = ", ".join(word for word in requirements if word != "--requirement") or "The lab's own servers"
     return UsageError(
         f"{named} cannot be installed: {what}.",
         "requirements that exclude each other, a name or version that does not exist, or no network",
-        f"python3 -m pip download --dest /tmp/try {shlex.join(requirements)} shows all that pip says",
+        f"python3 -m pip download --dest /tmp/try {shlex.join(requirements)}",
     )
 
 
 def _conflict(fights: Sequence[str]) -> LabError:
     return UsageError(
         f"The app's requirements and the servers exclude each other: {'; '.join(fights[:4])}.",
-        "the app pins a library that a server needs in another version",
-        "loosen that pin, or measure under a Python that has other versions of it: ./lab run --python 3.12",
+        "the app pins a library that a server needs in another version; loosen that pin, or try another Python",
+        "./lab run --python 3.12",
     )
 
 
@@ -69,5 +70,5 @@ def _no_room() -> MissingError:
     return MissingError(
         "There is no room to install the app's requirements.",
         "the disk of the cache folder is full",
-        "df -h shows which",
+        "df -h",
     )

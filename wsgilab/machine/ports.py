@@ -25,7 +25,7 @@ def require_free(ports: Mapping[int, tuple[str, str]]) -> None:
             raise MissingError(
                 f"Port {port} on 127.0.0.1, which {server} needs, is in use.",
                 f"{holder(port)} listens on it",
-                f"end that process, or choose another port: {variable}={another(port)} ./lab run",
+                f"{variable}={another(port)} ./lab run",
             )
 
 

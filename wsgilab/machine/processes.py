@@ -70,7 +70,7 @@ class Outcome:
     def last_line(self) -> str:
         """The last line it printed on standard error (or output): most programs say there what went wrong."""
         lines = (self.err.strip() or self.out.strip()).splitlines()
-        return lines[-1] if lines else f"it ended with exit code {self.code} and said nothing"
+        return lines[-1] if lines else f"it ended with exit code {self.code} and wrote nothing"
 
 
 def ask(

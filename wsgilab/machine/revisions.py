@@ -77,13 +77,13 @@ def _repository(folder: Path) -> Path:
     if "safe.directory" in found.err:
         raise UsageError(
             f"git does not trust {folder}: it belongs to another user.",
-            "a container, or a runner, that works as another user than the one who made the clone",
+            "a container or a CI runner that works as another user than the one who made the clone",
             f"git config --global --add safe.directory {folder}",
         )
     raise UsageError(
         f"{folder} is in no git repository.",
-        "--against measures a revision of the app, and git has none of it",
-        "git init, and a commit; or a saved run instead: --baseline FOLDER",
+        "--against measures a revision of the app, and git has none; --baseline FOLDER takes a saved run instead",
+        "./lab gate --help",
     )
 
 
@@ -112,8 +112,10 @@ def _cannot_check_out(ref: str, done: Outcome, place: Path) -> MissingError:
     full = "No space left" in done.err
     return MissingError(
         f"git cannot check out {ref}: {done.last_line}.",
-        f"the disk of {place.parent} is full" if full else "the repository is damaged, or a filter (LFS) is missing",
-        "df -h shows which disk; TMPDIR=/another/folder leads elsewhere" if full else "git fsck",
+        f"the disk of {place.parent} is full; TMPDIR names another place"
+        if full
+        else "the repository is damaged, or a filter (LFS) is missing",
+        f"df -h {place.parent}" if full else "git fsck",
     )
 
 

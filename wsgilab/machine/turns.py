@@ -20,8 +20,8 @@ LOCK = "wsgilab.lock"
 def turn_on_this_machine(lock: Path | None = None) -> Iterator[None]:
     """Hold the machine's lock while the block lasts. Raises MissingError where another run has it, of whichever user.
 
-    `lock`: another file than the usual one in /tmp, for runs that share a machine and no CPU. Where no file can be had,
-    there is no turn to wait for: the lock in the folder of results still keeps two runs of one clone apart.
+    `lock`: another file than the usual one in /tmp, for runs that share a machine and no CPU. Where no file can be
+    opened, there is no turn to wait for: the lock in the folder of results still keeps two runs of one clone apart.
     """
     descriptor = _opened(lock) if lock else _first_that_opens()
     try:
@@ -58,8 +58,8 @@ def _take(descriptor: int) -> None:
     except BlockingIOError as error:
         raise MissingError(
             "Another run is under way on this machine.",
-            f"{_holder(descriptor)}; two at once would measure each other",
-            "wait for it to end, or stop it with Ctrl-C",
+            f"{_holder(descriptor)}; two at once would measure each other, so wait, or stop it with Ctrl-C",
+            "pgrep -fl wsgilab",
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""Who may ask Prometheus, and write to it: whoever knows the password that is made here, once for each folder of data.
+"""Who may ask Prometheus, and write to it: everybody with the password that is made here, once for each folder of data.
 
 A page in a browser can send requests to this machine, and Prometheus takes samples from everybody who can reach it.
 """

@@ -1,7 +1,7 @@
 """The generator's floor: what it sees at each rate of a run where the answer takes no time.
 
 k6 asks nginx for a fixed answer, over a connection of its own for each request, as it asks the servers. What that takes
-is not the servers': k6's own scheduling, the handshake, the kernel, and whoever else uses the machine.
+is not the servers': k6's own scheduling, the handshake, the kernel, and everything else on the machine.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from wsgilab.model.slo import Slo
 from wsgilab.model.window import Window, WindowPlan
 
 OVERHEAD_S = 2.6
-"""What a window takes beside warm-up and measured part, on the average of a default run: about 1 s where all is
+"""What a window takes besides warm-up and measured part, on average in a default run: about 1 s where all is
 answered, 4 s where the server is late and started anew."""
 FRESH_START_S = 1.0
 """What starting a server anew takes, as a local process, on the average of those of compose.yaml."""

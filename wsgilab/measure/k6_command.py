@@ -1,4 +1,4 @@
-"""What one k6 process is told: its command line and its environment."""
+"""What one k6 process gets: its command line and its environment."""
 
 from __future__ import annotations
 

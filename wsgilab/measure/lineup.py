@@ -24,7 +24,7 @@ class Lineup:
 
     @property
     def gone(self) -> Mapping[str, Loss]:
-        """What is to be said of each server that did not start again: it is measured no more."""
+        """A sentence for each server that did not start again: it is measured no more."""
         return self._gone
 
     def served(self, server: Server) -> None:

@@ -277,5 +277,5 @@ def _how_it_failed(status: int) -> str | None:
 
 
 def _failure(problem: str, log: str) -> LabError:
-    cause = f"k6 said: {log}" if log else "k6 said nothing; too little memory is a usual reason"
+    cause = f"k6 wrote: {log}" if log else "k6 wrote nothing; too little memory is a usual reason"
     return LabError(f"k6 gave no result: {problem}", cause, "./lab doctor")

@@ -15,7 +15,7 @@ SETTLE_EVERY_S = 0.2
 SETTLE_TIMEOUT_S = 3.0
 """An app may use CPU for ever, in threads of its own. It is measured all the same."""
 IDLE_SHARE = 0.15
-"""Of one CPU. Whoever uses less has started: importing an app takes all that it can get."""
+"""A share of one CPU. A server that uses less has started: importing an app takes all that it can get."""
 
 Sampler = Callable[[], Reading | None]
 
@@ -57,7 +57,7 @@ def settle(servers: Sequence[Server], engine: Engine, stop: Stop) -> None:
     """Wait until these servers, which have just started, use no CPU any more.
 
     A server is healthy with its first worker. Where the others still import the app, they would take the CPU from the
-    next window, whoever's that is.
+    next window, whichever server has it.
     """
     samplers = [sampler(server, engine) for server in servers]
     readings = [[sample() for sample in samplers]]

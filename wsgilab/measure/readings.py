@@ -104,7 +104,7 @@ def take_reading(exporter_url: str, proxy_exporter_url: str | None, run_id: str 
 
 
 def to_reading(server: Metrics, proxy: Metrics, at: float) -> Reading:
-    """One reading out of what the two exporters said at `at` (epoch seconds)."""
+    """One reading out of what the two exporters reported at `at` (epoch seconds)."""
     return Reading(
         at=at,
         up=server.get("server_up") > 0,

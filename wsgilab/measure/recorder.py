@@ -37,7 +37,7 @@ WATCH_TIMEOUT_S = 10.0
 
 
 def recorder_for(lab: Lab, results: Path, stop: Stop, listener: Listener) -> Recorder | None:
-    """A Recorder that is ready. None where none can be had: the run goes on without it, and the listener hears why."""
+    """A Recorder that is ready. None where there is none: the run goes on without it, and the listener hears why."""
     recorder = Recorder(lab, results, listener.message)
     try:
         recorder.start(stop)
@@ -138,7 +138,7 @@ class Recorder:
                 f"Prometheus did not start: {reason}",
                 "a full disk, a port in use, or data of another version; the whole log is in "
                 f"{self._folder / 'prometheus.log'}",
-                f"PROMETHEUS_PORT={another(self.port)} ./lab …, or remove {self._folder}",
+                f"PROMETHEUS_PORT={another(self.port)} ./lab run --prometheus",
             )
 
     def keep_up(self) -> None:
@@ -185,8 +185,8 @@ class Recorder:
         if not self.is_ours():
             raise MissingError(
                 f"Port {self.port} on 127.0.0.1 has a Prometheus that records something else.",
-                "the Compose stack is up, or a Prometheus of yours",
-                f"docker compose down, or: PROMETHEUS_PORT={another(self.port)} ./lab run --prometheus …",
+                "the Compose stack is up (docker compose down stops it), or a Prometheus of yours",
+                f"PROMETHEUS_PORT={another(self.port)} ./lab run --prometheus",
             )
 
     def _spawn(self, binary: Path) -> None:

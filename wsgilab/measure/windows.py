@@ -76,7 +76,7 @@ def plan_windows(settings: Settings) -> list[WindowPlan]:
     """Every window of a run in its order: rounds of one window for each server and rate, shuffled anew each round.
 
     Each round begins with a fresh start of each server: what belongs to a start is repeated with it.
-    The same seed gives the same order. Shuffling keeps a drift of the machine from favouring whoever comes first
+    The same seed gives the same order. Shuffling keeps a drift of the machine from favouring the one that comes first
     (Abedi & Brecht, ICPE 2017: randomized multiple interleaved trials).
     Raises UsageError where a window would end before its first request: it could only be void.
     """
@@ -85,7 +85,7 @@ def plan_windows(settings: Settings) -> list[WindowPlan]:
         raise UsageError(
             f"At {slowest:g} rps there is not one request in {settings.duration_s:g} s.",
             "the rate is too low for windows so short",
-            f"--rate {math.ceil(100 / settings.duration_s) / 100:g} or more, or a longer --duration",
+            f"./lab run --rate {math.ceil(100 / settings.duration_s) / 100:g} --duration {settings.duration_s:g}",
         )
     shuffler = random.Random(settings.seed)
     plans: list[WindowPlan] = []

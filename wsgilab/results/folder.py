@@ -10,6 +10,7 @@ import errno
 import json
 import os
 import secrets
+import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -26,22 +27,22 @@ from wsgilab.results import saved
 from wsgilab.results.damage import Damage, what_is_wrong
 
 MANIFEST, WINDOWS, VERDICT = "manifest.json", "windows.jsonl", "verdict.json"
-ELSEWHERE = ", or choose another folder: --out DIR"
-"""What `./lab run` can do besides, and `./lab report` cannot."""
+ELSEWHERE = "; --out writes to another folder"
+"""What `./lab run` can do besides, and `./lab report` cannot: the end of a cause."""
 CAUSES = {
     errno.ENOSPC: "the disk is full",
     errno.EDQUOT: "the disk quota is used up",
     errno.EROFS: "the file system is read-only",
-    errno.EACCES: "the folder belongs to somebody else, or is write-protected",
-    errno.EPERM: "the folder belongs to somebody else, or is write-protected",
+    errno.EACCES: "the folder belongs to another user, or is write-protected",
+    errno.EPERM: "the folder belongs to another user, or is write-protected",
     errno.ENOENT: "it is no place for folders, or it has gone",
     errno.ENAMETOOLONG: "the path is too long",
     errno.ELOOP: "links that lead in a circle",
     errno.EFBIG: "a limit on the size of files (ulimit -f)",
     errno.EIO: "a disk that fails",
-    errno.ENOTDIR: "a part of the path is a file",
-    errno.EEXIST: "a file of that name is in the way",
-    errno.EISDIR: "a folder is in the way of a file",
+    errno.ENOTDIR: "a part of the path is a file: move it away",
+    errno.EEXIST: "a file of that name is in the way: move it away",
+    errno.EISDIR: "a folder is in the way of a file: move it away",
 }
 
 
@@ -66,7 +67,7 @@ class RunFolder:
             path.mkdir(parents=True, exist_ok=True)
             if os.path.lexists(path / WINDOWS):
                 what, cause = f"{path} already holds a run.", "--out names the folder of an earlier run"
-                raise UsageError(what, cause, f"choose another folder, or show that run: ./lab report {path}")
+                raise UsageError(what, cause, f"./lab report {path}")
             (path / WINDOWS).touch(exist_ok=False)  # no link that somebody planted is followed
         return cls(path)
 
@@ -154,17 +155,16 @@ class RunFolder:
                 unfinished.unlink(missing_ok=True)
 
 
-def _cure(number: int, path: Path) -> str:
-    """What to do about an error of the operating system while writing to `path`."""
+def _look(number: int, path: Path) -> str:
+    """The command that shows why the operating system would not write to `path`."""
     there = next(folder for folder in (path, *path.parents) if os.path.exists(folder))
     look = "df -h" if number in (errno.ENOSPC, errno.EDQUOT) else "ls -l" if number == errno.EISDIR else "ls -ld"
-    cure = "move it away" if number in (errno.ENOTDIR, errno.EEXIST, errno.EISDIR) else "fix that"
-    return f"{look} {there} shows it; {cure}"
+    return f"{look} {shlex.quote(str(there))}"
 
 
 @contextmanager
 def _writing(path: Path) -> Iterator[None]:
-    """Turns a disk that says no into an error with the cure."""
+    """Turn a disk that refuses into an error that explains it."""
     try:
         yield
     except OSError as error:
@@ -172,19 +172,19 @@ def _writing(path: Path) -> Iterator[None]:
             raise
         raise MissingError(
             f"Cannot write results to {path}: {error.strerror}.",
-            CAUSES[error.errno],
-            f"{_cure(error.errno, path)}{ELSEWHERE}",
+            f"{CAUSES[error.errno]}{ELSEWHERE}",
+            _look(error.errno, path),
         ) from error
 
 
 @contextmanager
 def _reading(path: Path) -> Iterator[None]:
-    """Turns a file that cannot be read into an error with the cure."""
+    """Turn a file that cannot be read into an error that explains it."""
     try:
         yield
     except OSError as error:
         theirs = error.errno in (errno.EACCES, errno.EPERM)
-        cause = "it belongs to somebody else, or is read-protected" if theirs else "a path that leads nowhere"
+        cause = "it belongs to another user, or is read-protected" if theirs else "a path that leads nowhere"
         raise UsageError(f"Cannot read {path}: {error.strerror}.", cause, f"ls -ld {path}") from error
 
 

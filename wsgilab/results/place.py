@@ -40,9 +40,8 @@ def folder_for(request: Request, root: Path, now: datetime, listener: Listener) 
         listener.warning(
             MissingError(
                 f"{error.what} This run goes into the volume 'spare' instead.",
-                f"results/ on the host does not belong to user {os.getuid()}",
-                "docker compose cp runner:/spare/. results/, and from now on: "
-                "LAB_UID=$(id -u) LAB_GID=$(id -g) docker compose up",
+                f"results/ on the host does not belong to user {os.getuid()}; set LAB_UID and LAB_GID in .env to yours",
+                "docker compose cp runner:/spare/. results/",
             )
         )
         return RunFolder.create(new_folder(Path(request.spare_results), request.command, now))
@@ -69,7 +68,7 @@ def one_run_in(folder: Path) -> Iterator[None]:
     """One run of a clone at a time, whatever its machine's lock. Raises MissingError while another process has one."""
     try:
         lock = (folder / ".run.lock").open("a")
-    except OSError:  # a folder that cannot be written is told of where results are created
+    except OSError:  # a folder that cannot be written is reported where results are created
         yield
         return
     with lock:
@@ -78,7 +77,8 @@ def one_run_in(folder: Path) -> Iterator[None]:
         except BlockingIOError as error:
             raise MissingError(
                 "Another run is under way.",
-                "a ./lab run or docker compose run in another terminal; two at once would measure each other",
-                "wait for it to end, or stop it with Ctrl-C",
+                "a ./lab run or docker compose run in another terminal; two at once would measure each other, so wait, "
+                "or stop it with Ctrl-C",
+                "pgrep -fl wsgilab",
             ) from error
         yield

@@ -29,9 +29,9 @@ from wsgilab.view.refusal import NotShown
 RUNS = 6
 LARGEST_MANIFEST_BYTES = 10_000_000
 ROWS_PER_DECADE = 10
-"""Of a heatmap: finer than that, cells are too flat to be seen."""
+"""In a heatmap: finer than that, cells are too flat to be seen."""
 LEAST, MOST = 1e-12, 1e12
-"""Of a heatmap: what lies outside is no time and no size that anybody measured."""
+"""In a heatmap: what lies outside is no time and no size that anybody measured."""
 
 
 class Answers:

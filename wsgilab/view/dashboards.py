@@ -15,7 +15,7 @@ from wsgilab.view.prometheus import Query
 from wsgilab.view.refusal import NotShown
 
 POINTS = 300
-"""Of a line at most: about what a panel has pixels for."""
+"""At most, in a line: about as many as a panel has pixels for."""
 STEPS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600)
 RELATIVE = re.compile(r"now(?:-([0-9]{1,9})([smhd]))?")
 EPOCH_MS = re.compile(r"[0-9]{12,14}")

@@ -71,8 +71,8 @@ class Pages:
         if not OURS.fullmatch(environ.get("HTTP_HOST", "")):
             return Reply(b"Ask 127.0.0.1.", status=HTTPStatus.FORBIDDEN)
         if environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
-            said = b"This can be read, and not written."
-            return Reply(said, status=HTTPStatus.METHOD_NOT_ALLOWED, headers=(("Allow", "GET, HEAD"),))
+            refused = b"This can only be read."
+            return Reply(refused, status=HTTPStatus.METHOD_NOT_ALLOWED, headers=(("Allow", "GET, HEAD"),))
         try:
             return self._route(environ.get("PATH_INFO", ""), dict(parse_qsl(environ.get("QUERY_STRING", ""))))
         except NotShown as error:

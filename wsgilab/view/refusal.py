@@ -6,7 +6,7 @@ from http import HTTPStatus
 
 
 class NotShown(Exception):
-    """Why nothing can be shown, and what the reader can do about it: both are said in the page."""
+    """Why nothing can be shown, and what the reader can do about it: the page shows both."""
 
     def __init__(self, status: HTTPStatus, what: str, next_step: str) -> None:
         super().__init__(what)

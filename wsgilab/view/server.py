@@ -78,5 +78,5 @@ def find_library() -> Path:
     raise MissingError(
         "The drawing library of the dashboards, Apache ECharts, is not installed.",
         f"the package instaui-echarts is missing from {sys.prefix}",
-        "./lab view sets it up by itself; with another Python: pip install -r locks/local.txt",
+        "pip install -r locks/local.txt",
     )

@@ -169,7 +169,7 @@ def test_panels_without_data_are_counted_and_named(grafana: Grafana) -> None:
 def test_before_the_first_run_there_is_no_fault_but_a_command(grafana: Grafana) -> None:
     grafana.result = lambda _query: {"frames": []}
     (fault,) = faults(looked_at(grafana))
-    assert (fault.state, fault.mend) == (ODD, "docker compose run --rm runner run --quick")
+    assert (fault.state, fault.fix) == (ODD, "docker compose run --rm runner run --quick")
 
 
 @pytest.mark.parametrize(
@@ -195,4 +195,4 @@ def test_nobody_there_is_said_with_the_command_that_starts_it() -> None:
     with hostile(always(b"")) as server:
         gone = server.url
     (finding,) = examine(LAB, gone)
-    assert (finding.state, finding.mend) == (MISSING, "docker compose up --detach grafana")
+    assert (finding.state, finding.fix) == (MISSING, "docker compose up --detach grafana")

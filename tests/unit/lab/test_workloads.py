@@ -43,7 +43,7 @@ def test_a_name_like_no_other_is_answered_with_all_of_them() -> None:
     with pytest.raises(UsageError) as caught:
         find_workload("zzz")
 
-    assert "hello" in caught.value.next_command
+    assert "hello" in caught.value.cause
     assert "did you mean" not in caught.value.cause
 
 

@@ -36,7 +36,7 @@ def test_each_round_has_every_server_at_every_rate_once() -> None:
 def test_a_window_that_would_end_before_its_first_request_is_refused(rate: float) -> None:
     with pytest.raises(UsageError, match=r"not one request in 3 s") as raised:
         plan_windows(replace(SETTINGS, rates_rps=(100.0, rate)))
-    assert raised.value.next_command == "--rate 0.34 or more, or a longer --duration"
+    assert raised.value.next_command == "./lab run --rate 0.34 --duration 3"
 
 
 def test_the_order_is_shuffled_anew_each_round_and_repeats_with_the_seed() -> None:

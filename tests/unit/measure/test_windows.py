@@ -72,7 +72,7 @@ class World(Stop):
             raise MissingError("nginx did not start: exit code 1\n  | a log", "its own reason", "./lab doctor")
         self.dead_proxy = None
         if not self.comes_back:
-            raise ServerError(f"{server.name} did not start: exit code 1\n  | a log", "its app", "mend it")
+            raise ServerError(f"{server.name} did not start: exit code 1\n  | a log", "its app", "fix it")
 
     def read(self, *_urls: str | None) -> Reading | None:
         reading = self.exporter()

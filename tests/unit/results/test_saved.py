@@ -236,7 +236,7 @@ def test_a_file_of_somebody_else_is_explained(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr("builtins.open", refuse)
     with pytest.raises(UsageError, match=r"Cannot read .*windows\.jsonl: Permission denied") as caught:
         folder.read()
-    assert "belongs to somebody else" in caught.value.cause
+    assert "belongs to another user" in caught.value.cause
     monkeypatch.setattr(Path, "read_bytes", refuse)
     (folder.path / "manifest.json").touch()
     assert "cannot be read (Permission denied)" in folder.read_manifest()[1][0]

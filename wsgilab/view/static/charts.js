@@ -29,7 +29,7 @@ function valueAxis(panel, most = 0) {
     axisLabel: { ...TEXT, formatter: (value) => format(value, unit) }, splitLine: { lineStyle: { color: GRID } } };
 }
 
-// The dashed line of a threshold that the panel wants drawn, and its value beside it.
+// The dashed line of a threshold that the panel wants drawn, and its value next to it.
 function thresholdLine(panel) {
   if (!/line|dashed/.test(defaults(panel).custom?.thresholdsStyle?.mode ?? '')) return undefined;
   const steps = (defaults(panel).thresholds?.steps ?? []).filter((step) => step.value !== null);
