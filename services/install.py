@@ -5,7 +5,7 @@
 The app's pins win. The servers come as the lock file has them, with hashes, but for what the app has itself; where
 that does not fit together, pip may choose other versions of theirs with the app's fixed. Standard output has pip's own
 lines, and some that begin with "install:". Exit codes: 0, 10 where the app's requirements cannot be installed, 11 where
-they and the servers exclude each other (why, in lines "install: fight: …"), 12 where the servers cannot be had.
+they and the servers exclude each other (why, in lines "install: fight: …"), 12 where the servers cannot be.
 
 Standard library only: it runs under the Python of an image, or of the lab.
 """

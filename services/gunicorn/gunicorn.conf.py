@@ -1,7 +1,7 @@
 """What every gunicorn server of the lab shares; workers, threads and class are on its command line in compose.yaml.
 
 The hooks at the end note why workers end, in LAB_RUN_DIR/gunicorn-ends for the exporter: gunicorn itself says so only
-in its log, and an exit status is told to its master alone. Lines are `PID REASON` and, once it is over, `PID ended
+in its log, and only its master learns an exit status. Lines are `PID REASON` and, once it is over, `PID ended
 REASON`.
 """
 

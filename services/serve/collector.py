@@ -189,7 +189,7 @@ class Collector(BaseCollector):
         yield from _counter("container_cpu_throttled_periods", "Periods frozen.", limits.throttled_periods)
         yield from _gauge("container_memory_usage_bytes", "Memory, file cache included.", limits.memory_bytes)
         yield from _gauge("container_memory_limit_bytes", "What it may use.", limits.memory_limit_bytes)
-        yield from _counter("container_oom_kills", "Killed for want of memory.", limits.oom_kills)
+        yield from _counter("container_oom_kills", "Processes killed by the kernel (out of memory).", limits.oom_kills)
 
     def _nginx(self) -> Iterator[Metric]:
         nginx = self.sources.nginx

@@ -11,7 +11,7 @@ Layout, in float64 slots: 1 once the process has ended in order, sum of duration
 bucket (not cumulative; the last is +Inf), one slot per status code from 100 to 999, one slot per level: requests that
 began while so many, themselves included, were inside the app. Levels grow as a request begins, all the rest as it ends;
 the difference is in flight. The highest level that grew between two readings is what the process did at once at most,
-however short that was, and whoever else reads.
+however short that was, and however many others read.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ class Table:
         self.lock = allocate_lock()
         self.inside = 0
         """Requests in flight."""
-        # Whoever is killed, or calls os._exit(), does not come that far.
+        # A process that is killed, or calls os._exit(), does not come that far.
         atexit.register(self._leave)
 
     def enter(self) -> None:
@@ -129,7 +129,7 @@ def _fork_mark() -> mmap.mmap | _PidMark:
 class Middleware:
     """A WSGI app that passes everything on to `app`, says who answered, and records each request in `directory`.
 
-    `X-Lab-Server` names the server, `X-Lab-Run` the run that started it, where one did: whoever asks can tell its own
+    `X-Lab-Server` names the server, `X-Lab-Run` the run that started it, where one did: a client can tell its own
     server from one of the same name that somebody else started.
 
     A request ends when the server closes its body; an exception ends it too, counts as 500, and goes on upwards.

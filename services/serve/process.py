@@ -1,6 +1,6 @@
 """One process as Linux shows it under /proc, see proc(5).
 
-Unless said otherwise a function raises FileNotFoundError or ProcessLookupError when there is no such process, and
+Unless stated otherwise, a function raises FileNotFoundError or ProcessLookupError when there is no such process, and
 PermissionError when it is another user's and the kernel keeps the answer to itself.
 """
 

@@ -1,4 +1,4 @@
-"""uWSGI's stats socket: it sends one JSON document to whoever connects."""
+"""uWSGI's stats socket: it sends one JSON document to every client that connects."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ class GunicornEnds:
 
 
 class ExitStatuses:
-    """How processes end that are not our own children: Linux keeps it for whoever holds a pidfd, since 6.15."""
+    """How processes end that are not our own children: Linux keeps it for every holder of a pidfd, since 6.15."""
 
     def __init__(self) -> None:
         self._pidfds: dict[Identity, int] = {}

@@ -15,7 +15,7 @@ from uwsgi_stats import UwsgiStats
 from worker_ends import UNKNOWN, ExitStatuses, GunicornEnds
 
 MOURNED_S = 10.0
-"""So long the start of a worker that has ended is still told: whoever reads once a second learns of every one."""
+"""How long the start of a worker that has ended is still reported: a reader that comes once a second misses none."""
 RECYCLED = "recycled"
 """The server has ended it in order, and does not say why: by a limit on memory or lifetime, say."""
 _UWSGI_END = "exit 30"  # UWSGI_END_CODE in uWSGI's uwsgi.h
@@ -52,7 +52,7 @@ class Workers:
         self._gunicorn = GunicornEnds(run_dir / "gunicorn-ends")
         self._statuses = ExitStatuses()
         self._started_at: dict[tuple[int, float], float] = {}
-        """Of the living."""
+        """Of workers that live."""
         self._mourned: list[_Death] = []
         self._unexplained: list[_Death] = []
         self._ends: Counter[str] = Counter()
@@ -66,7 +66,7 @@ class Workers:
 
         `uwsgi` must have been read after them. Raises OSError.
         """
-        if uwsgi:  # else what it said last: it was late this time
+        if uwsgi:  # else its last answer: it was late this time
             self._uwsgi = uwsgi
             self._numbers |= {pid: number for number, pid in uwsgi.pids.items()}
         self._bury(tally.dead)

@@ -54,7 +54,7 @@ def _load_out_of_our_way(spec: str, app_dir: str) -> metrics.WsgiApp:
 
 
 def _show(error: BaseException, app_dir: str) -> None:
-    """The whole traceback, for the log; then the frames in files of the app alone, for whoever has to fix it."""
+    """The whole traceback, for the log; then the frames in files of the app alone, for the person who has to fix it."""
     traceback.print_exception(error)
     own = f"{os.path.realpath(app_dir or os.getcwd())}{os.sep}"
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if _is_own(frame.filename, own)]
