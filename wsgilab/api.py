@@ -12,6 +12,7 @@ from wsgilab.analysis.capacity import Goal
 from wsgilab.analysis.pipeline import RunFacts, analyse
 from wsgilab.engines import choice, compose, own_app
 from wsgilab.engines.compose import Stack
+from wsgilab.engines.errands import Host
 from wsgilab.errors import Interrupted, LabError, MissingError, UsageError
 from wsgilab.lab import ROOT, slots, variants
 from wsgilab.lab.servers import Lab, load_lab, parse_cpus
@@ -116,9 +117,14 @@ def report(folder: Path | str) -> Result:
     return Result(verdict, tuple(windows), saved.path, manifest, unreadable, trouble)
 
 
-def carry_out(request: Request, listener: Listener | None = None, stop: Stop | None = None) -> Result:
-    """Measure whatever the request's command is. As `run` otherwise."""
-    return _carry_out(_settled(request), listener or UNHEARD, stop or Stop())
+def carry_out(
+    request: Request, listener: Listener | None = None, stop: Stop | None = None, host: Host | None = None
+) -> Result:
+    """Measure whatever the request's command is. As `run` otherwise.
+
+    `host`: who starts containers anew for the runner inside the Compose network; no script needs it.
+    """
+    return _carry_out(_settled(request), listener or UNHEARD, stop or Stop(), host)
 
 
 def judge(windows: Sequence[Window], manifest: Manifest, problems: Sequence[str]) -> Verdict:
@@ -148,14 +154,14 @@ def selection(request: Request) -> tuple[Lab, list[Server]]:
     return slots.equalise(lab, names, slots.Wanted(counts, defaults=DEFAULTS in request.slots))
 
 
-def _carry_out(request: Request, listener: Listener, stop: Stop) -> Result:
+def _carry_out(request: Request, listener: Listener, stop: Stop, host: Host | None) -> Result:
     lab, servers = selection(request)
     job = job_for(request, servers)
     if request.engine != "attached":  # the caller that sent that runner has told it already
         for remark in lab.remarks:
             listener.message(remark)
     with turn_in_this_process(stop, listener), turn_on_this_machine(Path(request.lock) if request.lock else None):
-        stack = Stack(lab, servers, request, stop, listener)
+        stack = Stack(lab, servers, request, stop, listener, host)
         engine, why = choice.choose(stack)
         listener.engine_chosen("local" if engine == "local" else "compose", why)
         stack = own_app.prepared(stack, engine)

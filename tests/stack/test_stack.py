@@ -50,6 +50,8 @@ def test_all_five_servers_were_measured(stack: Stack, main_job: str) -> None:
             assert load["windows"] - load["void"] > 0, server["server"]
     for name in ("manifest.json", "windows.jsonl", "report.md", "report.html"):
         assert (folder / name).stat().st_size > 0
+    assert [at["rate_rps"] for at in verdict["floor"]] == [100, 250]
+    assert verdict["fresh_starts"] == 0, "no container of the lab can start another"
 
 
 def test_the_lesson_is_reproduced(stack: Stack, main_job: str) -> None:
@@ -198,6 +200,21 @@ def test_variants_run_in_containers_of_their_own_beside_the_stack(stack: Stack, 
     verdict = json.loads((stack.newest_run() / "verdict.json").read_text())
     assert {row["server"]: row["slots"] for row in verdict["servers"]} == {"gunicorn": 4, "eight": 8, "few": 1}
     assert set(stack.containers()) == before, "the stack goes on, the variants are gone"
+
+
+def test_the_host_starts_servers_anew_and_reads_their_logs_for_the_runner(stack: Stack, main_job: str) -> None:
+    done = stack.lab(
+        *("run", "--servers", "dev,gunicorn", "--slots", "2", "--workload", "/nothing", "--rate", "20"),
+        *("--rounds", "2", "--duration", "1"),
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    verdict = json.loads((stack.newest_run() / "verdict.json").read_text())
+    starts = {row["server"]: [load["starts"] for load in row["loads"]] for row in verdict["servers"]}
+    assert starts == {"dev": [2], "gunicorn-2": [2]}
+    assert verdict["fresh_starts"] == 2
+    said = {log["server"]: "\n".join(log["lines"]) for log in verdict["logs"]}
+    assert '"GET /nothing HTTP/1.1" 404 -' in said["dev"]
+    assert '"GET /nothing HTTP/1.1" 404 -' in done.stdout, "what files say, the terminal says"
 
 
 def test_a_server_alone_as_the_very_first_command_builds_what_it_needs(stack: Stack, main_job: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import traceback
 
 import click
@@ -11,6 +12,7 @@ from wsgilab.commands import environment
 from wsgilab.commands.faults import unforeseen
 from wsgilab.commands.grammar import Command
 from wsgilab.commands.signals import stop_on_signals
+from wsgilab.engines.errands import Host
 from wsgilab.errors import EXIT_DONE, Interrupted, LabError
 from wsgilab.model.events import Ended, Teller
 from wsgilab.model.manifest import Manifest
@@ -30,7 +32,8 @@ def command() -> int:
 def _ended(teller: Teller) -> Ended:
     with stop_on_signals() as stop:
         try:
-            result = api.carry_out(environment.request_of_another_process(), teller, stop)
+            host = Host(teller.errand, sys.stdin.fileno(), stop)
+            result = api.carry_out(environment.request_of_another_process(), teller, stop, host)
         except (LabError, Interrupted) as error:
             return Ended(Manifest(), None, error)
         except Exception as error:

@@ -9,6 +9,7 @@ from types import TracebackType
 from urllib.parse import urlsplit
 
 from wsgilab.engines import Endpoint, HealthCheck
+from wsgilab.engines.errands import Host
 from wsgilab.errors import MissingError, ServerError
 from wsgilab.lab.servers import Lab
 from wsgilab.machine import http
@@ -22,19 +23,26 @@ OWN_NGINX = "http://nginx:8080"
 
 
 class AttachedEngine:
-    """Reaches containers by their service names. It starts and stops nothing: Compose does."""
+    """Reaches containers by their service names. It starts and stops nothing: Compose does, or the host, if asked."""
 
     name = "compose"
-    restarts = False
 
     def __init__(
-        self, lab: Lab, servers: Sequence[Server], stop: Stop, start_timeout_s: float, listener: Listener
+        self,
+        lab: Lab,
+        servers: Sequence[Server],
+        stop: Stop,
+        start_timeout_s: float,
+        listener: Listener,
+        host: Host | None = None,
     ) -> None:
         self.lab = lab
         self.servers = servers
         self._stop = stop
         self._start_timeout_s = start_timeout_s
         self._listener = listener
+        self._host = host
+        self.restarts = host is not None
 
     def __enter__(self) -> AttachedEngine:
         return self
@@ -76,7 +84,12 @@ class AttachedEngine:
         return None
 
     def restart(self, server: Server) -> None:
-        """Wait for the container that Compose starts again. Raises ServerError where it does not come back."""
+        """Have the host start the container anew, or wait for the one that Compose starts again.
+
+        Raises ServerError where it does not come back.
+        """
+        if self._host:
+            self._host.restart(server.name)
         check = HealthCheck(server, server.url, self._start_timeout_s)
         if not check.wait(self._stop):
             raise ServerError(
@@ -92,9 +105,9 @@ class AttachedEngine:
             raise MissingError("nginx was not found.", "its container does not run", "docker compose up --detach nginx")
         yield Endpoint(OWN_NGINX, "", None)
 
-    def log(self, _server: Server) -> str:
-        """Always empty: only who may speak to Docker can read it."""
-        return ""
+    def log(self, server: Server) -> str:
+        """The last lines that the server wrote, where the host can be asked."""
+        return self._host.log(server.name) if self._host else ""
 
     def facts(self) -> Mapping[str, object]:
         """Images and limits, as Compose was told."""

@@ -12,14 +12,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from wsgilab.engines import override
+from wsgilab.engines import errands, override
 from wsgilab.engines.diagnosis import why_not_up
+from wsgilab.engines.errands import Host
 from wsgilab.errors import LabError, MissingError, UsageError
 from wsgilab.lab.servers import Lab, variables_of
 from wsgilab.machine import cpus, processes
 from wsgilab.machine.environment import inherited
 from wsgilab.machine.processes import Outcome
 from wsgilab.machine.waiting import Stop
+from wsgilab.model.errands import Errand
 from wsgilab.model.events import Ended, Hearer
 from wsgilab.model.listener import Listener
 from wsgilab.model.request import Request
@@ -28,6 +30,7 @@ from wsgilab.model.server import Server
 ANSWER_TIMEOUT_S = 15.0
 UP_TIMEOUT_S = 120
 DOWN_TIMEOUT_S = 90.0
+ERRAND_TIMEOUT_S = 30.0
 LAST_LINES = 5
 RECORDING = ["nginx", "nginx-exporter", "prometheus"]
 """Services that a run needs besides its servers. Grafana only shows; `docker compose up` starts it."""
@@ -52,6 +55,8 @@ class Stack:
     request: Request
     stop: Stop
     listener: Listener
+    host: Host | None = None
+    """Who does errands for this process, where it is the runner in its container."""
 
     @property
     def services(self) -> list[str]:
@@ -93,14 +98,22 @@ class Docker:
         return code
 
     def hear(self, words: Sequence[str], hear: processes.Heard, interrupt: Sequence[str] = ()) -> int:
-        """The exit code of a command; `interrupt` is the one that ends it early."""
+        """The exit code of a command. `interrupt` is the one that ends it early; such a command is answered, too."""
 
         def ask_to_end(process: processes.Process) -> None:
             if not interrupt or not self.ask(*interrupt).ok:
                 processes.signal_group(process, signal.SIGINT)
 
         command, root = ["docker", *words], self.stack.lab.root
-        return processes.listen(command, hear, self.stack.stop, ask_to_end, root, self.environment)
+        talk = processes.Conversation(hear, ask_to_end, answers=bool(interrupt))
+        return processes.listen(command, talk, self.stack.stop, root, self.environment)
+
+    def do(self, errand: Errand) -> str:
+        """Do an errand of the runner's. Gives the answer."""
+        servers = [server.name for server in self.stack.servers]
+        return errands.answer(
+            errands.do(errand, servers, lambda words: self.ask(*EVERYTHING, *words, timeout_s=ERRAND_TIMEOUT_S))
+        )
 
     def say(self, line: str) -> None:
         """Output, which an error message may need too."""
@@ -193,17 +206,17 @@ def _bring_up(docker: Docker) -> None:
 
 def _measure(docker: Docker) -> Ended:
     stack = docker.stack
-    hearer = Hearer(stack.listener)
+    hearer = Hearer(stack.listener, docker.do)
 
-    def hear(line: str, is_error: bool) -> None:
+    def hear(line: str, is_error: bool) -> str | None:
         if is_error:
             docker.say(line)
-            return
+            return None
         try:
             tell = hearer.understand(line)
         except (ValueError, KeyError, TypeError) as error:
             raise _another_version(f"it said '{line:.60}'") from error
-        tell()
+        return tell()
 
     name = f"wsgilab-run-{os.getpid()}"
     # By its name alone: the value would be seen by everybody who lists processes.

@@ -29,7 +29,7 @@ TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 5.0
 TIMED_OUT, NOT_STARTED = 124, 127
 """Exit codes of commands that have none of their own, as the shell's `timeout` and the shell itself give them."""
-Heard = Callable[[str, bool], object]
+Heard = Callable[[str, bool], str | None]
 """Hears a line of a program, and whether it came on standard error."""
 log = logging.getLogger(__name__)
 _started: list[Process] = []
@@ -102,6 +102,16 @@ def ask(
     return outcome
 
 
+@dataclass(frozen=True)
+class Conversation:
+    """How to listen to a command."""
+
+    heard: Heard
+    """Hears each line. What it gives back is told to the command as a line, where `answers`."""
+    ask_to_end: Callable[[Process], None]
+    answers: bool = False
+
+
 def follow(
     command: Sequence[str], told: Callable[[str], None], stop: Stop, environment: Mapping[str, str] | None = None
 ) -> Outcome:
@@ -114,21 +124,20 @@ def follow(
         if not is_error:
             told(line)
 
-    code = listen(command, heard, stop, lambda process: end([process]), environment=environment)
+    code = listen(command, Conversation(heard, lambda process: end([process])), stop, environment=environment)
     return Outcome(code, "\n".join(out), "\n".join(err))
 
 
 def listen(
     command: Sequence[str],
-    heard: Heard,
+    talk: Conversation,
     stop: Stop,
-    ask_to_end: Callable[[Process], None],
     folder: Path | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> int:
     """Run a command to its end, hear each line that it prints, in this thread, and give its exit code.
 
-    When the end is requested, `ask_to_end` is called once, and the command ends in its own way.
+    When the end is requested, it is asked to end, once, and ends in its own way.
     """
     log.debug("%s", written(command))
     # No terminal for standard input and a session of its own: Ctrl-C comes to us alone, and is handed on once.
@@ -136,21 +145,25 @@ def listen(
         command,
         cwd=folder,
         env=environment,
-        stdin=subprocess.DEVNULL,
+        stdin=subprocess.PIPE if talk.answers else subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         start_new_session=True,
     )
     try:
-        _hear(process, heard, stop, ask_to_end)
+        _hear(process, talk, stop)
     except BaseException:  # a listener that raised, Ctrl-C in a script that has no handler of its own
-        ask_to_end(process)
+        talk.ask_to_end(process)
         process.wait()
         raise
+    finally:
+        if process.stdin:
+            with contextlib.suppress(OSError):
+                process.stdin.close()
     return process.wait()
 
 
-def _hear(process: Process, heard: Heard, stop: Stop, ask_to_end: Callable[[Process], None]) -> None:
+def _hear(process: Process, talk: Conversation, stop: Stop) -> None:
     """Until both of its streams have ended."""
     lines: queue.Queue[tuple[bool, str | None]] = queue.Queue()
     for stream, is_error in ((process.stdout, False), (process.stderr, True)):
@@ -160,13 +173,22 @@ def _hear(process: Process, heard: Heard, stop: Stop, ask_to_end: Callable[[Proc
     while reading:
         if stop.requested and not asked:
             asked = True
-            ask_to_end(process)
+            talk.ask_to_end(process)
         with contextlib.suppress(queue.Empty):
             is_error, line = lines.get(timeout=0.1)
             if line is None:
                 reading -= 1
             else:
-                heard(line, is_error)
+                _answer(process, talk.heard(line, is_error))
+
+
+def _answer(process: Process, line: str | None) -> None:
+    """Tell a command what it waits for, if it still does."""
+    if line is None or process.stdin is None:
+        return
+    with contextlib.suppress(BrokenPipeError):
+        process.stdin.write(line.encode() + b"\n")
+        process.stdin.flush()
 
 
 def _read(stream: IO[bytes], is_error: bool, lines: queue.Queue[tuple[bool, str | None]]) -> None:

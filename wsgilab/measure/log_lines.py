@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import replace
 
+from wsgilab.measure.generator import LoadGenerator
 from wsgilab.model.privacy import private_text
 from wsgilab.model.window import Window
 
@@ -13,14 +14,16 @@ MOST_LINES = 10
 LONGEST_LINE = 240
 
 
-def is_odd(window: Window) -> bool:
+def is_odd(window: Window, generator: LoadGenerator) -> bool:
     """Whether a server's own words may explain this: void, a death of server or worker, an answer other than 2xx.
 
-    Requests that were merely late leave nothing in a log.
+    Requests that were merely late leave nothing in a log, and no server knows why the generator was short of CPU.
     """
     inside = window.usage.inside if window.usage else None
-    if window.void or window.died or (inside and (inside.worker_ends or inside.refusals)):
+    if window.died or (inside and (inside.worker_ends or inside.refusals)):
         return True
+    if window.void:
+        return window.load is None or generator.limit(window.load) is None
     return any(status[:1] not in "02" for status in (window.load.statuses if window.load else ()))
 
 

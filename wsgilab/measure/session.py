@@ -52,7 +52,7 @@ def measure_here(stack: Stack, job: Job, engine_why: str) -> Measured:
     results = results_of(request, lab.root)
     engine: Engine
     if request.engine == "attached":
-        engine = AttachedEngine(lab, stack.servers, stack.stop, request.start_timeout_s, listener)
+        engine = AttachedEngine(lab, stack.servers, stack.stop, request.start_timeout_s, listener, stack.host)
     else:
         cpus.require({name: lab.cpus(name) for name in ("SERVER_CPUS", "LOAD_CPUS")}, cpus.available())
         engine = LocalEngine(lab, stack.servers, stack.stop, request.start_timeout_s, listener)

@@ -124,8 +124,9 @@ def measure(
         began = time.monotonic()
         window, drained = measure_window(plan, server, bench)
         window = replace(window, start_s=start_s, took_s=time.monotonic() - began)
-        # Before it is started anew: in its last words a server says why it ended.
-        save(with_log(window, bench.engine.log(server), server.environment) if is_odd(window) else window)
+        if is_odd(window, bench.generator):  # before it is started anew: its last words say why it ended
+            window = with_log(window, bench.engine.log(server), server.environment)
+        save(window)
         lineup.served(server)
         _make_ready_again(server, window, drained, bench, lineup)
 

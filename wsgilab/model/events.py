@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from wsgilab.errors import Interrupted, LabError, MissingError, ServerError, UsageError
+from wsgilab.model.errands import Errand
 from wsgilab.model.listener import Listener, Outline
 from wsgilab.model.manifest import Manifest
 from wsgilab.model.window import Window, WindowPlan
@@ -65,6 +66,10 @@ class Teller(Listener):
         """As a line."""
         self._tell("warning", _plain(problem))
 
+    def errand(self, errand: Errand) -> None:
+        """As a line; the answer comes another way."""
+        self._tell("errand", asdict(errand))
+
     def ended(self, ended: Ended) -> None:
         """The last line."""
         trouble = _plain(ended.trouble) if isinstance(ended.trouble, LabError) else ended.trouble and INTERRUPTED
@@ -77,18 +82,22 @@ class Teller(Listener):
 class Hearer:
     """Understands the lines of a Teller; a line of anybody else is output."""
 
-    def __init__(self, listener: Listener) -> None:
+    def __init__(self, listener: Listener, do_errand: Callable[[Errand], str] = lambda _errand: "") -> None:
+        """`do_errand` gives the answer to an errand of the Teller's."""
         self._listener = listener
+        self._do_errand = do_errand
         self._windows: list[Window] = []
         self.ended: Ended | None = None
 
-    def understand(self, line: str) -> Callable[[], object]:
-        """What to call to tell the listener of a line. Raises ValueError, KeyError or TypeError for one that another
-        version of the lab wrote."""
+    def understand(self, line: str) -> Callable[[], str | None]:
+        """What to call to tell the listener of a line; what an errand's gives back is to be answered.
+
+        Raises ValueError, KeyError or TypeError for a line that another version of the lab wrote.
+        """
         if not line.startswith(START):
             return partial(self._listener.output, line)
         told = json.loads(line)
-        understood: Mapping[str, Callable[[Any], Callable[[], object]]] = {
+        understood: Mapping[str, Callable[[Any], Callable[[], str | None]]] = {
             "planned": lambda content: partial(self._listener.planned, msgspec.convert(content, Outline)),
             "window_started": lambda content: partial(
                 self._listener.window_started, msgspec.convert(content, WindowPlan)
@@ -97,6 +106,7 @@ class Hearer:
             "round_ended": lambda content: partial(self._listener.round_ended, int(content), tuple(self._windows)),
             "message": lambda content: partial(self._listener.message, str(content)),
             "warning": lambda content: partial(self._listener.warning, _error(content)),
+            "errand": lambda content: partial(self._do_errand, msgspec.convert(content, Errand)),
             "ended": lambda content: partial(self._end, _ended(content)),
         }
         return understood[told["lab"]](told["content"])

@@ -15,6 +15,7 @@ from wsgilab.engines.compose import Stack
 from wsgilab.errors import Interrupted, LabError, MissingError, UsageError
 from wsgilab.lab.servers import load_lab
 from wsgilab.machine.waiting import Stop
+from wsgilab.model.errands import Errand, What
 from wsgilab.model.events import Ended, Teller
 from wsgilab.model.listener import Listener
 from wsgilab.model.manifest import Manifest
@@ -28,11 +29,17 @@ case "$*" in
     *"config --format json"*) cat "$FAKE/config.json" ;;
     "image inspect missing"*) exit 1 ;;
     *"compose build"*) echo "building" >&2; exit "$(cat "$FAKE/build")" ;;
+    *" logs "*) echo "Traceback"; echo "KeyError: 'price'" ;;
     *"ps --services"*) cat "$FAKE/running" ;;
     *"up --detach"*) env > "$FAKE/environment"; echo " Container up" >&2; exit "$(cat "$FAKE/up")" ;;
     *"run --rm"*)
         printenv LAB_REQUEST > "$FAKE/request"
         echo " Container runner  Created" >&2
+        while read -r errand <&3; do
+            printf '%s\\n' "$errand"
+            read -r answer
+            printf '%s\\n' "$answer" >> "$FAKE/answers"
+        done 3< "$FAKE/errands"
         cat "$FAKE/said"
         exit "$(cat "$FAKE/code")" ;;
 esac
@@ -67,7 +74,7 @@ class World:
         monkeypatch.setenv("FAKE", str(folder))
         services = {name: {"image": name, "build": {}} for name in compose.IMAGES}
         self.set("config.json", json.dumps({"services": services}))
-        for name, text in (("running", ""), ("up", "0"), ("build", "0"), ("code", "0"), ("said", "")):
+        for name, text in (("running", ""), ("up", "0"), ("build", "0"), ("code", "0"), ("said", ""), ("errands", "")):
             self.set(name, text)
 
     def set(self, name: str, text: str) -> None:
@@ -76,10 +83,10 @@ class World:
     def get(self, name: str) -> str:
         return (self.folder / name).read_text()
 
-    def says(self, tell: Callable[[Teller], object]) -> None:
+    def says(self, tell: Callable[[Teller], object], name: str = "said") -> None:
         lines: list[str] = []
         tell(Teller(lines.append))
-        self.set("said", "".join(f"{line}\n" for line in lines))
+        self.set(name, "".join(f"{line}\n" for line in lines))
 
     def stack(self, request: Request) -> Stack:
         lab = load_lab(ROOT, request.variables)
@@ -224,3 +231,24 @@ def test_an_engine_whose_images_cannot_be_had_is_not_chosen(world: World, engine
     if code == "1":
         with pytest.raises(MissingError, match="building"):
             choice.choose(world.stack(REQUEST))
+
+
+def test_the_host_does_the_runners_errands_for_servers_of_the_run_and_no_others(world: World) -> None:
+    def errands(teller: Teller) -> None:
+        for what, server in (("restart", "uwsgi"), ("log", "gunicorn"), ("restart", "prometheus"), ("log", "dev")):
+            teller.errand(Errand(What(what), server))
+
+    world.says(errands, name="errands")
+    world.says(finish("/results/a"))
+    world.run(REQUEST)
+    assert [json.loads(line) for line in world.get("answers").splitlines()] == [
+        {"ok": True, "text": ""},
+        {"ok": True, "text": "Traceback\nKeyError: 'price'\n"},
+        {"ok": False, "text": ""},
+        {"ok": False, "text": ""},
+    ]
+    asked = [line for line in world.get("asked").splitlines() if " restart " in line or " logs " in line]
+    assert asked == [
+        "compose --profile more restart --timeout 3 uwsgi",
+        "compose --profile more logs --no-color --no-log-prefix --tail 40 gunicorn",
+    ]

@@ -1,0 +1,31 @@
+"""What a runner inside the Compose network asks of the host, which alone may speak to Docker. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class What(StrEnum):
+    """All that can be asked."""
+
+    RESTART = "restart"
+    """Start a server's container anew."""
+    LOG = "log"
+    """The last lines that a server wrote."""
+
+
+@dataclass(frozen=True)
+class Errand:
+    """What is to be done, for which server."""
+
+    what: What
+    server: str
+
+
+@dataclass(frozen=True)
+class Done:
+    """What came of it."""
+
+    ok: bool
+    text: str = ""
