@@ -139,13 +139,19 @@ def test_variants_are_measured_beside_their_server(lab: Lab, tmp_path: Path) -> 
     )
     done = lab(
         *("run", "--servers", "gunicorn", "--app", "echo:serve", "--app-dir", tmp_path, "--workload", "/"),
-        *("--rate", "30", "--rounds", "1", "--duration", "1"),
+        *("--rate", "30", "--rounds", "2", "--duration", "1"),
         *("--variant", "twin=gunicorn", "--variant", "few=uwsgi,UWSGI_PROCESSES=1,UWSGI_THREADS=1"),
         *("--variant", "teapot=gunicorn-nginx,ANSWER=418 no"),
         ANSWER="500 out of the shell",
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    windows = {window["plan"]["server"]: window for window in windows_of(only_run(lab))}
+    both = windows_of(only_run(lab))
+    for name in ("gunicorn", "twin", "few", "teapot"):
+        first, second = [window for window in both if window["plan"]["server"] == name]
+        starts = [window["usage"]["samples"][0]["start_time"] for window in (first, second)]
+        assert starts[0] < starts[1], f"{name} was started anew for its second round"
+        assert 0 < second["start_s"] < 30
+    windows = {window["plan"]["server"]: window for window in both}
     assert {name: window["void"] for name, window in windows.items()} == dict.fromkeys(
         ("gunicorn", "twin", "few", "teapot")
     )

@@ -115,9 +115,9 @@ def measure(
     lineup = Lineup(bench.engine, bench.stop)
     for plan in plans:
         bench.stop.check()
-        announce(plan)
         server = servers[plan.server]
         start_s = lineup.freshen(server) if plan.fresh else 0.0
+        announce(plan)
         if server.name in lineup.gone:
             save(lineup.gone[server.name].window(plan))
             continue
