@@ -112,7 +112,8 @@ class AttachedEngine:
     def facts(self) -> Mapping[str, object]:
         """Images and limits, as Compose was told."""
         variables = self.lab.variables
-        images = {name: variables[name] for name in variables if name.endswith("_IMAGE")}
+        # Grafana only shows what was measured.
+        images = {name: variables[name] for name in variables if name.endswith("_IMAGE") and name != "GRAFANA_IMAGE"}
         limits = {
             name: variables.get(name, "") for name in ("SERVER_CPUS", "SERVER_MEMORY", "LOAD_CPUS", "LOAD_MEMORY")
         }

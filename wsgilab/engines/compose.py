@@ -221,6 +221,7 @@ def _measure(docker: Docker) -> Ended:
     name = f"wsgilab-run-{os.getpid()}"
     # By its name alone: the value would be seen by everybody who lists processes.
     runner = [*COMPOSE, "run", "--rm", "--no-deps", "-T", "-e", "LAB_REQUEST", "--name", name, "runner", "carry-out"]
+    docker.last_lines.clear()  # of the stack that came up
     # A signal for the docker client alone would end the client and leave the container measuring.
     code = docker.hear(runner, hear, ["kill", "--signal", "INT", name])
     if hearer.ended is None:
