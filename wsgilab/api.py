@@ -148,10 +148,12 @@ def selection(request: Request) -> tuple[Lab, list[Server]]:
     lab = variants.add(load_lab(ROOT, request.variables), asked)
     chosen = list(request.servers or lab.default_servers)
     names = [*chosen, *(variant.name for variant in asked if variant.name not in chosen)]
-    if not request.slots:
-        return lab, lab.select(names)
-    counts = tuple(count for count in request.slots if isinstance(count, int))
-    return slots.equalise(lab, names, slots.Wanted(counts, defaults=DEFAULTS in request.slots))
+    if request.slots:
+        counts = tuple(count for count in request.slots if isinstance(count, int))
+        lab, servers = slots.equalise(lab, names, slots.Wanted(counts, defaults=DEFAULTS in request.slots))
+    else:
+        servers = lab.select(names)
+    return variants.with_revision(lab, servers, request.before) if request.before else (lab, servers)
 
 
 def _carry_out(request: Request, listener: Listener, stop: Stop, host: Host | None) -> Result:

@@ -7,9 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from wsgilab.commands import own_app
 from wsgilab.errors import UsageError
-from wsgilab.lab import ROOT
+from wsgilab.lab import ROOT, own_app
 from wsgilab.lab.servers import Lab, load_lab, variables_of
 from wsgilab.measure import access
 from wsgilab.model.request import MAX_START_TIMEOUT_S, Request

@@ -10,13 +10,13 @@ from typing import Any
 
 import click
 
-from wsgilab.commands import own_app, values
+from wsgilab.commands import values
 from wsgilab.commands.console import say
 from wsgilab.commands.grammar import Command, debug, flag, option
 from wsgilab.commands.options import APP
 from wsgilab.commands.signals import stop_on_signals
 from wsgilab.errors import EXIT_DONE, MissingError, ServerError, UsageError
-from wsgilab.lab import ROOT, drafts
+from wsgilab.lab import ROOT, drafts, own_app
 from wsgilab.lab.app_file import NAME
 from wsgilab.lab.drafts import Draft
 from wsgilab.machine import processes

@@ -24,7 +24,7 @@ from wsgilab.machine.waiting import Stop
 from wsgilab.model.errands import Errand
 from wsgilab.model.events import Ended, Hearer
 from wsgilab.model.listener import Listener
-from wsgilab.model.request import Request
+from wsgilab.model.request import Request, Revision
 from wsgilab.model.server import Server
 
 ANSWER_TIMEOUT_S = 15.0
@@ -248,6 +248,7 @@ def _inside(request: Request) -> Request:
         requirement_files=(),
         python=None,
         app_variables={},
+        before=request.before and Revision(request.before.name, "", request.before.app),
         traffic=_in_the_container(request, request.traffic),
         script=_in_the_container(request, request.script),
         settings={name: value for name, value in request.settings.items() if name != "LAB_APP_DIR"},

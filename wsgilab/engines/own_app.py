@@ -12,7 +12,8 @@ from wsgilab.engines.compose import Docker, Stack
 from wsgilab.errors import MissingError, UsageError
 from wsgilab.machine.environments import Requirements, Workshop
 from wsgilab.machine.packages import cache_dir
-from wsgilab.model.server import App, Server
+from wsgilab.model.request import Request, Revision
+from wsgilab.model.server import App
 
 IMAGE = "wsgilab-app"
 BUILT_FOR = "wsgilab.app"
@@ -20,40 +21,42 @@ BUILT_FOR = "wsgilab.app"
 
 
 def prepared(stack: Stack, engine: str) -> Stack:
-    """The same servers with the request's app: what it requires installed, and the variables that it gets.
+    """The same servers, each with what its app requires installed and the variables that it gets.
 
-    A server that has an app of its own already keeps it. Raises UsageError for requirements that cannot be installed,
-    MissingError, Interrupted.
+    Raises UsageError for requirements that cannot be installed, MissingError, Interrupted.
     """
     request = stack.request
-    requirements = Requirements(request.requirements, tuple(map(Path, request.requirement_files)))
-    if engine == "attached" or not (requirements or request.python or request.app_variables):
+    if engine == "attached":
         return stack
-    app = App(str(stack.lab.app_dir), variables=request.app_variables)
-    if requirements or request.python:
-        app = installed(stack, engine, requirements, app)
-    return replace(stack, servers=[_with(server, app) for server in stack.servers])
+    own = _needs_anything(request)
+    app = _app(stack, engine, request, App(str(stack.lab.app_dir))) if own else None
+    before = _app(stack, engine, request.before, App(request.before.app_dir)) if request.before else None
+    return replace(stack, servers=[replace(server, app=before if server.app else app) for server in stack.servers])
 
 
-def installed(stack: Stack, engine: str, requirements: Requirements, app: App) -> App:
-    """The app with an environment (or, in Compose, an image) that has these requirements. As `prepared`."""
+def _needs_anything(request: Request) -> bool:
+    return bool(request.requirements or request.requirement_files or request.python or request.app_variables)
+
+
+def _app(stack: Stack, engine: str, needs: Request | Revision, app: App) -> App:
+    """The app with its variables, and with an environment (or, in Compose, an image) that has what it requires."""
+    requirements = Requirements(needs.requirements, tuple(map(Path, needs.requirement_files)))
+    if not (requirements or needs.python):
+        return replace(app, variables=needs.app_variables)
     if engine == "compose":
-        return replace(app, image=_image(stack, requirements))
+        return replace(app, image=_image(stack, requirements, needs.python), variables=needs.app_variables)
     root = stack.lab.root
     workshop = Workshop(
         cache_dir(), root / "services/install.py", root / "locks/server.txt", stack.listener.message, stack.stop
     )
-    return replace(app, environment=str(workshop.environment(requirements, stack.request.python).path))
+    environment = str(workshop.environment(requirements, needs.python).path)
+    return replace(app, environment=environment, variables=needs.app_variables)
 
 
-def _with(server: Server, app: App) -> Server:
-    return server if server.app else replace(server, app=app)
-
-
-def _image(stack: Stack, requirements: Requirements) -> str:
+def _image(stack: Stack, requirements: Requirements, python: str | None) -> str:
     """The tag of an image with these requirements, built if it is not there."""
     docker = Docker(stack, stack.environment())
-    base = _python_image(stack)
+    base = _python_image(stack, python)
     lock = (stack.lab.root / "locks/server.txt").read_text(encoding="utf-8")
     services = sorted((stack.lab.root / "services").rglob("*.py"))
     code = "".join(path.read_text(encoding="utf-8") for path in services)
@@ -94,8 +97,7 @@ def _network(docker: Docker) -> list[str]:
     return ["--network", network] if network else []
 
 
-def _python_image(stack: Stack) -> str:
-    version = stack.request.python
+def _python_image(stack: Stack, version: str | None) -> str:
     if version is None:
         return stack.lab.variables["PYTHON_IMAGE"]
     if not version.replace(".", "").isdigit():

@@ -17,6 +17,7 @@ from wsgilab.errors import UsageError
 from wsgilab.lab.servers import Lab, filled_in, read_services, settings_in, slots_of, unknown
 from wsgilab.machine.ports import free_port
 from wsgilab.model.controls import visible
+from wsgilab.model.request import Revision
 from wsgilab.model.server import App, Server
 
 NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
@@ -91,6 +92,28 @@ def add(lab: Lab, variants: Sequence[Variant]) -> Lab:
         services[variant.name] = service
         servers[variant.name] = _server(base, variant, service, url)
     return replace(lab, servers=servers, services=services)
+
+
+def with_revision(lab: Lab, servers: Sequence[Server], was: Revision) -> tuple[Lab, list[Server]]:
+    """(the lab, these servers and each once more with another revision of the app)."""
+    named = {"LAB_APP": was.app} if was.app else {}
+    asked = [
+        Variant(
+            name=before(server.name),
+            base=server.variant_of or server.name,
+            settings={**server.settings, **named},
+            app=App(was.app_dir),
+            about=f"the app at {was.name}",
+        )
+        for server in servers
+    ]
+    lab = add(lab, asked)
+    return lab, [*servers, *lab.select([variant.name for variant in asked])]
+
+
+def before(server: str) -> str:
+    """The name of the server that serves the app as it was: `gunicorn-before`."""
+    return f"{server}-before"
 
 
 def inside_port(server: Server) -> int:
@@ -176,6 +199,7 @@ def _server(base: Server, variant: Variant, service: Mapping[str, Any], url: str
         port_variable="",
         port=free_port(),
         variant_of=base.name,
+        settings=variant.settings,
         colour=None,
         marker=None,
         app=variant.app,

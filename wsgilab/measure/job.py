@@ -94,7 +94,7 @@ def plan_search(settings: Settings, goal: Goal, objective: Slo, measured: Sequen
 
 
 def _run(request: Request, servers: Sequence[str]) -> Job:
-    settings = _settings(request, servers, request.rates_rps, request.rounds)
+    settings = _settings(request, servers, request.rates_rps, request.windows_each)
     plans = plan_windows(settings)
     return Job(
         command=request.command,
@@ -138,4 +138,4 @@ def _settings(request: Request, servers: Sequence[str], rates_rps: tuple[float, 
     )
 
 
-JOBS: Mapping[str, Callable[[Request, Sequence[str]], Job]] = {"run": _run, "capacity": _search}
+JOBS: Mapping[str, Callable[[Request, Sequence[str]], Job]] = {"run": _run, "capacity": _search, "gate": _run}

@@ -55,7 +55,7 @@ def traffic_of(request: Request) -> Traffic:
     if request.workload == TRAFFIC:
         path = Path(request.traffic or NAME)
         file = app_file.read(path)
-        for rate in request.rates_rps if request.command == "run" else ():
+        for rate in request.rates_rps if request.command != "capacity" else ():
             app_file.require_time_to_think(file, rate, path)
         described = app_file.traffic_for_k6(file, path)
     script = Path(request.script) if request.script and request.workload == SCRIPT else None

@@ -10,10 +10,12 @@ from typing import Any
 from wsgilab.errors import UsageError, did_you_mean
 
 REQUEST_SCHEMA = 1
-COMMANDS = ("run", "capacity")
+COMMANDS = ("run", "capacity", "gate")
 ENGINES = ("auto", "compose", "local", "attached")
 DEFAULT_SLO = "p99<250ms"
-DEFAULT_DURATION_S = {"run": 2.5, "capacity": 8.0}
+DEFAULT_DURATION_S = {"run": 2.5, "capacity": 8.0, "gate": 2.5}
+DEFAULT_ROUNDS = {"run": 3, "gate": 20}
+"""A gate has to tell a tenth more CPU per request from chance, on a machine that others use too."""
 DEFAULTS = "default"
 """Among `slots`: as it is set."""
 MAX_SLOTS = 256
@@ -27,6 +29,20 @@ def _number(default: Any, low: float, high: float) -> Any:
 
 
 @dataclass(frozen=True)
+class Revision:
+    """Another revision of the app, which is measured next to it. Fields as those of a Request."""
+
+    name: str
+    """Which one, in words: `main (1f2e3d4)`."""
+    app_dir: str
+    app: str | None = None
+    requirements: tuple[str, ...] = ()
+    requirement_files: tuple[str, ...] = ()
+    python: str | None = None
+    app_variables: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Request:
     """A measurement that somebody wants. Every field has a default: `Request()` is a plain `./lab run`.
 
@@ -35,7 +51,7 @@ class Request:
     """
 
     command: str = "run"
-    """`run` or `capacity`."""
+    """`run`, `capacity` or `gate`."""
     engine: str = "auto"
     """`compose`, `local`, or `auto` for whichever can be had; `attached` measures containers beside this process."""
     servers: tuple[str, ...] = ()
@@ -48,10 +64,10 @@ class Request:
     """A name in k6/workloads.js, or a path of the app."""
     rates_rps: tuple[float, ...] = field(default=(100.0, 250.0), metadata={"low": 0, "high": MAX_RATE_RPS})
     """Offered requests per second, each measured in each round. A search for capacities finds its own."""
-    rounds: int = _number(3, 0, MAX_ROUNDS)
-    """Windows of each server at each rate."""
+    rounds: int | None = _number(None, 0, MAX_ROUNDS)
+    """Windows of each server at each rate. None: 3 for a run, 20 for a gate."""
     duration_s: float | None = _number(None, 0.5, MAX_DURATION_S)
-    """Measured seconds of a window. None: 2.5 for a run, 8 for a search."""
+    """Measured seconds of a window. None: 8 for a search, else 2.5."""
     budget_s: float = _number(180.0, 20, MAX_BUDGET_S)
     """Seconds that a search may take for each server."""
     slo: str = DEFAULT_SLO
@@ -76,6 +92,8 @@ class Request:
     """A k6 script whose default function is the workload `script`."""
     keep_alive: bool = False
     """Whether connections are used again; every request opens one of its own otherwise."""
+    before: Revision | None = None
+    """The app as it was. Each server is measured with both, in the same rounds."""
     settings: Mapping[str, str] = field(default_factory=dict)
     """Variables of compose.yaml that shall not be what .env says: ports, CPU sets, workers."""
     out: str | None = None
@@ -119,6 +137,11 @@ class Request:
         return self.duration_s or DEFAULT_DURATION_S[self.command]
 
     @property
+    def windows_each(self) -> int:
+        """Windows of each server at each rate: as many as were asked for, or the command's own number."""
+        return self.rounds or DEFAULT_ROUNDS[self.command]
+
+    @property
     def variables(self) -> dict[str, str]:
         """Every variable of compose.yaml that this request sets."""
         asked = {"LAB_APP": self.app, "LAB_APP_DIR": self.app_dir}
@@ -143,7 +166,17 @@ class Request:
         for name in data:
             if name not in known:
                 raise _unreadable(f"it has a field '{name:.40}'", did_you_mean(name, known, "another version wrote it"))
+        if data.get("before"):
+            data["before"] = _revision(data["before"])
         return cls(**data)
+
+
+def _revision(data: Any) -> Revision:
+    try:
+        said: dict[str, Any] = {name: tuple(item) if isinstance(item, list) else item for name, item in data.items()}
+        return Revision(**said)
+    except (AttributeError, TypeError) as error:
+        raise _unreadable(f"its field 'before' is no revision of an app ({error})") from error
 
 
 def _is_number(value: object) -> bool:
@@ -186,6 +219,7 @@ KINDS: Mapping[str, tuple[str, Callable[[object], bool]]] = {
     "tuple[float, ...]": ("a list of numbers", _each(_is_number)),
     "tuple[int | str, ...]": (f"numbers from 1 to {MAX_SLOTS}, or '{DEFAULTS}'", _each(_is_slots)),
     "Mapping[str, str]": ("an object of texts", _is_mapping),
+    "Revision | None": ("a Revision or nothing", _or_none(lambda value: isinstance(value, Revision))),
 }
 """Annotation → what a value of it is, in words, and how it is told."""
 

@@ -48,6 +48,8 @@ class Server:
     port: int
     variant_of: str | None = None
     """The server of compose.yaml that this one is, but for some settings."""
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """Those settings."""
     colour: str | None = None
     """In every chart, `#RRGGBB`; None where it takes what is left, as a variant does."""
     marker: str | None = None

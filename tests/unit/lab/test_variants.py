@@ -13,7 +13,8 @@ from support import ROOT
 from wsgilab.engines import override
 from wsgilab.errors import UsageError
 from wsgilab.lab.servers import Lab, load_lab
-from wsgilab.lab.variants import Variant, add, nginx_blocks, parse
+from wsgilab.lab.variants import Variant, add, nginx_blocks, parse, with_revision
+from wsgilab.model.request import Revision
 from wsgilab.model.server import App
 
 LAB = load_lab(ROOT, {})
@@ -127,6 +128,19 @@ def test_a_variant_may_have_an_app_of_its_own() -> None:
     assert server.environment["LAB_APP_DIR"] == "/srv/app", "in a container every app is there"
     assert (server.app, server.pattern) == (app, f"{LAB.servers['uwsgi'].pattern}: the app of main")
     assert "/somewhere" not in str(lab.services["uwsgi"])
+
+
+def test_every_server_is_there_once_more_with_the_app_as_it_was() -> None:
+    lab = lab_with("eight=gunicorn,GUNICORN_WORKERS=8")
+    was = Revision("main (1f2e3d4)", "/somewhere/else", app="old:app")
+    lab, servers = with_revision(lab, lab.select(["uwsgi", "eight"]), was)
+    assert [server.name for server in servers] == ["uwsgi", "eight", "uwsgi-before", "eight-before"]
+    before = servers[3]
+    assert "-w 8 " in " ".join(before.command), "as many workers as the server that it is compared with"
+    assert (before.slots, before.variant_of) == (8, "gunicorn")
+    assert (before.environment["LAB_APP"], servers[1].environment["LAB_APP"]) == ("old:app", "app:app")
+    assert before.pattern.endswith("the app at main (1f2e3d4)")
+    assert before.app == App("/somewhere/else")
 
 
 def test_without_variants_compose_is_asked_as_ever() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from wsgilab.errors import UsageError
-from wsgilab.model.request import KINDS, Request
+from wsgilab.model.request import KINDS, Request, Revision
 
 FULL = Request(
     requirements=("httpbin",),
@@ -32,6 +32,7 @@ FULL = Request(
     seed=-7,
     app="shop:create_app",
     app_dir="/home/you/my app",
+    before=Revision("main (1f2e3d4)", "/tmp/place", "shop:app", ("flask",), ("/tmp/r.txt",), "3.12", {"MODE": "lab"}),
     settings={"GUNICORN_WORKERS": "8", "ODD": 'é "\n$HOME'},
     out="out",
     results="results",
@@ -76,6 +77,8 @@ def test_every_field_has_a_kind_that_is_checked() -> None:
         ({"settings": ["A"]}, "it must be an object of texts"),
         ({"start_timeout_s": 3601}, "above 0 and at most 3600"),
         ({"roundz": 3}, "did you mean 'rounds'?"),
+        ({"before": ["main"]}, "its field 'before' is no revision of an app"),
+        ({"before": {"name": "main", "folder": "/tmp"}}, "its field 'before' is no revision of an app"),
         ({"schema": 2}, "cut off, edited, or written by another version"),
     ],
 )

@@ -13,6 +13,7 @@ from wsgilab.errors import UsageError
 from wsgilab.lab.app_file import NAME, read
 from wsgilab.lab.workloads import SCRIPT, TRAFFIC
 from wsgilab.model.app_file import AppFile
+from wsgilab.model.request import Request, Revision
 
 REQUIREMENTS, PROJECT = "requirements.txt", "pyproject.toml"
 
@@ -35,13 +36,36 @@ def fields(command: str, given: Mapping[str, Any]) -> dict[str, Any]:
     return found | _workload(found, file, path)
 
 
+def needs(folder: Path) -> dict[str, Any]:
+    """The fields of a Request that say which app it is and what it needs installed, as its folder says them.
+
+    Raises UsageError as `fields`.
+    """
+    path = folder / NAME
+    file = read(path) if path.exists() else AppFile()
+    installed = {"requirements": (), "requirement_files": (), **_requirements((), file, folder)}
+    return {"app": file.app.app, "python": file.app.python, **installed}
+
+
+def at_revision(request: Request, folder: Path, was: Path, name: str) -> Revision:
+    """The app of a request as it was in another revision, whose folder is `was`; its own is `folder`.
+
+    What the request has from its folder, the revision has from its own; what was asked for by itself, and the app's
+    variables, are the same for both.
+    """
+    now, then = needs(folder), needs(was)
+    same_source = {field: getattr(request, field) == value for field, value in now.items()}
+    found = {field: then[field] if same_source[field] else getattr(request, field) for field in now}
+    return Revision(name, str(was), app_variables=request.app_variables, **found)
+
+
 def _said(command: str, file: AppFile) -> dict[str, Any]:
     """What lab.toml says of fields that have options too."""
     found = {
         "app": file.app.app,
         "python": file.app.python,
         "slo": file.traffic.slo,
-        "rates_rps": tuple(file.traffic.rates) if file.traffic.rates and command == "run" else None,
+        "rates_rps": tuple(file.traffic.rates) if file.traffic.rates and command != "capacity" else None,
         "keep_alive": file.traffic.keep_alive or None,
         "settings": {"LAB_HEALTH_PATH": file.app.health} if file.app.health else None,
     }

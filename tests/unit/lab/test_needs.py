@@ -1,0 +1,70 @@
+"""What the folder of an app says about it, and what another revision of that folder says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from wsgilab.lab.own_app import at_revision, fields, needs
+from wsgilab.model.request import Request
+
+LAB_TOML = """
+[app]
+app = "shop:app"
+python = "3.12"
+"""
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> tuple[Path, Path]:
+    """The app's folder now, and as it was: another module, another Flask."""
+    now, was = tmp_path / "now", tmp_path / "was"
+    for folder, app, flask in ((now, "shop:app", "3.1"), (was, "old_shop:app", "2.3")):
+        folder.mkdir()
+        (folder / "lab.toml").write_text(LAB_TOML.replace("shop:app", app))
+        (folder / "requirements.txt").write_text(f"flask=={flask}\n")
+    return now, was
+
+
+def request_for(folder: Path, **options: object) -> Request:
+    return Request(**fields("gate", {"app_dir": str(folder), **options}))  # type: ignore[arg-type]
+
+
+def test_a_revision_has_from_its_folder_what_the_app_has_from_its_own(folders: tuple[Path, Path]) -> None:
+    now, was = folders
+    request = request_for(now, app_variables=(("MODE", "lab"),))
+    revision = at_revision(request, now, was, "main")
+    assert (request.app, request.requirement_files) == ("shop:app", (str(now / "requirements.txt"),))
+    assert (revision.app, revision.requirement_files) == ("old_shop:app", (str(was / "requirements.txt"),))
+    assert (revision.name, revision.app_dir, revision.python) == ("main", str(was), "3.12")
+    assert revision.app_variables == {"MODE": "lab"}, "the same for both"
+
+
+def test_what_was_asked_for_is_the_same_for_both(folders: tuple[Path, Path]) -> None:
+    request = request_for(folders[0], app="wsgi:app", python="3.11", requirements=("flask",))
+    revision = at_revision(request, *folders, "main")
+    assert (revision.app, revision.python, revision.requirements) == ("wsgi:app", "3.11", ("flask",))
+    assert revision.requirement_files == ()
+
+
+def test_a_revision_may_be_older_than_its_requirements(folders: tuple[Path, Path]) -> None:
+    now, was = folders
+    (was / "requirements.txt").unlink()
+    (was / "lab.toml").unlink()
+    (was / "pyproject.toml").write_text('[project]\nname = "shop"\ndependencies = ["flask<3"]\n')
+    revision = at_revision(request_for(now), now, was, "main")
+    assert (revision.requirements, revision.requirement_files) == (("flask<3",), ())
+    assert (revision.app, revision.python) == (None, None)
+    (was / "pyproject.toml").unlink()
+    assert needs(was) == {"app": None, "python": None, "requirements": (), "requirement_files": ()}
+
+
+def test_a_file_of_variables_is_not_looked_for_in_the_revision(folders: tuple[Path, Path]) -> None:
+    """It holds secrets, so git seldom has it; the app's own are used."""
+    now, was = folders
+    for folder in folders:
+        text = (folder / "lab.toml").read_text()
+        (folder / "lab.toml").write_text(f'{text}env_file = "lab.env"\n')
+    (now / "lab.env").write_text("TOKEN=abc\n")
+    assert at_revision(request_for(now), now, was, "main").app_variables == {"TOKEN": "abc"}
