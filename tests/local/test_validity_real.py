@@ -57,7 +57,7 @@ def bench() -> Iterator[Bench]:
     """Two gunicorns, on ports of their own, and k6 on the CPUs that .env gives it."""
     lab = variants.add(load_lab(ROOT, os.environ), [variants.parse("twin=gunicorn"), variants.parse("other=gunicorn")])
     stop = Stop()
-    with CrossedEngine(lab, lab.select(["twin", "other"]), stop, ROOT / "services/app") as engine:
+    with CrossedEngine(lab, lab.select(["twin", "other"]), stop, 30.0) as engine:
         engine.start()
         yield Bench(engine, K6Generator(K6(str(K6_PATH), lab.cpus("LOAD_CPUS") & available())), stop)
 
