@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -12,6 +13,8 @@ from wsgilab.model.window import Window
 
 MOST_LINES = 10
 LONGEST_LINE = 240
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+"""Flask's built-in server writes its log in colours. Whatever else a terminal would obey is made visible in reports."""
 
 
 def is_odd(window: Window, generator: LoadGenerator) -> bool:
@@ -29,6 +32,6 @@ def is_odd(window: Window, generator: LoadGenerator) -> bool:
 
 def with_log(window: Window, written: str, environment: Mapping[str, str]) -> Window:
     """The window with the last lines of what its server has written, without the secrets of its environment."""
-    lines = [line.rstrip() for line in written.splitlines() if line.strip()][-MOST_LINES:]
+    lines = [line.rstrip() for line in COLOUR.sub("", written).splitlines() if line.strip()][-MOST_LINES:]
     kept = (private_text(line, environment, os.path.expanduser("~")) for line in lines)
     return replace(window, log=tuple(line if len(line) <= LONGEST_LINE else f"{line[:LONGEST_LINE]}…" for line in kept))

@@ -374,6 +374,8 @@ def test_a_log_is_kept_without_secrets_and_home_folders() -> None:
     lines = ("connect postgres://shop:hunter22@db/shop", "bad token s3cr3t-value", "/home/ann/shop/app.py, line 3")
     written = "\n".join([*lines, "x" * 999])
     window = with_log(Window(plan(), None, None), written, {"API_TOKEN": "s3cr3t-value", "LAB_APP": "app:app"})
+    coloured = with_log(Window(plan(), None, None), '\x1b[33m"GET / HTTP/1.1"\x1b[0m 404 -', {})
+    assert coloured.log == ('"GET / HTTP/1.1" 404 -',)
     assert window.log[:3] == ("connect postgres://shop:***@db/shop", "bad token ***", "~/shop/app.py, line 3")
     assert len(window.log[3]) < 300
 
