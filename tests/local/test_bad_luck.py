@@ -58,7 +58,7 @@ def lab_processes(lab: Lab) -> list[str]:
         (["--duration", "86400"], "at most 600"),
         (["--slo", "p98<1s"], "p98"),
         (["--app-dir", "/nowhere/at/all"], "no folder"),
-        (["--engine", "podman"], "choose from"),
+        (["--engine", "podman"], "must be one of"),
         (["--no-such-option"], "--no-such-option"),
     ],
 )
