@@ -14,6 +14,8 @@ from wsgilab.model.manifest import Manifest, ServerEntry
 from wsgilab.model.privacy import private, without_home
 from wsgilab.results.folder import RunFolder
 
+ROOTS_HOME = "/root"
+
 
 def entry(**said: object) -> ServerEntry:
     """A server after its manifest was made private."""
@@ -60,7 +62,7 @@ def test_an_empty_secret_and_a_short_one_do_not_change_words() -> None:
     [
         ("/home/ann/lab/.venv/bin/python -m gunicorn", "~/lab/.venv/bin/python -m gunicorn"),
         ("--config=/Users/ann/x.py -I/home/ann", "--config=~/x.py -I~"),
-        ("/root/.pyenv/bin/python", "~/.pyenv/bin/python"),
+        (f"{ROOTS_HOME}/bin/python", "~/bin/python"),
         ("C:\\Users\\Ann\\lab", "~\\lab"),
         ("/srv/home/ann", "/srv/home/ann"),
         ("/rooted /home", "/rooted /home"),
