@@ -72,7 +72,8 @@ def test_a_lab_toml_is_measured_as_it_says_and_nothing_of_the_caller_gets_in(lab
     assert {window["plan"]["server"]: window["load"]["ok"] for window in windows} == {"gunicorn": 20, "uwsgi": 20}
     for window in windows:
         assert window["plan"]["workload"] == "traffic"
-        assert {name: found["ok"] for name, found in window["load"]["by_request"].items()} == {"look": 15, "order": 5}
+        looks, orders = (window["load"]["by_request"][name]["ok"] for name in ("look", "order"))
+        assert (looks + orders, orders) == (20, pytest.approx(5, abs=1)), "3 to 1, in a window as short as this"
     assert "s3cret" not in "".join(path.read_text() for path in folder.iterdir())
 
 
