@@ -160,6 +160,7 @@ def test_what_a_killed_run_leaves_is_found_named_and_removed(lab: Lab, tmp_path:
     running.signal(signal.SIGKILL)
     running.ends()
     assert all(of_run(run_id) for run_id in ids)
+    assert any(nginx_of(run_id) for run_id in ids)
 
     said = lab("doctor", TMPDIR=str(tmp_path)).stdout
     assert all(run_id in said for run_id in ids)
@@ -172,8 +173,14 @@ def test_what_a_killed_run_leaves_is_found_named_and_removed(lab: Lab, tmp_path:
         assert without_a_place.poll() is None
     for run_id in ids:
         assert of_run(run_id) == []
+        assert not nginx_of(run_id), "it writes over its environment, so its mark is gone"
         assert not list(Path("/dev/shm").glob(f"*{run_id}")) + list(tmp_path.glob(f"*{run_id}"))
     assert "Left behind" not in lab("doctor", TMPDIR=str(tmp_path)).stdout
+
+
+def nginx_of(run_id: str) -> list[str]:
+    commands = [path.read_bytes().replace(b"\0", b" ").decode() for path in Path("/proc").glob("[0-9]*/cmdline")]
+    return [line for line in commands if line.startswith("nginx: master") and run_id in line]
 
 
 @contextmanager

@@ -24,6 +24,7 @@ PROC = Path("/proc")
 PATIENCE_S = 3.0
 POLL_S = 0.02
 PR_SET_CHILD_SUBREAPER = 36
+NGINX_TITLE = "nginx: master process "
 log = logging.getLogger(__name__)
 _adopting = threading.Event()
 
@@ -144,8 +145,15 @@ def _own_processes() -> Iterator[int]:
 def _has(pid: int, variables: Mapping[str, str]) -> bool:
     with suppress(OSError):
         environment = (PROC / str(pid) / "environ").read_bytes().split(b"\0")
-        return all(f"{name}={value}".encode() in environment for name, value in variables.items())
-    return False
+        if all(f"{name}={value}".encode() in environment for name, value in variables.items()):
+            return True
+    # nginx writes its title over its environment; its title says which folder it was started with.
+    return variables.keys() == {places.MARK} and _is_nginx_of(pid, variables[places.MARK])
+
+
+def _is_nginx_of(pid: int, run_id: str) -> bool:
+    command = _command(pid)
+    return command.startswith(NGINX_TITLE) and f"/{places.PREFIX}{run_id}/" in command
 
 
 def _command(pid: int) -> str:
