@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 import signal
-import struct
 import subprocess
 import sys
 import threading
 import urllib.request
+from array import array
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
+import metrics
 import pytest
 from support import K6_PATH, ROOT, wait_for
 
@@ -183,7 +184,9 @@ def test_requests_of_a_process_that_is_not_the_servers_void_the_window(bench: Be
 
     def count_along() -> None:
         foreign = table.with_name(f"{os.getpid()}-1.table")
-        foreign.write_bytes(struct.pack("d", 50.0) + bytes(table.stat().st_size - 8))
+        slots = array("d", bytes(table.stat().st_size))
+        slots[metrics.FIRST_LEVEL + metrics.level_of(1)] = 50.0
+        foreign.write_bytes(slots.tobytes())
         threading.Event().wait(STALL_S)
         foreign.unlink()
 
