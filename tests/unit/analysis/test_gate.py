@@ -230,7 +230,7 @@ def test_what_a_baseline_lacks_is_named() -> None:
 #
 # Two revisions in one run, paired by round. The window's luck is skewed even on the logarithmic scale (a gamma of shape
 # 4), in a window of fifty there is a hiccup, both share a drift over the run, and each start of a server has its luck,
-# which its windows repeat. CALM is what runs on an idle machine show from window to window (standard deviation, on the
+# which its windows repeat. CALM is assumed for an idle machine, from window to window (standard deviation, on the
 # logarithmic scale), DISTURBED what they show where others are at work on the same two cores.
 
 GATES = 2000
