@@ -1,12 +1,25 @@
 """The runner of WSGI Lab: drives load through the servers, and turns it into a verdict.
 
-`from wsgilab import run, capacity, report, Request` is all that a script needs; docs/python.md shows it.
+`from wsgilab import run, capacity, gate, report, Request` is all that a script needs; docs/python.md shows it.
 """
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from wsgilab.api import Listener, Outline, Request, Result, Stop, Verdict, Window, WindowPlan, capacity, report, run
+    from wsgilab.api import (
+        Listener,
+        Outline,
+        Request,
+        Result,
+        Stop,
+        Verdict,
+        Window,
+        WindowPlan,
+        capacity,
+        gate,
+        report,
+        run,
+    )
 
 __version__ = "0.1.0"
 __all__ = [
@@ -19,6 +32,7 @@ __all__ = [
     "Window",
     "WindowPlan",
     "capacity",
+    "gate",
     "report",
     "run",
 ]

@@ -1,24 +1,29 @@
-"""The lab for a program: `run`, `capacity` and `report`, which print nothing. The commands stand on them."""
+"""The lab for a program: `run`, `capacity`, `gate` and `report`, which print nothing. The commands stand on them."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
+from wsgilab.analysis import gate as gates
 from wsgilab.analysis.capacity import Goal
+from wsgilab.analysis.gate import TOLERANCE
 from wsgilab.analysis.pipeline import RunFacts, analyse
 from wsgilab.engines import choice, compose, own_app
 from wsgilab.engines.compose import Stack
 from wsgilab.engines.errands import Host
-from wsgilab.errors import Interrupted, LabError, MissingError, UsageError
+from wsgilab.errors import LabError, MissingError, UsageError
 from wsgilab.lab import ROOT, slots, variants
+from wsgilab.lab import own_app as app_folder
 from wsgilab.lab.servers import Lab, load_lab, parse_cpus
+from wsgilab.machine.revisions import checked_out
 from wsgilab.machine.turns import turn_on_this_machine
 from wsgilab.machine.waiting import Stop
 from wsgilab.measure.job import job_for, with_seed
+from wsgilab.measure.manifest import foreseen
 from wsgilab.measure.session import Measured, measure_here
 from wsgilab.model import slo
 from wsgilab.model.conditions import Conditions
@@ -31,11 +36,10 @@ from wsgilab.model.server import Server, ServerFacts
 from wsgilab.model.verdict import Verdict
 from wsgilab.model.window import Window, WindowPlan
 from wsgilab.reports import html, markdown
+from wsgilab.results import baselines
 from wsgilab.results.folder import RunFolder
 from wsgilab.results.place import turn_in_this_process
-
-if TYPE_CHECKING:
-    import pandas  # type: ignore[import-untyped]
+from wsgilab.results.result import Result
 
 __all__ = [
     "Listener",
@@ -47,42 +51,10 @@ __all__ = [
     "Window",
     "WindowPlan",
     "capacity",
+    "gate",
     "report",
     "run",
 ]
-
-
-@dataclass(frozen=True)
-class Result:
-    """What was measured, and what it says."""
-
-    verdict: Verdict
-    windows: tuple[Window, ...]
-    """Every window in the order in which it was measured: void ones and those that a server did not survive too."""
-    folder: Path | None
-    """Where all of it is saved; None where that was not possible, or where it is in a volume of Docker's."""
-    manifest: Manifest = field(default_factory=Manifest)
-    """Everything that could explain a figure."""
-    unreadable: tuple[str, ...] = ()
-    """What of a saved run could not be read, in sentences; they are in the verdict too."""
-    trouble: LabError | Interrupted | None = None
-    """Why the measurement ended early, or could not be saved whole; None where all went well."""
-
-    def to_dataframe(self) -> pandas.DataFrame:
-        """One row for each window, as in verdict.json: its plan, whether it counts, and a column for each figure.
-
-        A figure that is a bound (`> 10 s`) is the bound, and its column `…_censored` is true. Raises MissingError where
-        pandas is not installed.
-        """
-        try:
-            import pandas
-        except ImportError as error:
-            raise MissingError(
-                "pandas is not installed, and a data frame needs it.",
-                "the lab does not need it, so it does not bring it",
-                "pip install pandas",
-            ) from error
-        return pandas.DataFrame([_flat(row.to_json()) for row in self.verdict.windows])
 
 
 def run(request: Request | None = None, listener: Listener | None = None, stop: Stop | None = None) -> Result:
@@ -98,6 +70,42 @@ def run(request: Request | None = None, listener: Listener | None = None, stop: 
 def capacity(request: Request | None = None, listener: Listener | None = None, stop: Stop | None = None) -> Result:
     """Search for the highest offered rate that keeps the SLO, for each server: `./lab capacity`. As `run` otherwise."""
     return carry_out((request or Request()).but(command="capacity"), listener, stop)
+
+
+def gate(
+    request: Request,
+    baseline: Path | str | None = None,
+    against: str | None = None,
+    tolerance: float = TOLERANCE,
+    listener: Listener | None = None,
+    stop: Stop | None = None,
+) -> Result:
+    """Ask whether the app may pass: it keeps the SLO, and no figure got worse by more than the tolerance: `./lab gate`.
+
+    `baseline`: a verdict.json, or the folder of a run, of this machine and load. `against`: a revision of the app's git
+    repository, which is measured next to the working tree. With neither, the SLO alone decides. `result.gate` says what
+    came of it; it is None where the measurement did not get to its end. As `run` otherwise; UsageError also for what
+    cannot be compared with.
+    """
+    asked = _settled(request.but(command="gate"))
+    if baseline is not None and against is not None:
+        cause = "both say what to compare with"
+        raise UsageError("A baseline and a revision exclude each other.", cause, "./lab gate --against REF")
+    lab, servers = selection(asked)
+    names = [server.name for server in servers]
+    earlier = _baseline(Path(baseline), asked, lab, servers) if baseline is not None else None
+    with _next_to(against, asked, lab) as asked:
+        result = _carry_out(asked, listener or UNHEARD, stop or Stop(), None)
+    reference = None
+    if result.trouble:
+        return result
+    if earlier and baseline is not None:
+        baselines.require_comparable(earlier, result.verdict.conditions, Path(baseline))
+        reference = gates.baseline(result.verdict, earlier, baselines.name_of(Path(baseline)))
+    elif asked.before:
+        pairs = {name: variants.before(name) for name in names}
+        reference = gates.next_to(result.verdict, pairs, visible(asked.before.name))
+    return _saved_gate(replace(result, gate=gates.judge(result.verdict, names, reference, tolerance)))
 
 
 def report(folder: Path | str) -> Result:
@@ -202,6 +210,36 @@ def _save(folder: RunFolder, verdict: Verdict, manifest: Manifest) -> Verdict:
     return verdict
 
 
+def _baseline(path: Path, request: Request, lab: Lab, servers: Sequence[Server]) -> Verdict:
+    """An earlier run. Raises UsageError where this one could not be compared with it: before it takes its minutes."""
+    earlier = baselines.read(path)
+    baselines.require_measured(earlier, [server.name for server in servers], request.rates_rps, path)
+    baselines.require_comparable(earlier, foreseen(job_for(request, servers).settings, lab, servers), path)
+    return earlier
+
+
+@contextmanager
+def _next_to(ref: str | None, request: Request, lab: Lab) -> Iterator[Request]:
+    """The request with a revision of the app besides, for as long as that is checked out; itself without one."""
+    if ref is None:
+        yield request
+        return
+    with checked_out(lab.app_dir, ref) as revision:
+        was = app_folder.at_revision(request, lab.app_dir, revision.folder, revision.name)
+        yield request.but(before=was)
+
+
+def _saved_gate(result: Result) -> Result:
+    """The same, with gate.json next to the verdict, if there is room."""
+    if result.folder is None or result.gate is None:
+        return result
+    try:
+        RunFolder(result.folder).write_json("gate.json", result.gate.to_json())
+    except MissingError as error:
+        return replace(result, trouble=result.trouble or error)
+    return result
+
+
 def _settled(request: Request) -> Request:
     """The request with everything decided that it leaves open, and nothing that depends on the current folder."""
     if request.app_dir and not Path(request.app_dir).is_dir():
@@ -237,11 +275,3 @@ def _server_cores(manifest: Manifest) -> int:
         return len(parse_cpus("SERVER_CPUS", manifest.cpu_sets["servers"]))
     except (KeyError, UsageError):
         return 1
-
-
-def _flat(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A window of verdict.json as one row of a table."""
-    flat = {name: value for name, value in row.items() if name not in ("figures", "moments", "notes")}
-    for name, figure in row["figures"].items():
-        flat[name], flat[f"{name}_censored"] = figure or (None, False)
-    return {**flat, "notes": "; ".join(row["notes"])}

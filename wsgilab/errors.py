@@ -11,6 +11,7 @@ EXIT_USAGE = 2
 EXIT_MISSING = 3
 EXIT_SERVER = 4
 EXIT_NO_VALID_WINDOW = 5
+EXIT_NOT_PASSED = 6
 EXIT_INTERRUPTED = 130
 
 
@@ -59,6 +60,16 @@ class NoValidWindow(LabError):
             "measured",
             "./lab doctor",
         )
+
+
+class TooNoisy(LabError):
+    """A gate could neither pass nor fail."""
+
+    exit_code = EXIT_NO_VALID_WINDOW
+
+    def __init__(self, summary: str, next_command: str) -> None:
+        cause = "other programs kept the machine busy, or the windows were too few to see so small a difference"
+        super().__init__(summary, cause, next_command)
 
 
 class Interrupted(Exception):

@@ -90,7 +90,7 @@ def analyse(windows: Sequence[Window], run: RunFacts, problems: Sequence[str] = 
             *([f"{len(servers)} servers are too many to be compared each with each: none is"] if crowd else []),
         ),
     )
-    return replace(found, answer=answer(found))
+    return found if run.command == "gate" else replace(found, answer=answer(found))
 
 
 def _all_servers(windows: Sequence[Window], servers: Sequence[ServerFacts]) -> list[ServerFacts]:

@@ -19,6 +19,7 @@ MEASURE, LOOK, MACHINE = "Measure", "Look at what was measured", "This machine"
 COMMANDS = {
     "run": Entry(MEASURE, "wsgilab.commands.run", "Measure servers next to each other and judge them."),
     "capacity": Entry(MEASURE, "wsgilab.commands.capacity", "Find the highest rate that keeps the SLO."),
+    "gate": Entry(MEASURE, "wsgilab.commands.gate", "Pass or fail an app, for a pipeline."),
     "init": Entry(MEASURE, "wsgilab.commands.init", "Write a first lab.toml: the traffic of an app."),
     "report": Entry(LOOK, "wsgilab.commands.report", "Render a run again, or say what changed between two."),
     "view": Entry(LOOK, "wsgilab.commands.view", "The dashboards in a browser, without Grafana."),

@@ -12,11 +12,12 @@ from rich.console import Console
 from wsgilab.commands import environment
 from wsgilab.commands.streams import ShownConsole
 from wsgilab.errors import LabError
+from wsgilab.model.gate import Gate
 from wsgilab.model.verdict import Verdict
-from wsgilab.reports import terminal
+from wsgilab.reports import gate_screen, terminal
 
 WIDTH, MOST_COLUMNS = 100, 10_000
-FILES = ("report.html", "report.md", "verdict.json", "windows.jsonl")
+FILES = ("gate.json", "report.html", "report.md", "verdict.json", "windows.jsonl")
 
 
 def console(stream: IO[str]) -> Console:
@@ -36,8 +37,18 @@ def show_json(data: Any) -> None:
 
 def show_verdict(verdict: Verdict, folder: Path | None) -> None:
     """Print the verdict's table, where the rest of it is, if it could be written, and what to do next."""
+    terminal.render(verdict, console(sys.stdout))
+    _show_last(folder)
+
+
+def show_gate(gate: Gate, verdict: Verdict, folder: Path | None) -> None:
+    """Print what came of a gate, and where all of it is."""
+    gate_screen.render(gate, verdict, console(sys.stdout))
+    _show_last(folder)
+
+
+def _show_last(folder: Path | None) -> None:
     out = console(sys.stdout)
-    terminal.render(verdict, out)
     last = [_kept(folder)] if folder else []
     last += [environment.next_steps()] if environment.next_steps() else []
     for text in last:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from wsgilab.errors import UsageError
@@ -23,14 +24,15 @@ FIELDS = {
 """Field of a request → the variable that fills it."""
 
 
-def request(command: str, asked: Mapping[str, Any]) -> Request:
+def request(command: str, asked: Mapping[str, Any], otherwise: Mapping[str, Any] = MappingProxyType({})) -> Request:
     """The request of a command line: the options that were given, then what the environment says, then defaults.
 
-    Raises UsageError where either cannot be meant.
+    `otherwise`: the command's own defaults, where they are not those of a Request. Raises UsageError where what was
+    asked for cannot be meant.
     """
     given = {name: value for name, value in asked.items() if value is not None}
     paths = {name: str(value) for name, value in given.items() if isinstance(value, Path)}
-    fields: dict[str, Any] = {**_places(), **own_app.fields(command, {**given, **paths})}
+    fields: dict[str, Any] = {**otherwise, **_places(), **own_app.fields(command, {**given, **paths})}
     settings = {**fields.pop("settings", {}), **_settings()}
     return Request(command=command, settings=settings, start_timeout_s=_start_timeout_s(), **fields)
 

@@ -2,15 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import reduce
 from typing import Any
 
 from wsgilab.commands import values
 from wsgilab.commands.grammar import as_json, debug, option
-from wsgilab.model.request import DEFAULT_SLO
+from wsgilab.model.request import DEFAULT_DURATION_S, DEFAULT_ROUNDS, DEFAULT_SLO, MAX_DURATION_S, MAX_ROUNDS
 
 WHAT, APP, HOW_LONG, WHERE = "What is measured", "Your app", "How long", "Where"
+
+
+def schedule(command: str, rates: str) -> Callable[[Any], Any]:
+    """A decorator for the options of a command that knows its windows before it starts. `rates`: its own, as typed."""
+    options = [
+        option(
+            "--rate",
+            "rates_rps",
+            type=values.RATES,
+            group=WHAT,
+            metavar="RPS[,RPS…]",
+            help=f"Offered requests per second (default: {rates}).",
+        ),
+        option(
+            "--rounds",
+            type=values.whole("rounds", MAX_ROUNDS),
+            group=HOW_LONG,
+            metavar="N",
+            help=f"Windows of each server at each rate (default: {DEFAULT_ROUNDS[command]}).",
+        ),
+        option(
+            "--duration",
+            "duration_s",
+            type=values.number("the duration", 0.5, MAX_DURATION_S, " seconds"),
+            group=HOW_LONG,
+            metavar="S",
+            help=f"Measured seconds of each window (default: {DEFAULT_DURATION_S[command]:g}).",
+        ),
+    ]
+    return _all_of(options)
 
 
 def selection(command: str) -> Callable[[Any], Any]:
@@ -21,7 +51,7 @@ def selection(command: str) -> Callable[[Any], Any]:
             type=values.NAMES,
             group=WHAT,
             metavar="A,B,…",
-            help="Which servers (default: the lesson's five).",
+            help="Which servers." if command == "gate" else "Which servers (default: the lesson's five).",
         ),
         option(
             "--variant",
@@ -124,7 +154,11 @@ def selection(command: str) -> Callable[[Any], Any]:
             group=WHERE,
             help="Local processes: record in a Prometheus too, for ./lab view (Compose always does).",
         ),
-        as_json("Print verdict.json instead of tables."),
+        as_json(f"Print {'gate' if command == 'gate' else 'verdict'}.json instead of tables."),
         debug,
     ]
+    return _all_of(options)
+
+
+def _all_of(options: Sequence[Callable[[Any], Any]]) -> Callable[[Any], Any]:
     return lambda function: reduce(lambda decorated, add: add(decorated), reversed(options), function)

@@ -6,41 +6,18 @@ from typing import Any
 
 import click
 
-from wsgilab.commands import environment, values
-from wsgilab.commands.grammar import Command, flag, option
+from wsgilab.commands import environment
+from wsgilab.commands.grammar import Command, flag
 from wsgilab.commands.measuring import measure
-from wsgilab.commands.options import HOW_LONG, WHAT, selection
+from wsgilab.commands.options import HOW_LONG, schedule, selection
 from wsgilab.errors import UsageError
-from wsgilab.model.request import MAX_DURATION_S, MAX_ROUNDS
 
 QUICK = {"rounds": 1, "duration_s": 1.5}
 RIGOROUS = {"rounds": 10, "duration_s": 8.0}
 
 
 @click.command(cls=Command, name="run", example="./lab run --servers gunicorn,uwsgi --rate 50,200 --slo 'p95<100ms'")
-@option(
-    "--rate",
-    "rates_rps",
-    type=values.RATES,
-    group=WHAT,
-    metavar="RPS[,RPS…]",
-    help="Offered requests per second (default: 100,250).",
-)
-@option(
-    "--rounds",
-    type=values.whole("rounds", MAX_ROUNDS),
-    group=HOW_LONG,
-    metavar="N",
-    help="Windows of each server at each rate (default: 3).",
-)
-@option(
-    "--duration",
-    "duration_s",
-    type=values.number("the duration", 0.5, MAX_DURATION_S, " seconds"),
-    group=HOW_LONG,
-    metavar="S",
-    help="Measured seconds of each window (default: 2.5).",
-)
+@schedule("run", rates="100,250")
 @flag("--quick", HOW_LONG, "1 round of 1.5 s windows: a first look, without intervals.")
 @flag("--rigorous", HOW_LONG, "10 rounds of 8 s windows: narrow intervals.")
 @selection("run")

@@ -110,6 +110,19 @@ def _folder(text: str) -> Path:
     return Path(text)
 
 
+def _file(text: str) -> Path:
+    if not text:
+        raise ValueError("it must name a file")
+    return Path(text)
+
+
+def _percentage(text: str) -> float:
+    found = re.fullmatch(r"(\d{1,3}(?:\.\d{1,6})?)\s*%", text)
+    if not found or not 0 < float(found[1]) <= 100:
+        raise ValueError(f"it must be a percentage, above 0% and at most 100%, such as 5%, not '{text:.40}'")
+    return float(found[1]) / 100
+
+
 def _app(text: str) -> str:
     module, _, attribute = text.partition(":")
     if not module or not attribute:
@@ -146,6 +159,10 @@ SEED = Value("seed", _seed)
 """Any whole number."""
 FOLDER = Value("folder", _folder, kind="dir")
 """Refuses nothing at all, which an unset variable of a script is: Path would make it the current folder."""
+FILE = Value("file", _file, kind="file")
+"""A file, or a folder, that is read or written."""
+PERCENTAGE = Value("percentage", _percentage)
+"""`5%`, as a share."""
 APP = Value("app", _app)
 """`module:attribute`."""
 VARIABLE = Value("variable", _variable)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,9 +16,14 @@ from wsgilab.measure.generator import LoadGenerator
 from wsgilab.measure.job import Job
 from wsgilab.measure.pinning import not_pinned
 from wsgilab.measure.readings import identity
+from wsgilab.measure.windows import Settings
+from wsgilab.model.conditions import Conditions
 from wsgilab.model.manifest import Facts, Manifest, ServerEntry
 from wsgilab.model.privacy import HIDDEN, private
 from wsgilab.model.server import Server
+
+OF_EVERY_CONTAINER = ("machine", "cpu_model", "cpus", "memory_mb", "kernel")
+"""Facts of the host that look the same from inside a container."""
 
 
 def describe(job: Job, lab: Lab, engine: Engine, engine_why: str, generator: LoadGenerator) -> Manifest:
@@ -52,12 +57,27 @@ def describe(job: Job, lab: Lab, engine: Engine, engine_why: str, generator: Loa
         images=_facts(facts.get("images")),
         limits=_facts(facts.get("limits")),
         not_pinned=not_pinned(lab.cpus("SERVER_CPUS"), may_use),
-        cpu_sets={"servers": lab.variables.get("SERVER_CPUS", ""), "load": lab.variables.get("LOAD_CPUS", "")},
+        cpu_sets=_cpu_sets(lab),
         unequal=lab.remarks,
         servers=tuple(_server(server, commands[server.name]) for server in engine.servers),
         **job.schedule,
     )
     return private(found, os.path.expanduser("~"))
+
+
+def foreseen(settings: Settings, lab: Lab, servers: Sequence[Server]) -> Conditions:
+    """What is known of a run's conditions before it starts, and wherever its servers will run."""
+    apps = {server.environment.get("LAB_APP") for server in servers}
+    return Conditions(
+        app=apps.pop() if len(apps) == 1 else None,
+        workload=settings.workload,
+        duration_s=settings.duration_s,
+        warmup_s=settings.warmup_s,
+        timeout_s=settings.timeout_s,
+        grace_s=settings.grace_s,
+        host={name: fact for name, fact in host().items() if name in OF_EVERY_CONTAINER},
+        cpu_sets=_cpu_sets(lab),
+    )
 
 
 def host() -> Facts:
@@ -92,6 +112,10 @@ def _server(server: Server, command: str | None) -> ServerEntry:
         command=command or " ".join(server.command),
         environment={**server.environment, **dict.fromkeys(server.app.variables if server.app else (), HIDDEN)},
     )
+
+
+def _cpu_sets(lab: Lab) -> dict[str, str]:
+    return {"servers": lab.variables.get("SERVER_CPUS", ""), "load": lab.variables.get("LOAD_CPUS", "")}
 
 
 def _common(versions: Mapping[str, Mapping[str, str]]) -> dict[str, str]:

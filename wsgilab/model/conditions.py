@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from wsgilab.model.manifest import Facts, Manifest
@@ -49,6 +49,17 @@ class Conditions:
     def unknown(self) -> bool:
         """Whether nothing is known of them."""
         return self == Conditions()
+
+    def as_far_as(self, other: Conditions) -> Conditions:
+        """These, but what the other one does not know."""
+        narrowed: dict[str, Any] = {}
+        for name in (known.name for known in fields(self)):
+            mine, others = getattr(self, name), getattr(other, name)
+            if isinstance(others, Mapping):
+                narrowed[name] = {key: fact for key, fact in mine.items() if key in others}
+            else:
+                narrowed[name] = None if others is None else mine
+        return Conditions(**narrowed)
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON values."""

@@ -32,7 +32,7 @@ def _lines(gate: Gate, verdict: Verdict) -> Iterator[str]:
     yield "|" + " --- |" * len(titles)
     for place in gate.places:
         by_subject = {check.about: check for check in gate.at(place)}
-        cells = [_kept(by_subject[OBJECTIVE]), *(_cell(by_subject[key]) for key in compared)]
+        cells = [_kept(by_subject[OBJECTIVE]), *(_cell(by_subject.get(key)) for key in compared)]
         yield f"| {' | '.join([bold(place), *cells])} |"
     yield ""
     for check in gate.of(*FAILURES, Outcome.NOISY):
@@ -46,8 +46,10 @@ def _kept(check: Check) -> str:
     return f"{MARKS[check.outcome]} {KEPT[check.outcome]}"
 
 
-def _cell(check: Check) -> str:
+def _cell(check: Check | None) -> str:
     """The figure, and what it changed: `✅ 24.1 ms, +0.4 % (−0.2 to +1.0)`."""
+    if check is None:
+        return ""
     figure = plain(METRICS[check.about].text(check.after))
     changed = f", {plain(words.change(check.ratio))}" if check.ratio else ""
     return Marked(f"{MARKS[check.outcome]} {figure}{changed}".strip())

@@ -74,7 +74,7 @@ def manifest(data: Mapping[str, Any]) -> tuple[Manifest, list[str]]:
             continue
         else:
             try:
-                usable[key] = _converted(data[key], _manifest_types[key], any_number=key == "seed")
+                usable[key] = converted(data[key], _manifest_types[key], any_number=key == "seed")
             except (ValueError, RecursionError):
                 faults.append(f"{key} is damaged, and not used")
     if "slo" in usable and (fault := _unreadable(usable["slo"])):
@@ -90,7 +90,7 @@ def _servers(data: object) -> tuple[tuple[ServerEntry, ...], list[str]]:
     faults: list[str] = []
     for number, entry in enumerate(data, 1):
         try:
-            found = _converted(entry, ServerEntry)
+            found = converted(entry, ServerEntry)
             if found.name in (other.name for other in usable):
                 raise ValueError("named twice")
             usable.append(found)
@@ -99,7 +99,7 @@ def _servers(data: object) -> tuple[tuple[ServerEntry, ...], list[str]]:
     return tuple(usable), faults
 
 
-def _converted(value: object, kind: Any, *, any_number: bool = False) -> Any:
+def converted(value: object, kind: Any, *, any_number: bool = False) -> Any:
     """A value of JSON as this type. Raises ValueError where it is none, or holds a number that is beyond all sense."""
     if value is None:
         raise ValueError("nothing")

@@ -15,7 +15,7 @@ from wsgilab.model.gate import OBJECTIVE, Check, Gate
 from wsgilab.model.interval import Interval
 from wsgilab.model.outcomes import Outcome
 from wsgilab.model.verdict import Verdict
-from wsgilab.reports import annotations, gate_screen, junit, pull_request
+from wsgilab.reports import gate_screen, github, junit, pull_request
 
 VERDICT = Verdict("gate", "local", "mix", 20, "p99<250ms", (), (), (), ())
 RATIO = Interval(1.1, 1.081, 1.12)
@@ -120,18 +120,18 @@ def test_a_comment_obeys_no_text(text: str) -> None:
 
 
 def test_what_failed_is_an_error_and_what_is_unsure_a_warning() -> None:
-    lines = annotations.render(gate(WORSE, NOISY, UNJUDGED)).splitlines()
+    lines = github.render(gate(WORSE, NOISY, UNJUDGED)).splitlines()
     place = "title=WSGI Lab%3A gunicorn at 100 rps"
     assert lines == [
         f"::error {place}::got worse: CPU per request 3.30 ms against 3.00 ms: +10 %25",
         f"::warning {place}::too noisy to say: p50 24.0 ms against 24.0 ms: 0 %25 (−20 to +25)",
     ]
-    assert annotations.render(gate()) == "::notice title=WSGI Lab::gunicorn got worse.\n"
+    assert github.render(gate()) == "::notice title=WSGI Lab::gunicorn got worse.\n"
 
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_an_annotation_is_one_line_and_says_the_text_whole(text: str) -> None:
-    (line,) = annotations.render(gate(replace(WORSE, sentence=text))).rstrip("\n").split("\n")
+    (line,) = github.render(gate(replace(WORSE, sentence=text))).rstrip("\n").split("\n")
     assert "\r" not in line
     said = line.split("::", 2)[2]
     decoded = said.replace("%0A", "\n").replace("%0D", "\r").replace("%25", "%")

@@ -1,0 +1,149 @@
+"""An earlier run as what an app is compared with: a verdict.json, which may stand alone, or the folder of a run."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from wsgilab.analysis.comparison import UNKNOWN_ORIGIN, obstacles
+from wsgilab.analysis.gate import missing
+from wsgilab.errors import UsageError
+from wsgilab.model import words
+from wsgilab.model.conditions import Conditions
+from wsgilab.model.controls import all_visible, visible
+from wsgilab.model.interval import Interval
+from wsgilab.model.metrics import Place, shown
+from wsgilab.model.outcomes import Rating
+from wsgilab.model.privacy import without_home
+from wsgilab.model.verdict import VERDICT_SCHEMA, LoadRow, ServerRow, Verdict
+from wsgilab.results.folder import VERDICT
+from wsgilab.results.saved import converted
+
+SIDE_BY_SIDE = "./lab gate --against REF"
+
+
+class _Load(msgspec.Struct):
+    rate_rps: float
+    windows: int
+    starts: int = 0
+
+
+class _Server(msgspec.Struct):
+    server: str
+    loads: list[dict[str, Any]]
+
+
+class _File(msgspec.Struct):
+    """What of verdict.json a baseline needs."""
+
+    schema: int
+    command: str
+    workload: str
+    slo: str
+    servers: list[_Server]
+    rounds: int = 0
+    conditions: Conditions = msgspec.field(default_factory=Conditions)
+
+
+def read(path: Path) -> Verdict:
+    """The figures of an earlier run. Raises UsageError where there are none that can be used."""
+    file = path / VERDICT if path.is_dir() else path
+    try:
+        data = json.loads(file.read_bytes())
+        found: _File = converted(data, _File)
+        rows = tuple(_row(server) for server in found.servers)
+    except OSError as error:
+        cause = "a typo, or a run that did not get that far"
+        raise UsageError(f"{name_of(file)} cannot be read: {error.strerror}.", cause, f"ls {file.parent}") from error
+    except (ValueError, RecursionError) as error:
+        raise _no_verdict(file, path) from error
+    if found.schema != VERDICT_SCHEMA or found.command == "capacity":
+        raise _no_verdict(file, path)
+    verdict = Verdict(
+        command=found.command,
+        engine=found.conditions.engine or "",
+        workload=found.workload,
+        rounds=found.rounds,
+        slo=found.slo,
+        servers=rows,
+        comparisons=(),
+        claims=(),
+        void_windows=(),
+        conditions=found.conditions,
+    )
+    return all_visible(verdict)
+
+
+def name_of(path: Path) -> str:
+    """How reports name a baseline."""
+    return visible(without_home(str(path), os.path.expanduser("~")))
+
+
+def require_comparable(before: Verdict, now: Conditions, path: Path) -> None:
+    """Raise UsageError where another machine, load or app made the baseline, naming what differs.
+
+    `now` may know less than the baseline does: before a run it does.
+    """
+    then = before.conditions.as_far_as(now)
+    differences = [UNKNOWN_ORIGIN] if before.conditions.unknown else obstacles(then, now)
+    if then.app != now.app:
+        differences = [*differences, f"app {then.app} and {now.app}"]
+    if not differences:
+        return
+    cause = (
+        "another machine, other limits or another load change figures as the app does; a revision that is measured in "
+        "the same run is fair everywhere"
+    )
+    if differences[0] == UNKNOWN_ORIGIN:
+        cause = "an earlier version of the lab wrote it (`./lab report` writes it anew), or its manifest was lost"
+    raise UsageError(f"{name_of(path)} is no baseline here: {'; '.join(differences)}.", cause, SIDE_BY_SIDE)
+
+
+def require_measured(before: Verdict, servers: Sequence[str], rates_rps: Sequence[float], path: Path) -> None:
+    """Raise UsageError where the baseline lacks a server or a rate."""
+    lacking = missing(servers, rates_rps, before)
+    if not lacking:
+        return
+    has = [f"{row.server} at {words.rps(load.rate_rps)}" for row in before.servers for load in row.loads]
+    rates = ",".join(f"{rate:g}" for rate in rates_rps)
+    again = f"./lab run --servers {','.join(servers)} --rate {rates} --rounds 20"
+    raise UsageError(
+        f"{name_of(path)} has no {words.listed(lacking, 'or')}.",
+        f"it was measured with other servers or rates: {words.listed(has) if has else 'it has none'}",
+        again,
+    )
+
+
+def _row(server: _Server) -> ServerRow:
+    loads = tuple(_load(load) for load in server.loads)
+    return ServerRow(server.server, "", "", None, None, None, Rating.INCONCLUSIVE, "", loads)
+
+
+def _load(data: Mapping[str, Any]) -> LoadRow:
+    known: _Load = converted(data, _Load)
+    figures = {metric.key: _figure(data.get(metric.key)) for metric in shown(Place.LOAD)}
+    return LoadRow(known.rate_rps, known.windows, 0, Rating.INCONCLUSIVE, "", figures=figures, starts=known.starts)
+
+
+def _figure(data: object) -> Interval | None:
+    """Raises ValueError for one that cannot be measured."""
+    if data is None:
+        return None
+    found: Interval = converted(data, Interval)
+    low, high = (found.value if end is None else end for end in (found.low, found.high))
+    if not 0 <= low <= found.value <= high:
+        raise ValueError("a figure outside its interval")
+    return found
+
+
+def _no_verdict(file: Path, path: Path) -> UsageError:
+    return UsageError(
+        f"{name_of(file)} is no verdict.json of a run.",
+        "it was cut off or edited, is of a search for capacities, or is another file",
+        f"./lab report {path.parent if path == file else path}",
+    )
