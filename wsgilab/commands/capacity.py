@@ -17,7 +17,7 @@ from wsgilab.model.request import MAX_BUDGET_S, MAX_DURATION_S
 @option(
     "--duration",
     "duration_s",
-    type=values.number("the duration", 1, MAX_DURATION_S, " seconds"),
+    type=values.seconds("the duration", 1, MAX_DURATION_S),
     group=HOW_LONG,
     metavar="S",
     help="For how long a rate must keep the SLO (default: 8).",
@@ -25,7 +25,7 @@ from wsgilab.model.request import MAX_BUDGET_S, MAX_DURATION_S
 @option(
     "--budget",
     "budget_s",
-    type=values.number("the budget", 20, MAX_BUDGET_S, " seconds"),
+    type=values.seconds("the budget", 20, MAX_BUDGET_S),
     group=HOW_LONG,
     metavar="S",
     help="Seconds of searching for each server, at most (default: 180).",

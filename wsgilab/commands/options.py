@@ -34,7 +34,7 @@ def schedule(command: str, rates: str) -> Callable[[Any], Any]:
         option(
             "--duration",
             "duration_s",
-            type=values.number("the duration", 0.5, MAX_DURATION_S, " seconds"),
+            type=values.seconds("the duration", 0.5, MAX_DURATION_S),
             group=HOW_LONG,
             metavar="S",
             help=f"Measured seconds of each window (default: {DEFAULT_DURATION_S[command]:g}).",

@@ -62,6 +62,20 @@ def number(name: str, low: float, high: float, unit: str = "") -> Value:
     return Value("number", parse)
 
 
+SECONDS = {"s": 1, "m": 60, "min": 60}
+
+
+def seconds(name: str, low: float, high: float) -> Value:
+    """A time above `low` and at most `high`, in seconds; `3s`, `2m` and `2min` are read as people and k6 write them."""
+    plain = number(name, low, high, " seconds")
+
+    def parse(text: str) -> float:
+        found = re.fullmatch(r"(\d+(?:\.\d+)?)(s|m|min)", text, re.ASCII)
+        return plain._parse(str(float(found[1]) * SECONDS[found[2]]) if found else text)  # type: ignore[return-value]
+
+    return Value("seconds", parse)
+
+
 def whole(name: str, high: int) -> Value:
     """A whole number from 1 to `high`."""
 

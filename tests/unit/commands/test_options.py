@@ -54,6 +54,7 @@ def request_of(asked: list[Request], *words: str) -> Request:
         (["run", "--slots", "default"], ["a number of slots"]),
         (["run", "--rate", "fast"], ["must be a number of requests per second, not 'fast'"]),
         (["run", "--duration", "soon"], ["must be a number of seconds, not 'soon'"]),
+        (["run", "--duration", "20m"], ["at most 600 seconds"]),
         (["run", "--rounds", "9" * 5000], [f"from 1 to 1000, not '{'9' * 40}'"]),
         (["run", "--seed", "x"], ["a seed must be a whole number, not 'x'"]),
         (["run", "--app", "shop"], ["an app is MODULE:ATTRIBUTE", "not 'shop'"]),
@@ -118,6 +119,11 @@ def test_a_plain_command_line_asks_for_the_defaults(asked: list[Request]) -> Non
     assert request_of(asked, "run").but(settings={}, prometheus_url=None, lock=None) == Request()
     searched = request_of(asked, "capacity").but(settings={}, prometheus_url=None, lock=None)
     assert searched == Request(command="capacity")
+
+
+@pytest.mark.parametrize(("text", "duration_s"), [("3", 3), ("3s", 3), ("1.5s", 1.5), ("2m", 120), ("2min", 120)])
+def test_a_time_is_read_with_or_without_its_unit(asked: list[Request], text: str, duration_s: float) -> None:
+    assert request_of(asked, "run", "--duration", text).duration_s == duration_s
 
 
 def test_presets_give_way_to_what_is_named(asked: list[Request]) -> None:
