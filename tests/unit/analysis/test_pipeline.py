@@ -72,6 +72,10 @@ class TestStory:
         assert why(default_run, "dev-single").startswith("limited by slots: 1 slot ÷ ")
         assert "no slot limit (each request gets a thread), 250 rps offered" in why(default_run, "dev")
 
+    def test_a_server_that_kept_the_slo_without_room_to_spare_is_told_so(self) -> None:
+        said = why(verdict_of(story(), objective=slo.parse("failed<90%")), "gunicorn")
+        assert said.startswith("4 slots ÷ 22.4 ms = about 179 rps, 250 rps offered: as much as there is room for")
+
     def test_latency_in_seconds_is_censored_where_it_was_cut_off(self, default_run: Json) -> None:
         assert load(default_run, "dev-single", 250.0)["p99_ms"] == {
             "value": 10_000.0,
