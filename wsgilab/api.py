@@ -2,42 +2,37 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 from wsgilab.analysis import gate as gates
-from wsgilab.analysis.capacity import Goal
 from wsgilab.analysis.gate import TOLERANCE
-from wsgilab.analysis.pipeline import RunFacts, analyse
 from wsgilab.engines import choice, compose, own_app
 from wsgilab.engines.compose import Stack
 from wsgilab.engines.errands import Host
 from wsgilab.errors import LabError, MissingError, UsageError
 from wsgilab.lab import ROOT, slots, variants
 from wsgilab.lab import own_app as app_folder
-from wsgilab.lab.servers import Lab, load_lab, parse_cpus
+from wsgilab.lab.servers import Lab, load_lab
 from wsgilab.machine.revisions import checked_out
 from wsgilab.machine.turns import turn_on_this_machine
 from wsgilab.machine.waiting import Stop
 from wsgilab.measure.job import job_for, with_seed
 from wsgilab.measure.manifest import foreseen
 from wsgilab.measure.session import Measured, measure_here
-from wsgilab.model import slo
-from wsgilab.model.conditions import Conditions
-from wsgilab.model.controls import each_text, visible
+from wsgilab.model.controls import visible
 from wsgilab.model.listener import UNHEARD, Listener, Outline
 from wsgilab.model.manifest import Manifest
-from wsgilab.model.privacy import without_home
-from wsgilab.model.request import DEFAULT_SLO, DEFAULTS, Request
-from wsgilab.model.server import Server, ServerFacts
+from wsgilab.model.request import DEFAULTS, Request
+from wsgilab.model.server import Server
 from wsgilab.model.verdict import Verdict
 from wsgilab.model.window import Window, WindowPlan
 from wsgilab.reports import html, markdown
 from wsgilab.results import baselines
 from wsgilab.results.folder import RunFolder
+from wsgilab.results.judged import judge
 from wsgilab.results.place import turn_in_this_process
 from wsgilab.results.result import Result
 
@@ -133,17 +128,6 @@ def carry_out(
     `host`: who starts containers anew for the runner inside the Compose network; no script needs it.
     """
     return _carry_out(_settled(request), listener or UNHEARD, stop or Stop(), host)
-
-
-def judge(windows: Sequence[Window], manifest: Manifest, problems: Sequence[str]) -> Verdict:
-    """The verdict on a run, from what it left behind.
-
-    No text in it holds a character that is obeyed, not shown, or where its user is at home.
-    """
-    home = os.path.expanduser("~")
-    pinning = [manifest.not_pinned] if manifest.not_pinned else []
-    found = analyse(windows, _facts(manifest), [*problems, *manifest.unequal, *pinning])
-    return each_text(found, lambda text: without_home(visible(text), home))
 
 
 def selection(request: Request) -> tuple[Lab, list[Server]]:
@@ -250,28 +234,3 @@ def _settled(request: Request) -> Request:
         )
     app_dir = str(Path(request.app_dir).resolve()) if request.app_dir else None
     return with_seed(request.but(app_dir=app_dir))
-
-
-def _facts(manifest: Manifest) -> RunFacts:
-    return RunFacts(
-        ServerFacts.from_manifest(manifest),
-        slo.parse(manifest.slo or DEFAULT_SLO),
-        command=manifest.command or "run",
-        engine=manifest.engine or "unknown",
-        workload=manifest.workload or "unknown",
-        rounds=manifest.rounds or 0,
-        rates_rps=manifest.rates_rps,
-        cores=_server_cores(manifest),
-        floor=manifest.floor,
-        floor_unknown=manifest.floor_unknown or "",
-        conditions=Conditions.of(manifest),
-        goal=Goal.from_json(manifest.search) if manifest.command == "capacity" else None,
-    )
-
-
-def _server_cores(manifest: Manifest) -> int:
-    """How many CPUs the servers shared; one where the manifest does not say."""
-    try:
-        return len(parse_cpus("SERVER_CPUS", manifest.cpu_sets["servers"]))
-    except (KeyError, UsageError):
-        return 1

@@ -6,7 +6,6 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from wsgilab import api
 from wsgilab.analysis import comparison as changes
 from wsgilab.commands.console import console, say, show_json
 from wsgilab.errors import EXIT_DONE, EXIT_NO_VALID_WINDOW, UsageError
@@ -16,6 +15,7 @@ from wsgilab.model.server import ServerFacts
 from wsgilab.model.window import Window
 from wsgilab.reports import comparison as table
 from wsgilab.results.folder import RunFolder
+from wsgilab.results.judged import judge
 
 
 def compare(first: Path, second: Path, anyway: bool, as_json: bool) -> int:
@@ -26,7 +26,7 @@ def compare(first: Path, second: Path, anyway: bool, as_json: bool) -> int:
         raise _incomparable(obstacles, first, second)
     searches = old.command == new.command == "capacity"
     if searches:
-        found = changes.compare_searches(api.judge(before, old, []), api.judge(after, new, []))
+        found = changes.compare_searches(judge(before, old, []), judge(after, new, []))
     else:
         found = _in_order(changes.compare(before, after), new)
     notes = [

@@ -11,7 +11,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColu
 from rich.progress import Progress as Bar
 from rich.status import Status
 
-from wsgilab import api
 from wsgilab.commands.console import say
 from wsgilab.errors import LabError
 from wsgilab.model.listener import Listener, Outline
@@ -19,6 +18,7 @@ from wsgilab.model.manifest import Manifest, ServerEntry
 from wsgilab.model.window import Window, WindowPlan
 from wsgilab.model.words import counted
 from wsgilab.reports import so_far
+from wsgilab.results.judged import judge
 
 
 class Progress(Listener):
@@ -88,7 +88,7 @@ class Progress(Listener):
             return
         servers = tuple(ServerEntry(name) for name in outline.servers)
         known = Manifest(command=outline.command, workload=outline.workload, slo=outline.slo, servers=servers)
-        verdict = api.judge(windows, known, [])
+        verdict = judge(windows, known, [])
         self._console.print(so_far.table(verdict, f"After round {number} of {outline.rounds}"), highlight=False)
 
     def message(self, text: str) -> None:

@@ -1,0 +1,72 @@
+"""Whether workers were seen to help with waiting, and not to help with computing."""
+
+from wsgilab.workshop.checks import (
+    Evidence,
+    LoadRow,
+    Outcome,
+    Rating,
+    Run,
+    ServerRow,
+    all_of,
+    any_run,
+    measured,
+    missing,
+    passed,
+    void_in,
+)
+
+COMPUTES = ("cpu", "/cpu")
+
+
+def check(evidence: Evidence) -> Outcome:
+    waiting = any_run(
+        evidence.runs, more_help, "A run with three different numbers of workers under a load that waits is missing."
+    )
+    computing = any_run(
+        evidence.runs, more_do_not_help, "A run with two different numbers of workers under a load that computes is missing."
+    )
+    return all_of(waiting, computing)
+
+
+def by_workers(run: Run) -> dict[int, ServerRow]:
+    """Gunicorn with as many workers as stand there, fewest first."""
+    rows = {row.slots: row for row in run.family("gunicorn") if row.slots and measured(row)}
+    return dict(sorted(rows.items()))
+
+
+def computes(run: Run) -> bool:
+    return run.workload.startswith(COMPUTES)
+
+
+def more_help(run: Run) -> Outcome | None:
+    rows = by_workers(run)
+    if computes(run) or len(rows) < 2:
+        return void_in(run, *(row.server for row in run.family("gunicorn"))) if len(run.family("gunicorn")) > 1 else None
+    if len(rows) < 3:
+        return missing(f"{run.name} has {len(rows)} different numbers of workers: a third is missing.")
+    fewest, most = list(rows)[0], list(rows)[-1]
+    for rate in run.verdict.rates_rps:
+        few, many = rows[fewest].at(rate), rows[most].at(rate)
+        if few and many and (few.rating, many.rating) == (Rating.BAD, Rating.GOOD):
+            return passed(f"At {rate:g} rps {fewest} of them is too few, and {most} are enough.")
+    return missing(f"In {run.name}, a rate is missing at which {fewest} is too few and {most} are enough.")
+
+
+def more_do_not_help(run: Run) -> Outcome | None:
+    rows = by_workers(run)
+    if not computes(run):
+        return None
+    if void := void_in(run, *(row.server for row in run.family("gunicorn"))):
+        return void
+    if len(rows) < 2:
+        return missing(f"{run.name} has one number of workers: another one is missing.")
+    fewest, most = list(rows)[0], list(rows)[-1]
+    for rate in run.verdict.rates_rps:
+        few, many = rows[fewest].at(rate), rows[most].at(rate)
+        if few and many and limited_by_cpu(many) and few.rating == Rating.BAD:
+            return passed(f"At {rate:g} rps of computing, {fewest} and {most} are equally too few: the CPU is used up.")
+    return missing(f"In {run.name}, a rate is missing at which the CPU is used up, whatever the number of workers.")
+
+
+def limited_by_cpu(load: LoadRow) -> bool:
+    return load.rating == Rating.BAD and load.cause is not None and load.cause.kind == "CPU"

@@ -1,0 +1,46 @@
+"""Whether a HAR file shows a page that waited for its server, and one that did not."""
+
+from collections import defaultdict
+from urllib.parse import urlsplit
+
+from wsgilab.workshop.checks import Evidence, Outcome, Record, missing, passed
+
+LONG_MS, SHORT_MS = 250.0, 100.0
+MOSTLY = 0.8
+"""Share of a slow page's time that must be waiting."""
+
+
+def check(evidence: Evidence) -> Outcome:
+    records = evidence.records_of("har")
+    if not records:
+        return missing("A HAR file in results/workshop/ is missing.")
+    outcomes = [judged(record) for record in records]
+    return next((outcome for outcome in outcomes if outcome.passed), outcomes[0])
+
+
+def judged(record: Record) -> Outcome:
+    pages = by_port(record.data)
+    if len(pages) < 2:
+        return missing(f"{record.name} has pages of {len(pages)} of the lab's servers: a second one is missing.")
+    slow = {port: waits for port, waits in pages.items() if max(wait for wait, _ in waits) >= LONG_MS}
+    quick = [port for port, waits in pages.items() if min(wait for wait, _ in waits) <= SHORT_MS and port not in slow]
+    if not slow:
+        return missing(f"In {record.name} every page came at once: one of a server under overload is missing.")
+    if not quick:
+        return missing(f"In {record.name} every server kept you waiting: one with room is missing.")
+    port, waits = next(iter(slow.items()))
+    wait_ms, whole_ms = max(waits)
+    if wait_ms < MOSTLY * whole_ms:
+        return missing(f"In {record.name} the slow page spent its time elsewhere: one that waits for its server is missing.")
+    return passed(f"Port {port}: {wait_ms:.0f} of {whole_ms:.0f} ms were waiting for the first byte.")
+
+
+def by_port(har) -> dict[int, list[tuple[float, float]]]:
+    """(waiting, everything) in ms of each page that was answered, by the port of this machine."""
+    found: dict[int, list[tuple[float, float]]] = defaultdict(list)
+    for entry in har.get("log", {}).get("entries", []):
+        address = urlsplit(entry.get("request", {}).get("url", ""))
+        if address.hostname in ("127.0.0.1", "localhost") and address.path == "/page" and address.port:
+            if entry.get("response", {}).get("status") == 200:
+                found[address.port].append((float(entry["timings"]["wait"]), float(entry["time"])))
+    return dict(found)
