@@ -15,7 +15,7 @@ from wsgilab.errors import EXIT_INTERRUPTED, Interrupted, LabError
 
 COMPLETE = "_LAB_COMPLETE"
 """Set by a shell that wants to know what could come next, or the script that makes it ask."""
-MEASURE, LOOK, MACHINE = "Measure", "Look at what was measured", "This machine"
+MEASURE, LOOK, WORKSHOP, MACHINE = "Measure", "Look at what was measured", "Learn", "This machine"
 COMMANDS = {
     "run": Entry(MEASURE, "wsgilab.commands.run", "Measure servers next to each other and judge them."),
     "capacity": Entry(MEASURE, "wsgilab.commands.capacity", "Find the highest rate that keeps the SLO."),
@@ -23,6 +23,8 @@ COMMANDS = {
     "init": Entry(MEASURE, "wsgilab.commands.init", "Write a first lab.toml: the traffic of an app."),
     "report": Entry(LOOK, "wsgilab.commands.report", "Render a run again, or say what changed between two."),
     "view": Entry(LOOK, "wsgilab.commands.view", "The dashboards in a browser, without Grafana."),
+    "exercise": Entry(WORKSHOP, "wsgilab.commands.exercise", "The exercises of the workshop, and whether yours are done."),
+    "quiz": Entry(WORKSHOP, "wsgilab.commands.quiz", "The questions of the workshop, each answer explained."),
     "doctor": Entry(MACHINE, "wsgilab.commands.doctor", "What is missing or odd on this machine."),
     "test": Entry(MACHINE, "wsgilab.commands.test", "Run everything that this machine can test."),
     "carry-out": Entry("", "wsgilab.commands.carry_out", "What ./lab runs in the runner's container."),

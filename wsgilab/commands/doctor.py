@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from wsgilab.commands import doctor_grafana, environment, values
+from wsgilab.commands import doctor_grafana, doctor_workshop, environment, values
 from wsgilab.commands.console import console, say, show_json
 from wsgilab.commands.findings import MISSING, ODD, OK, Finding
 from wsgilab.commands.grammar import Command, as_json, debug, flag, option
@@ -39,15 +39,18 @@ DISK_MB = 200
     help="Ask a running Grafana instead whether every dashboard opens and every panel has data.",
 )
 @flag("--clean", "What is looked at", "End and remove what runs that were killed left behind.")
+@flag("--workshop", "What is looked at", "Also what a workshop needs on the day before: nothing can be fetched in the room.")
 @as_json("Print the findings as JSON.")
 @debug
-def command(grafana: str | None, clean: bool, as_json: bool) -> int:
+def command(grafana: str | None, clean: bool, workshop: bool, as_json: bool) -> int:
     """Say what is missing or odd on this machine, and the command that fixes it."""
     if clean:
         for left in leftovers.clear():
             say(f"ended and removed: {left}")
     lab = environment.lab()
     findings = list(doctor_grafana.examine(lab, grafana)) if grafana else examine(lab)
+    if workshop:
+        findings += doctor_workshop.examine(lab)
     if as_json:
         show_json([finding.to_json() for finding in findings])
     else:

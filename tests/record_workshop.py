@@ -1,0 +1,78 @@
+"""Records what the unit tests of checks look at: python tests/record_workshop.py [EXERCISE…]
+
+Runs the wrong attempt and the solution of each exercise with real servers, and keeps what they saved in
+tests/evidence/, without most readings of exporters. About ten minutes for all, on an idle machine.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+
+from attempts import WRONG  # noqa: E402 - found by the line above
+
+from wsgilab.commands import command_lines  # noqa: E402
+from wsgilab.workshop import catalogue, evidence  # noqa: E402
+from wsgilab.workshop.catalogue import Exercise  # noqa: E402
+
+EVIDENCE = ROOT / "tests/evidence"
+
+
+def main(names: Sequence[str]) -> None:
+    for exercise in catalogue.load():
+        if names and exercise.name not in names:
+            continue
+        record(exercise, "wrong", [WRONG[exercise.name].command])
+        record(exercise, "solution", exercise.solution_commands)
+
+
+def record(exercise: Exercise, what: str, commands: Sequence[str]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        results = Path(folder)
+        for line in commands:
+            print(f"{exercise.name}, {what}: {line}", flush=True)
+            asked = command_lines.parse(line)
+            ours = {**os.environ, "PYTHONPATH": str(ROOT), "LAB_RESULTS": folder}
+            if "--engine" not in asked.words:
+                ours["LAB_ENGINE"] = "local"
+            subprocess.run(asked.runnable, cwd=ROOT, env=ours | asked.variables, capture_output=True, check=False)
+        outcome = exercise.check(evidence.read(results))
+        print(f"    {outcome.state}: {outcome.said}", flush=True)
+        if outcome.passed != (what == "solution"):
+            print("    NOT RECORDED", flush=True)
+            return
+        keep(results, EVIDENCE / exercise.name / what)
+
+
+def keep(results: Path, place: Path) -> None:
+    shutil.rmtree(place, ignore_errors=True)
+    for number, path in enumerate(sorted(results.glob("*/windows.jsonl")), 1):
+        folder = place / f"run-{number}"
+        folder.mkdir(parents=True)
+        shutil.copy(path.parent / "manifest.json", folder)
+        lines = [json.dumps(slim(json.loads(line)), separators=(",", ":")) for line in path.read_text().splitlines()]
+        (folder / "windows.jsonl").write_text("\n".join(lines) + "\n")
+    for path in [*results.glob("workshop/*.har"), *results.glob("workshop/*-*.json")]:
+        (place / "workshop").mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, place / "workshop")
+
+
+def slim(window: dict) -> dict:
+    """The same without what a server wrote, and with the first and the last reading of its exporter."""
+    usage = window["usage"]
+    if usage and len(usage["samples"]) > 2:
+        usage["samples"] = [usage["samples"][0], usage["samples"][-1]]
+    return {**window, "log": []}
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,94 @@
+"""Each check on evidence that was recorded from real servers: tests/record_workshop.py makes it."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from attempts import WRONG
+from support import ROOT
+
+from wsgilab.results.judged import judge
+from wsgilab.workshop import catalogue, evidence
+from wsgilab.workshop.checks import State
+from wsgilab.workshop.evidence import Evidence, Run
+
+EVIDENCE = ROOT / "tests/evidence"
+EXERCISES = catalogue.load()
+OF_RUNS = [one for one in EXERCISES if list((EVIDENCE / one.name / "solution").glob("run-*"))]
+BY_NAME = {exercise.name: exercise for exercise in EXERCISES}
+each = pytest.mark.parametrize("name", BY_NAME)
+
+
+def recorded(name: str, what: str) -> Evidence:
+    return evidence.read(EVIDENCE / name / what)
+
+
+@each
+def test_nothing_is_no_evidence(name: str) -> None:
+    assert BY_NAME[name].check(Evidence()).state == State.MISSING
+
+
+@each
+def test_the_typical_wrong_attempt_does_not_pass_and_hears_what_is_missing(name: str) -> None:
+    found = recorded(name, "wrong")
+    assert found.runs or found.records, WRONG[name].about
+    outcome = BY_NAME[name].check(found)
+    assert outcome.state == State.MISSING, outcome.said
+    assert "missing" in outcome.said
+
+
+@each
+def test_the_solution_passes(name: str) -> None:
+    outcome = BY_NAME[name].check(recorded(name, "solution"))
+    assert outcome.state == State.PASSED, outcome.said
+
+
+@each
+def test_what_is_missing_is_named_without_the_answer(name: str) -> None:
+    exercise = BY_NAME[name]
+    for outcome in (exercise.check(Evidence()), exercise.check(recorded(name, "wrong"))):
+        assert "--" not in outcome.said
+        assert not any(command in outcome.said for command in exercise.solution_commands)
+
+
+def void(run: Run) -> Run:
+    windows = tuple(replace(window, void="k6 was short of CPU") for window in run.windows)
+    return replace(run, windows=windows, verdict=judge(windows, run.manifest, []))
+
+
+@pytest.mark.parametrize("name", [one.name for one in OF_RUNS if one.name not in ("10-limits", "11-reload", "14-break-it")])
+def test_where_every_window_is_void_it_is_to_be_measured_again(name: str) -> None:
+    runs = recorded(name, "solution").runs
+    outcome = BY_NAME[name].check(Evidence(tuple(map(void, runs))))
+    assert outcome.state == State.AGAIN, outcome.said
+    assert "k6 was short of CPU" in outcome.said
+
+
+def test_in_order_each_passes_by_its_own_solution_and_by_none_before_it() -> None:
+    """All of it in one folder of results, as people have it."""
+    runs: tuple[Run, ...] = ()
+    records: tuple[evidence.Record, ...] = ()
+    for exercise in EXERCISES:
+        before = exercise.check(Evidence(runs, records))
+        assert not before.passed, (exercise.name, before.said)
+        solution = recorded(exercise.name, "solution")
+        runs, records = (*solution.runs, *runs), (*solution.records, *records)
+        after = exercise.check(Evidence(runs, records))
+        assert after.passed, (exercise.name, after.said)
+    for exercise in EXERCISES:
+        assert exercise.check(Evidence(runs, records)).passed, exercise.name
+
+
+@each
+def test_a_check_looks_at_its_evidence_and_nothing_else(name: str) -> None:
+    tree = ast.parse((BY_NAME[name].folder / "check.py").read_text(encoding="utf-8"))
+    imported = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    assert imported <= {"wsgilab.workshop.checks", "collections", "urllib.parse"}
+    assert not [node for node in ast.walk(tree) if isinstance(node, ast.Import)]
+
+
+def test_there_are_wrong_attempts_for_all(tmp_path: Path) -> None:
+    assert list(WRONG) == list(BY_NAME)

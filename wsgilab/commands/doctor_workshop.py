@@ -1,0 +1,109 @@
+"""What a laptop needs for a workshop, on the day before: everything that a room without a network cannot fetch."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+from wsgilab.commands.findings import MISSING, ODD, OK, Finding
+from wsgilab.commands.view import PORT
+from wsgilab.engines import compose
+from wsgilab.lab.servers import Lab
+from wsgilab.machine import processes
+from wsgilab.machine.cpus import available
+from wsgilab.machine.ports import another, holder, is_free
+
+PROGRAMS = ("flask", "gunicorn", "uwsgi", "waitress-serve", "granian")
+SYSTEM = Path("/sys")
+FREE_MB, FREE_MB_WITH_DOCKER = 1_000, 6_000
+LEAST_CPUS = 2
+HOME_PORT = 8080
+
+
+def examine(lab: Lab) -> Iterator[Finding]:
+    """Every check that a workshop needs besides those of a run."""
+    with_docker = compose.why_not() is None
+    yield _servers(Path(sys.executable).parent)
+    if with_docker:
+        yield _images(lab.root)
+    yield _pages(lab)
+    yield from _cpus(len(available()))
+    yield from power(SYSTEM)
+    yield _disk(lab.root, FREE_MB_WITH_DOCKER if with_docker else FREE_MB)
+    yield clock(time.time(), (lab.root / "CHANGELOG.md").stat().st_mtime)
+
+
+def power(system: Path) -> Iterator[Finding]:
+    """What makes a laptop slow at times: a battery, a governor that saves. Nothing where the system does not tell."""
+    states = [_read(path) for path in system.glob("class/power_supply/*/status")]
+    if "Discharging" in states:
+        text = "on battery: the CPU changes its speed while it measures; plug it in"
+        yield Finding("Power", ODD, text)
+    governors = {_read(path) for path in system.glob("devices/system/cpu/cpu*/cpufreq/scaling_governor")}
+    if "powersave" in governors:
+        text = "the CPU's governor is 'powersave': it may be slow to speed up, and figures scatter"
+        yield Finding("Power", ODD, text, "powerprofilesctl set performance")
+    if "Discharging" not in states and "powersave" not in governors:
+        yield Finding("Power", OK, "nothing seen that saves it")
+
+
+def clock(now: float, newest: float) -> Finding:
+    """A clock that is behind voids certificates and sorts runs wrongly. Times in epoch seconds."""
+    said = f"{datetime.fromtimestamp(now).astimezone():%Y-%m-%d %H:%M %Z}"
+    if now < newest:
+        return Finding("Clock", MISSING, f"{said}, and files of this clone are newer", "sudo timedatectl set-ntp true")
+    return Finding("Clock", OK, said)
+
+
+def _servers(programs: Path) -> Finding:
+    missing = [name for name in PROGRAMS if not (programs / name).exists()]
+    if missing:
+        return Finding("Servers", MISSING, f"{', '.join(missing)} not in {programs}", "./lab run --quick --engine local")
+    return Finding("Servers", OK, f"all of them are installed in {programs}")
+
+
+def _images(root: Path) -> Finding:
+    described = processes.ask(["docker", "compose", "config", "--format", "json"], root)
+    if not described.ok:
+        return Finding("Images", MISSING, f"compose.yaml cannot be read ({described.last_line})", "docker compose config")
+    names = {service["image"] for service in json.loads(described.out)["services"].values()}
+    missing = sorted(name for name in names if not processes.ask(["docker", "image", "inspect", name]).ok)
+    if missing:
+        fix = "docker compose build && docker compose pull --ignore-buildable"
+        return Finding("Images", MISSING, f"{', '.join(missing)} not here", fix)
+    return Finding("Images", OK, f"all {len(names)} of them are here")
+
+
+def _pages(lab: Lab) -> Finding:
+    """The ports of pages: dashboards, Prometheus, the home page."""
+    ports = {"GRAFANA_PORT": 3000, "PROMETHEUS_PORT": 9090}
+    wanted = [int(lab.variables.get(name, port)) for name, port in ports.items()] + [PORT, HOME_PORT]
+    for port in wanted:
+        if not is_free(port):
+            text = f"{port} is in use by {holder(port)}"
+            return Finding("Pages", ODD, text, f"./lab view --port {another(port)}")
+    return Finding("Pages", OK, f"ports {', '.join(map(str, wanted))} are free")
+
+
+def _cpus(usable: int) -> Iterator[Finding]:
+    if 0 < usable < LEAST_CPUS:
+        yield Finding("Cores", ODD, "one CPU: servers and load share it; compare, and believe no absolute figure")
+
+
+def _disk(root: Path, least_mb: int) -> Finding:
+    free_mb = shutil.disk_usage(root).free // 1_000_000
+    if free_mb < least_mb:
+        return Finding("Disk", MISSING, f"{free_mb} MB free, {least_mb} MB wanted", f"df -h {root}")
+    return Finding("Disk", OK, f"{free_mb} MB free")
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        return ""
