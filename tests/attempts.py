@@ -33,8 +33,7 @@ WRONG = {
     ),
     "06-uwsgi": Attempt(
         "a queue that is longer, not shorter",
-        "./lab run --servers uwsgi-single,uwsgi --variant long=uwsgi-single,UWSGI_LISTEN=1024 "
-        f"--rate 100 {QUICK}",
+        f"./lab run --servers uwsgi-single,uwsgi --variant long=uwsgi-single,UWSGI_LISTEN=1024 --rate 100 {QUICK}",
     ),
     "07-why-nginx": Attempt("no slow visitors", f"./lab run --servers gunicorn,gunicorn-nginx --rate 100 {QUICK}"),
     "08-open-and-closed": Attempt(

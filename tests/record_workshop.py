@@ -55,13 +55,15 @@ def record(exercise: Exercise, what: str, commands: Sequence[str]) -> None:
 
 def keep(results: Path, place: Path) -> None:
     shutil.rmtree(place, ignore_errors=True)
-    for number, path in enumerate(sorted(results.glob("*/windows.jsonl")), 1):
+    records = [*results.glob("workshop/*.har"), *results.glob("workshop/*-*.json")]
+    runs = [] if records else sorted(results.glob("*/windows.jsonl"))
+    for number, path in enumerate(runs, 1):
         folder = place / f"run-{number}"
         folder.mkdir(parents=True)
         shutil.copy(path.parent / "manifest.json", folder)
         lines = [json.dumps(slim(json.loads(line)), separators=(",", ":")) for line in path.read_text().splitlines()]
         (folder / "windows.jsonl").write_text("\n".join(lines) + "\n")
-    for path in [*results.glob("workshop/*.har"), *results.glob("workshop/*-*.json")]:
+    for path in records:
         (place / "workshop").mkdir(parents=True, exist_ok=True)
         shutil.copy(path, place / "workshop")
 

@@ -1,6 +1,6 @@
 """Exercises walked as somebody would: nothing passes, a wrong attempt does not, the solution does; on real servers.
 
-The cheap ones always; all of them with `./lab test -m walk tests/local/test_workshop.py`, which takes about a quarter of an hour.
+The cheap ones always; all of them, in a quarter of an hour, with `./lab test -m walk tests/local/test_workshop.py`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,12 @@ def walked(exercise: Exercise) -> object:
 def run_line(lab: Lab, line: str) -> None:
     asked = command_lines.parse(line)
     subprocess.run(
-        asked.runnable, cwd=ROOT, env={**lab.environment, **asked.variables}, capture_output=True, timeout=300, check=False
+        asked.runnable,
+        cwd=ROOT,
+        env={**lab.environment, **asked.variables},
+        capture_output=True,
+        timeout=300,
+        check=False,
     )
 
 

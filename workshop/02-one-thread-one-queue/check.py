@@ -1,10 +1,23 @@
 """Whether the limit of a single slot lies between two rates that were measured."""
 
-from wsgilab.workshop.checks import Evidence, Outcome, Rating, Run, ServerRow, any_run, measured, missing, passed, void_in
+from wsgilab.workshop.checks import (
+    Evidence,
+    Outcome,
+    Rating,
+    Run,
+    ServerRow,
+    any_run,
+    measured,
+    missing,
+    passed,
+    void_in,
+)
 
 FARTHEST = 3.0
 """The higher rate over the lower one."""
-NOTHING = "A run of a server that handles one request at a time, at a rate below its limit and one above it, is missing."
+NOTHING = (
+    "A run of a server that handles one request at a time, at a rate below its limit and one above it, is missing."
+)
 
 
 def check(evidence: Evidence) -> Outcome:
@@ -25,7 +38,9 @@ def judged(run: Run, row: ServerRow) -> Outcome:
     good = [load.rate_rps for load in measured(row) if load.rating == Rating.GOOD]
     bad = [load.rate_rps for load in measured(row) if load.rating == Rating.BAD]
     if not good:
-        return missing(f"In {run.name}, {row.server} kept the SLO at none of its rates: one below its limit is missing.")
+        return missing(
+            f"In {run.name}, {row.server} kept the SLO at none of its rates: one below its limit is missing."
+        )
     if not bad:
         return missing(f"In {run.name}, {row.server} kept the SLO at every rate: one above its limit is missing.")
     if min(bad) > FARTHEST * max(good):

@@ -4,7 +4,9 @@ from wsgilab.workshop.checks import Evidence, Outcome, Rating, Run, all_of, any_
 
 
 def check(evidence: Evidence) -> Outcome:
-    threads = any_run(evidence.runs, many_at_once, "A run of `dev` at a rate that one thread could not serve is missing.")
+    threads = any_run(
+        evidence.runs, many_at_once, "A run of `dev` at a rate that one thread could not serve is missing."
+    )
     crash = any_run(evidence.runs, one_crash, "A run in which `dev` dies and another server does not is missing.")
     return all_of(threads, crash)
 

@@ -23,7 +23,9 @@ def check(evidence: Evidence) -> Outcome:
         evidence.runs, more_help, "A run with three different numbers of workers under a load that waits is missing."
     )
     computing = any_run(
-        evidence.runs, more_do_not_help, "A run with two different numbers of workers under a load that computes is missing."
+        evidence.runs,
+        more_do_not_help,
+        "A run with two different numbers of workers under a load that computes is missing.",
     )
     return all_of(waiting, computing)
 
@@ -39,12 +41,14 @@ def computes(run: Run) -> bool:
 
 
 def more_help(run: Run) -> Outcome | None:
-    rows = by_workers(run)
-    if computes(run) or len(rows) < 2:
-        return void_in(run, *(row.server for row in run.family("gunicorn"))) if len(run.family("gunicorn")) > 1 else None
+    family, rows = run.family("gunicorn"), by_workers(run)
+    if computes(run) or len(family) < 2:
+        return None
+    if void := void_in(run, *(row.server for row in family)):
+        return void
     if len(rows) < 3:
         return missing(f"{run.name} has {len(rows)} different numbers of workers: a third is missing.")
-    fewest, most = list(rows)[0], list(rows)[-1]
+    fewest, most = min(rows), max(rows)
     for rate in run.verdict.rates_rps:
         few, many = rows[fewest].at(rate), rows[most].at(rate)
         if few and many and (few.rating, many.rating) == (Rating.BAD, Rating.GOOD):
@@ -60,7 +64,7 @@ def more_do_not_help(run: Run) -> Outcome | None:
         return void
     if len(rows) < 2:
         return missing(f"{run.name} has one number of workers: another one is missing.")
-    fewest, most = list(rows)[0], list(rows)[-1]
+    fewest, most = min(rows), max(rows)
     for rate in run.verdict.rates_rps:
         few, many = rows[fewest].at(rate), rows[most].at(rate)
         if few and many and limited_by_cpu(many) and few.rating == Rating.BAD:

@@ -18,7 +18,9 @@ GEVENT = "gunicorn-gevent"
 
 
 def check(evidence: Evidence) -> Outcome:
-    helps = any_run(evidence.runs, cheap_slots_help, "A run with sync workers and with threads or greenlets is missing.")
+    helps = any_run(
+        evidence.runs, cheap_slots_help, "A run with sync workers and with threads or greenlets is missing."
+    )
     trap = any_run(evidence.runs, caught_blocking, "A run of gevent with and without the trap is missing.")
     return all_of(helps, trap)
 
@@ -47,5 +49,9 @@ def caught_blocking(run: Run) -> Outcome | None:
         blocked = seen is not None and variant.slots is not None and seen < variant.slots / 10
         for load, late in both_at(plain, variant):
             if blocked and (load.rating, late.rating) == (Rating.GOOD, Rating.BAD):
-                return passed(f"{variant.server} was declared {variant.slots} slots and had {seen}: its greenlets blocked.")
-    return missing(f"In {run.name}, greenlets gave way to each other in every variant: one in which they block is missing.")
+                return passed(
+                    f"{variant.server} was declared {variant.slots} slots and had {seen}: its greenlets blocked."
+                )
+    return missing(
+        f"In {run.name}, greenlets gave way to each other in every variant: one in which they block is missing."
+    )

@@ -34,5 +34,7 @@ def queue_refuses(run: Run) -> Outcome | None:
         for patient, short in both_at(long, variant):
             if short.refused_ratio >= REFUSED > patient.refused_ratio:
                 refused = f"{short.refused_ratio:.0%} of its requests"
-                return passed(f"At {short.rate_rps:g} rps {variant.server} refuses {refused}; uwsgi-single lets them wait.")
+                return passed(
+                    f"At {short.rate_rps:g} rps {variant.server} refuses {refused}; uwsgi-single lets them wait."
+                )
     return missing(f"In {run.name}, no queue was short enough to be full: requests that are refused are missing.")

@@ -27,4 +27,6 @@ def workers_taken(run: Run) -> Outcome | None:
             return passed(f"At {alone.rate_rps:g} rps gunicorn is bad{seen}, and behind nginx it is good.")
     if all(load.rating == Rating.BAD for load in (*bare.loads, *behind.loads)):
         return missing(f"In {run.name} both missed the SLO: a rate that four free workers can serve is missing.")
-    return missing(f"In {run.name}, whatever came did not hold up gunicorn alone: visitors who hold its workers are missing.")
+    return missing(
+        f"In {run.name}, whatever came did not hold up gunicorn alone: visitors who hold its workers are missing."
+    )

@@ -1,6 +1,6 @@
 """Whether a pause was seen by the open load, and overlooked by the closed one."""
 
-from wsgilab.workshop.checks import Evidence, Outcome, Record, missing, again, passed
+from wsgilab.workshop.checks import Evidence, Outcome, Record, again, missing, passed
 
 SHORTEST_PAUSE_S = 0.3
 APART = 4.0

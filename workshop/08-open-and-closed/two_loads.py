@@ -25,7 +25,9 @@ RATE_RPS, PATH, START_S, TIMEOUT_S = 40, "/io?ms=20", 20.0, 10.0
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--stall", type=float, default=0.0, metavar="S", help="seconds that the server stands still (default: 0)")
+    parser.add_argument(
+        "--stall", type=float, default=0.0, metavar="S", help="seconds that the server stands still (default: 0)"
+    )
     parser.add_argument("--seconds", type=float, default=6.0, metavar="S", help="how long each load takes (default: 6)")
     asked = parser.parse_args()
     if not 0 <= asked.stall < asked.seconds <= 60:

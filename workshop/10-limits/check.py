@@ -26,4 +26,6 @@ def was_killed(run: Run) -> Outcome | None:
         kills = sum(load.oom_kills for load in row.loads)
         if kills > 0:
             return passed(f"The kernel killed {kills:.0f} processes of {row.server} for their memory.")
-    return missing(f"In {run.name} no process was killed for its memory: a limit that is too small for the app is missing.")
+    return missing(
+        f"In {run.name} no process was killed for its memory: a limit that is too small for the app is missing."
+    )

@@ -61,8 +61,10 @@ def reload_containers():
     """Gunicorn and uWSGI in the lab's containers."""
     if not shutil.which("docker"):
         return
+    project = f"label=com.docker.compose.project={os.environ.get('COMPOSE_PROJECT_NAME', 'wsgilab')}"
     for service in ("gunicorn", "uwsgi", "chain"):
-        for container in docker("ps", "--quiet", "--filter", f"label=com.docker.compose.service={service}").split():
+        named = f"label=com.docker.compose.service={service}"
+        for container in docker("ps", "--quiet", "--filter", project, "--filter", named).split():
             if service == "gunicorn":
                 docker("kill", "--signal", "HUP", container)
             else:

@@ -24,7 +24,9 @@ def beaten(run: Run) -> Outcome | None:
     pairs = [
         (base, row)
         for row in run.rows
-        if row.variant_of and (base := run.row(row.variant_of)) and not row.pattern.endswith("the same as " + base.server)
+        if row.variant_of
+        and (base := run.row(row.variant_of))
+        and not row.pattern.endswith("the same as " + base.server)
     ]
     if not pairs:
         return None

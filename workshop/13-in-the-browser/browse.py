@@ -2,7 +2,7 @@
 
     python3 workshop/13-in-the-browser/browse.py ./lab run --servers dev-single,gunicorn --rate 60 --rounds 1
 
-No browser: it measures connecting, waiting for the first byte, and receiving, and no more than that. It is for rooms and
+No browser: it measures connecting, waiting for the first byte, and receiving, and no more. It is for rooms and
 tests without one; what a page feels like, only a browser shows.
 """
 

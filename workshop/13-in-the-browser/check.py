@@ -31,7 +31,9 @@ def judged(record: Record) -> Outcome:
     port, waits = next(iter(slow.items()))
     wait_ms, whole_ms = max(waits)
     if wait_ms < MOSTLY * whole_ms:
-        return missing(f"In {record.name} the slow page spent its time elsewhere: one that waits for its server is missing.")
+        return missing(
+            f"In {record.name} the slow page spent its time elsewhere: one that waits for its server is missing."
+        )
     return passed(f"Port {port}: {wait_ms:.0f} of {whole_ms:.0f} ms were waiting for the first byte.")
 
 
@@ -40,7 +42,7 @@ def by_port(har) -> dict[int, list[tuple[float, float]]]:
     found: dict[int, list[tuple[float, float]]] = defaultdict(list)
     for entry in har.get("log", {}).get("entries", []):
         address = urlsplit(entry.get("request", {}).get("url", ""))
-        if address.hostname in ("127.0.0.1", "localhost") and address.path == "/page" and address.port:
-            if entry.get("response", {}).get("status") == 200:
-                found[address.port].append((float(entry["timings"]["wait"]), float(entry["time"])))
+        here = address.hostname in ("127.0.0.1", "localhost") and address.path == "/page"
+        if here and address.port and entry.get("response", {}).get("status") == 200:
+            found[address.port].append((float(entry["timings"]["wait"]), float(entry["time"])))
     return dict(found)

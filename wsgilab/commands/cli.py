@@ -23,7 +23,9 @@ COMMANDS = {
     "init": Entry(MEASURE, "wsgilab.commands.init", "Write a first lab.toml: the traffic of an app."),
     "report": Entry(LOOK, "wsgilab.commands.report", "Render a run again, or say what changed between two."),
     "view": Entry(LOOK, "wsgilab.commands.view", "The dashboards in a browser, without Grafana."),
-    "exercise": Entry(WORKSHOP, "wsgilab.commands.exercise", "The exercises of the workshop, and whether yours are done."),
+    "exercise": Entry(
+        WORKSHOP, "wsgilab.commands.exercise", "The exercises of the workshop, and whether yours are done."
+    ),
     "quiz": Entry(WORKSHOP, "wsgilab.commands.quiz", "The questions of the workshop, each answer explained."),
     "doctor": Entry(MACHINE, "wsgilab.commands.doctor", "What is missing or odd on this machine."),
     "test": Entry(MACHINE, "wsgilab.commands.test", "Run everything that this machine can test."),

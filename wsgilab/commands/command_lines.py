@@ -17,7 +17,7 @@ from wsgilab.errors import LabError, UsageError
 from wsgilab.lab import ROOT
 from wsgilab.model.request import Request
 
-LAB, PYTHON = "./lab", "python3"
+LAB, PYTHON, HELP = "./lab", "python3", "--help"
 OTHERS = ("docker", "curl", "git", "cp", "cat", "less", "mkdir")
 """Programs that a text may ask for besides, which nobody here can judge."""
 ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
@@ -45,7 +45,9 @@ def parse(line: str) -> CommandLine:
     try:
         words = shlex.split(line, comments=True)
     except ValueError as error:
-        raise UsageError(f"`{line}` is no command line: {error}.", "a quote that is left open", "./lab --help") from error
+        raise UsageError(
+            f"`{line}` is no command line: {error}.", "a quote that is left open", "./lab --help"
+        ) from error
     variables: dict[str, str] = {}
     while words and (found := ASSIGNMENT.fullmatch(words[0])):
         variables[found[1]] = found[2]
@@ -75,11 +77,15 @@ def _require_accepted(words: Sequence[str]) -> None:
     from wsgilab.commands.cli import lab  # it is what is under way
 
     context = click.Context(lab, info_name=LAB)
+    if list(words) == [HELP]:
+        return
     if not words:
         raise UsageError("No command was given.", "the first word says what to do", "./lab --help")
     name, command, rest = lab.resolve_command(context, list(words))
     if name is None or command is None:
         raise UsageError(f"There is no command '{words[0]}'.", "a typo", "./lab --help")
+    if HELP in rest:
+        return
     with command.make_context(f"{LAB} {name}", rest, parent=context) as asked:
         if name in MEASURING:
             _require_known(name, asked.params)

@@ -39,7 +39,11 @@ DISK_MB = 200
     help="Ask a running Grafana instead whether every dashboard opens and every panel has data.",
 )
 @flag("--clean", "What is looked at", "End and remove what runs that were killed left behind.")
-@flag("--workshop", "What is looked at", "Also what a workshop needs on the day before: nothing can be fetched in the room.")
+@flag(
+    "--workshop",
+    "What is looked at",
+    "Also what a workshop needs on the day before: nothing can be fetched in the room.",
+)
 @as_json("Print the findings as JSON.")
 @debug
 def command(grafana: str | None, clean: bool, workshop: bool, as_json: bool) -> int:

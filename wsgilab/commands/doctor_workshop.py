@@ -63,14 +63,18 @@ def clock(now: float, newest: float) -> Finding:
 def _servers(programs: Path) -> Finding:
     missing = [name for name in PROGRAMS if not (programs / name).exists()]
     if missing:
-        return Finding("Servers", MISSING, f"{', '.join(missing)} not in {programs}", "./lab run --quick --engine local")
+        return Finding(
+            "Servers", MISSING, f"{', '.join(missing)} not in {programs}", "./lab run --quick --engine local"
+        )
     return Finding("Servers", OK, f"all of them are installed in {programs}")
 
 
 def _images(root: Path) -> Finding:
     described = processes.ask(["docker", "compose", "config", "--format", "json"], root)
     if not described.ok:
-        return Finding("Images", MISSING, f"compose.yaml cannot be read ({described.last_line})", "docker compose config")
+        return Finding(
+            "Images", MISSING, f"compose.yaml cannot be read ({described.last_line})", "docker compose config"
+        )
     names = {service["image"] for service in json.loads(described.out)["services"].values()}
     missing = sorted(name for name in names if not processes.ask(["docker", "image", "inspect", name]).ok)
     if missing:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -33,7 +33,7 @@ CODES = {State.PASSED: EXIT_DONE, State.MISSING: EXIT_NOT_PASSED, State.AGAIN: E
 STYLES = {State.PASSED: "bold green", State.MISSING: "bold yellow", State.AGAIN: "bold magenta"}
 
 
-def _action(name: str, group: str, about: str) -> Any:
+def _action(name: str, group: str, about: str) -> Callable[[Any], Any]:
     return option(name, "action", flag_value=name.removeprefix("--"), group=group, help=about)
 
 
@@ -60,7 +60,9 @@ def command(which: str | None, action: str | None, as_json: bool) -> int:
         return EXIT_DONE
     if which is None:
         if action:
-            raise UsageError(f"--{action} wants an exercise.", "its number was left out", f"./lab exercise 1 --{action}")
+            raise UsageError(
+                f"--{action} wants an exercise.", "its number was left out", f"./lab exercise 1 --{action}"
+            )
         _list(exercises, kept, as_json)
         return EXIT_DONE
     chosen = catalogue.find(exercises, which)

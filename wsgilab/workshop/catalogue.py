@@ -1,4 +1,4 @@
-"""The exercises as their folders describe them: `workshop/04-workers/` with README.md, hints.md, solution.md, check.py."""
+"""The exercises as their folders describe them: `workshop/04-workers/` with its texts and its check."""
 
 from __future__ import annotations
 
@@ -134,14 +134,14 @@ def read(folder: Path) -> Exercise:
         front=front,
         sections=sections_of(parts["text"]),
         hints=tuple(section.text for section in sections_of(_text_of(folder / HINTS))),
-        solution=_text_of(folder / SOLUTION).strip(),
+        solution=_trimmed(_text_of(folder / SOLUTION)),
     )
 
 
 def sections_of(text: str) -> tuple[Section, ...]:
     """The parts of a text that begin with a heading of the second level."""
     pieces = HEADING.split(text)
-    return tuple(Section(*pair) for pair in zip(pieces[1::2], map(str.strip, pieces[2::2]), strict=True))
+    return tuple(Section(*pair) for pair in zip(pieces[1::2], map(_trimmed, pieces[2::2]), strict=True))
 
 
 def commands_in(text: str) -> tuple[str, ...]:
@@ -163,6 +163,11 @@ def _check_in(path: Path) -> Callable[[Evidence], Outcome]:
     return check
 
 
+def _trimmed(text: str) -> str:
+    """The text without empty lines around it; its first line may be indented, as a command is."""
+    return text.strip("\n").rstrip()
+
+
 def _text_of(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
@@ -171,4 +176,6 @@ def _text_of(path: Path) -> str:
 
 
 def _unreadable(path: Path, why: str) -> UsageError:
-    return UsageError(f"{path} cannot be used: {why}.", "an edit, or a clone that is not complete", "git status workshop")
+    return UsageError(
+        f"{path} cannot be used: {why}.", "an edit, or a clone that is not complete", "git status workshop"
+    )

@@ -56,7 +56,9 @@ def load(path: Path = FILE) -> tuple[Question, ...]:
         questions = msgspec.convert(yaml.safe_load(path.read_text(encoding="utf-8")), tuple[Question, ...])
     except (OSError, ValueError, yaml.YAMLError) as error:
         cause = "an edit, or a clone that is not complete"
-        raise UsageError(f"{path} cannot be used: {' '.join(str(error).split())}.", cause, "git status workshop") from error
+        raise UsageError(
+            f"{path} cannot be used: {' '.join(str(error).split())}.", cause, "git status workshop"
+        ) from error
     for question in questions:
         if sum(choice.right for choice in question.choices) != 1 or not 2 <= len(question.choices) <= len(LETTERS):
             what = f"{path} cannot be used: '{question.name}' must have 2 to {len(LETTERS)} answers, one of them right."

@@ -23,7 +23,12 @@ def results(tmp_path: Path) -> Path:
 def lab(results: Path, *words: str, typed: str = "") -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "LAB_RESULTS": str(results), "PYTHONPATH": str(ROOT), "COLUMNS": "100"}
     return subprocess.run(
-        [sys.executable, "-m", "wsgilab", *words], env=environment, input=typed, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "wsgilab", *words],
+        env=environment,
+        input=typed,
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 
@@ -56,7 +61,7 @@ def test_a_check_names_what_is_missing_then_passes_and_that_is_kept(results: Pat
         6,
         "not yet 1. First verdict. There is no run in results/ yet.",
     )
-    shutil.copytree(ROOT / "tests/golden/run", results / "mine")
+    shutil.copytree(ROOT / "tests/evidence/01-first-verdict/solution/run-1", results / "mine")
     passed = lab(results, "exercise", "1", "--check", "--json")
     assert passed.returncode == 0
     assert json.loads(passed.stdout)["state"] == "passed"

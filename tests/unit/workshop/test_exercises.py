@@ -59,7 +59,9 @@ def void(run: Run) -> Run:
     return replace(run, windows=windows, verdict=judge(windows, run.manifest, []))
 
 
-@pytest.mark.parametrize("name", [one.name for one in OF_RUNS if one.name not in ("10-limits", "11-reload", "14-break-it")])
+@pytest.mark.parametrize(
+    "name", [one.name for one in OF_RUNS if one.name not in ("10-limits", "11-reload", "14-break-it")]
+)
 def test_where_every_window_is_void_it_is_to_be_measured_again(name: str) -> None:
     runs = recorded(name, "solution").runs
     outcome = BY_NAME[name].check(Evidence(tuple(map(void, runs))))

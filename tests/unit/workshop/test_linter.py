@@ -1,4 +1,4 @@
-"""The linter: nothing is wrong with what is committed, everything that can be wrong is named, and others may add theirs."""
+"""The linter: what is committed is sound, all that can be wrong is named, and others may add exercises of theirs."""
 
 from __future__ import annotations
 
@@ -38,7 +38,10 @@ def replaced(path: Path, old: str, new: str) -> None:
 
 
 def test_what_is_committed_is_sound() -> None:
-    assert lint(Workshop(ROOT / "workshop", ROOT / "docs/workshop.md", ROOT / "grafana/dashboards"), command_lines.refusal) == []
+    assert (
+        lint(Workshop(ROOT / "workshop", ROOT / "docs/workshop.md", ROOT / "grafana/dashboards"), command_lines.refusal)
+        == []
+    )
 
 
 SPOILT: list[tuple[str, str, str, str]] = [
@@ -50,14 +53,24 @@ SPOILT: list[tuple[str, str, str, str]] = [
     ("04-workers/README.md", "## Predict", "## Prediction", "must have the sections"),
     ("04-workers/README.md", "courses: [60, 120, 240]", "courses: [60, 240]", "differs"),
     ("04-workers/README.md", "courses: [60, 120, 240]", "courses: [60, 90]", "no workshop of 90 minutes"),
-    ("04-workers/README.md", "## Take home", "[where](gone.md)\n\n## Take home", "links to gone.md, which is not there"),
+    (
+        "04-workers/README.md",
+        "## Take home",
+        "[where](gone.md)\n\n## Take home",
+        "links to gone.md, which is not there",
+    ),
     ("10-limits/README.md", "needs: [docker]", "needs: [luck]", "nobody knows what 'luck' is"),
     ("04-workers/hints.md", "## Almost there", "Almost there", "must have 3 hints"),
-    ("14-break-it/hints.md", "## Why a", "    python3 workshop/14-break-it/disturb.py --visit ./lab run --servers gunicorn "
-     "--workload hello --rate 50 --rounds 1\n\n## Why a", "gives the solution away"),
+    (
+        "14-break-it/hints.md",
+        "## Why a",
+        "    python3 workshop/14-break-it/disturb.py --visit ./lab run --servers gunicorn "
+        "--workload hello --rate 50 --rounds 1\n\n## Why a",
+        "gives the solution away",
+    ),
     ("08-open-and-closed/check.py", "def check(", "def checks(", "has no function check"),
     ("quiz.yaml", "exercise: 04-workers", "exercise: 04-worker", "names the exercise 04-worker, which is not there"),
-    ("quiz.yaml", "lesson: true", "lesson: false", "lacks questions of the lesson"),
+    ("quiz.yaml", "  lesson: true", "  lesson: false", "lacks questions of the lesson"),
     ("quiz.yaml", "right: true", "right: false", "one of them right"),
 ]
 
@@ -130,7 +143,11 @@ def test_the_exercise_of_the_how_to_can_be_added(copied: Workshop) -> None:
 
 
 def test_a_timetable_names_what_is_no_part_of_it(copied: Workshop) -> None:
-    replaced(copied.timetable, "| 15 | [6. uWSGI and its queue]", "| 15 | [6. uWSGI](../workshop/03-the-dev-server/README.md) [")
+    replaced(
+        copied.timetable,
+        "| 15 | [6. uWSGI and its queue]",
+        "| 15 | [6. uWSGI](../workshop/03-the-dev-server/README.md) [",
+    )
     faults = lint(copied, accept)
     assert any(said.startswith("03-the-dev-server/README.md does not say") for said in faults), faults
 
