@@ -61,7 +61,8 @@ def test_a_check_names_what_is_missing_then_passes_and_that_is_kept(results: Pat
         6,
         "not yet 1. First verdict. There is no run in results/ yet.",
     )
-    shutil.copytree(ROOT / "tests/evidence/01-first-verdict/solution/run-1", results / "mine")
+    evidence = ROOT / "tests/evidence/01-first-verdict/solution/run-1"
+    shutil.copytree(evidence, results / "mine")
     passed = lab(results, "exercise", "1", "--check", "--json")
     assert passed.returncode == 0
     assert json.loads(passed.stdout)["state"] == "passed"
