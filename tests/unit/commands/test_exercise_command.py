@@ -56,22 +56,19 @@ def test_hints_open_one_by_one_and_stay_open(results: Path) -> None:
 
 
 def test_a_check_names_what_is_missing_then_passes_and_that_is_kept(results: Path) -> None:
-    missing = lab(results, "exercise", "1", "--check")
-    assert (missing.returncode, missing.stdout.splitlines()[0]) == (
-        6,
-        "not yet 1. First verdict. There is no run in results/ yet.",
-    )
-    evidence = ROOT / "tests/evidence/01-first-verdict/solution/run-1"
-    shutil.copytree(evidence, results / "mine")
-    passed = lab(results, "exercise", "1", "--check", "--json")
+    missing = lab(results, "exercise", "8", "--check")
+    said = "not yet 8. Open and closed load. A result of two_loads.py is missing."
+    assert (missing.returncode, missing.stdout.splitlines()[0]) == (6, said)
+    shutil.copytree(ROOT / "tests/evidence/08-open-and-closed/solution", results)
+    passed = lab(results, "exercise", "8", "--check", "--json")
     assert passed.returncode == 0
     assert json.loads(passed.stdout)["state"] == "passed"
     exported = json.loads(lab(results, "exercise", "--export").stdout)
-    assert [one["state"] for one in exported["exercises"][:2]] == ["passed", "open"]
-    assert exported["minutes_left"] == 200
-    lab(results, "exercise", "1", "--reset")
-    assert lab(results, "exercise", "1", "--check").returncode == 6
-    assert json.loads(lab(results, "exercise", "--json").stdout)[0]["state"] == "open"
+    assert [one["state"] for one in exported["exercises"][6:9]] == ["open", "passed", "open"]
+    assert exported["minutes_left"] == 195
+    lab(results, "exercise", "8", "--reset")
+    assert lab(results, "exercise", "8", "--check").returncode == 6
+    assert json.loads(lab(results, "exercise", "--json").stdout)[7]["state"] == "open"
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,8 @@ from wsgilab.workshop.evidence import Evidence, Run
 EVIDENCE = ROOT / "tests/evidence"
 EXERCISES = [one for one in catalogue.load() if (EVIDENCE / one.name).is_dir()]
 OF_RUNS = [one for one in EXERCISES if list((EVIDENCE / one.name / "solution").glob("run-*"))]
+VOID_OR_NOT = ("10-limits", "11-reload", "14-break-it")
+"""What they look for is there, or is not, whether or not the measurement can be trusted; or it is a void window."""
 BY_NAME = {exercise.name: exercise for exercise in EXERCISES}
 each = pytest.mark.parametrize("name", BY_NAME)
 
@@ -59,9 +61,7 @@ def void(run: Run) -> Run:
     return replace(run, windows=windows, verdict=judge(windows, run.manifest, []))
 
 
-@pytest.mark.parametrize(
-    "name", [one.name for one in OF_RUNS if one.name not in ("10-limits", "11-reload", "14-break-it")]
-)
+@pytest.mark.parametrize("name", [one.name for one in OF_RUNS if one.name not in VOID_OR_NOT])
 def test_where_every_window_is_void_it_is_to_be_measured_again(name: str) -> None:
     runs = recorded(name, "solution").runs
     outcome = BY_NAME[name].check(Evidence(tuple(map(void, runs))))
