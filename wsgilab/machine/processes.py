@@ -102,6 +102,23 @@ def ask(
     return outcome
 
 
+def attend(command: Sequence[str], folder: Path, environment: Mapping[str, str]) -> int:
+    """Run a command with this terminal as its own, and give its exit code.
+
+    Ctrl-C reaches it as well, and it may still have something to save: it is waited for.
+    """
+    log.debug("%s", written(command))
+    try:
+        process = subprocess.Popen(command, cwd=folder, env=environment)
+    except OSError:
+        return NOT_STARTED
+    while True:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            continue
+
+
 @dataclass(frozen=True)
 class Conversation:
     """How to listen to a command."""
