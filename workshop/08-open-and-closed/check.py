@@ -16,8 +16,11 @@ def check(evidence: Evidence) -> Outcome:
 
 
 def judged(record: Record) -> Outcome:
-    stall_s = float(record.data["stall_s"])
-    closed, by_clock = (float(record.data[load]["p99_ms"]) for load in ("closed", "open"))
+    try:
+        stall_s = float(record.data["stall_s"])
+        closed, by_clock = (float(record.data[load]["p99_ms"]) for load in ("closed", "open"))
+    except (KeyError, TypeError, ValueError):
+        return missing(f"{record.name} is damaged: a result of two_loads.py is missing.")
     if stall_s < SHORTEST_PAUSE_S:
         return missing(f"In {record.name} nothing happened to the server meanwhile: a pause is missing.")
     if by_clock < stall_s * 1000 / 2 or by_clock < APART * closed:

@@ -41,8 +41,12 @@ def by_port(har) -> dict[int, list[tuple[float, float]]]:
     """(waiting, everything) in ms of each page that was answered, by the port of this machine."""
     found: dict[int, list[tuple[float, float]]] = defaultdict(list)
     for entry in har.get("log", {}).get("entries", []):
-        address = urlsplit(entry.get("request", {}).get("url", ""))
-        here = address.hostname in ("127.0.0.1", "localhost") and address.path == "/page"
-        if here and address.port and entry.get("response", {}).get("status") == 200:
-            found[address.port].append((float(entry["timings"]["wait"]), float(entry["time"])))
+        try:
+            address, status = urlsplit(entry["request"]["url"]), entry["response"]["status"]
+            times = float(entry["timings"]["wait"]), float(entry["time"])
+            is_page = address.hostname in ("127.0.0.1", "localhost") and address.path == "/page"
+            if is_page and address.port and status == 200:
+                found[address.port].append(times)
+        except (KeyError, TypeError, ValueError):  # an extension of some browser
+            continue
     return dict(found)

@@ -76,7 +76,7 @@ def command(which: str | None, action: str | None, as_json: bool) -> int:
         return EXIT_DONE
     if action == "hint":
         kept = _with_next_hint(chosen, kept)
-    console(sys.stdout).print(Markdown(shown.exercise(chosen, kept.step(chosen.name), _addresses())), width=WIDTH)
+    _print(console(sys.stdout), shown.exercise(chosen, kept.step(chosen.name), _addresses()))
     return EXIT_DONE
 
 
@@ -125,13 +125,13 @@ def _show_outcome(chosen: Exercise, outcome: Outcome) -> None:
     out.print(f"{chosen.title}. {outcome.said}", markup=False, highlight=False, soft_wrap=True)
     if outcome.passed:
         take_home = next((part.text for part in chosen.sections if part.heading == "Take home"), "")
-        out.print(Markdown(f"\n{take_home}"), width=WIDTH)
+        _print(out, f"\n{take_home}")
     elif outcome.state == State.MISSING:
         out.print(f"A hint: ./lab exercise {chosen.number} --hint", markup=False, highlight=False)
 
 
 def _solve(chosen: Exercise, kept: Progress, as_json: bool) -> int:
-    console(sys.stdout if not as_json else sys.stderr).print(Markdown(shown.solution(chosen)), width=WIDTH)
+    _print(console(sys.stderr if as_json else sys.stdout), shown.solution(chosen))
     results = environment.results()
     kept = kept.with_step(chosen.name, solved_at=datetime.now(UTC))
     progress.write(results, kept)
@@ -184,3 +184,7 @@ def _lint() -> int:
 def _addresses() -> shown.Addresses:
     grafana = environment.lab().variables.get("GRAFANA_PORT", "3000")
     return shown.Addresses(f"http://127.0.0.1:{PORT}", f"http://127.0.0.1:{grafana}")
+
+
+def _print(out: Console, markdown: str) -> None:
+    out.print(Markdown(markdown), width=min(WIDTH, out.width))

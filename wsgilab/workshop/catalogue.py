@@ -21,6 +21,7 @@ TEXT, HINTS, SOLUTION, CHECK = "README.md", "hints.md", "solution.md", "check.py
 NAME = re.compile(r"(\d\d)-[a-z0-9-]+")
 FRONT_MATTER = re.compile(r"\A---\n(?P<front>.*?)\n---\n(?P<text>.*)\Z", re.DOTALL)
 HEADING = re.compile(r"^## (.+)$", re.MULTILINE)
+CONTINUED = re.compile(r" *\\\n *")
 INDENT = "    "
 
 
@@ -147,7 +148,7 @@ def sections_of(text: str) -> tuple[Section, ...]:
 def commands_in(text: str) -> tuple[str, ...]:
     """The lines that are indented as code is in Markdown; one that ends in a backslash goes on in the next."""
     code = [line.removeprefix(INDENT) for line in text.splitlines() if line.startswith(INDENT)]
-    return tuple(line for line in "\n".join(code).replace("\\\n", " ").splitlines() if line.strip())
+    return tuple(line for line in CONTINUED.sub(" ", "\n".join(code)).splitlines() if line.strip())
 
 
 def _check_in(path: Path) -> Callable[[Evidence], Outcome]:

@@ -10,11 +10,13 @@ from pathlib import Path
 
 from wsgilab.errors import UsageError
 from wsgilab.workshop import quiz
-from wsgilab.workshop.catalogue import CHECK, HINTS, SOLUTION, TEXT, Exercise, read
+from wsgilab.workshop.catalogue import CHECK, HINTS, INDENT, SOLUTION, TEXT, Exercise, commands_in, read
 from wsgilab.workshop.quiz import Question
 
 SECTIONS = ("Predict", "Run", "Observe", "Explain", "Take home")
 HINT_COUNT = 3
+WIDEST = 96
+"""Characters of a command: a terminal of 100 columns would break a longer line, and then it cannot be pasted."""
 NEEDS = ("docker", "browser", "linux")
 COURSES = (60, 120, 240)
 LEAST_QUESTIONS, LESSON_QUESTIONS = 12, 3
@@ -94,13 +96,23 @@ def _texts(exercise: Exercise) -> Iterator[str]:
         yield f"{HINTS} must have {HINT_COUNT} hints, a heading each"
     if not exercise.solution_commands:
         yield f"{SOLUTION} has no command to run"
+    if exercise.front.command not in [line for section in exercise.sections for line in commands_in(section.text)]:
+        yield f"{TEXT}: its own command, `{exercise.front.command}`, does not stand in its text"
     for name in (TEXT, HINTS, SOLUTION):
-        for target in LINK.findall(_content(exercise.folder / name)):
-            if not (exercise.folder / target).exists():
-                yield f"{name} links to {target}, which is not there"
+        yield from _layout(exercise.folder, name)
     secret = set(exercise.solution_commands) - set(exercise.front.setup) - {exercise.front.command}
     for command in secret & {line for hint in exercise.hints[:-1] for line in _lines(hint)}:
         yield f"{HINTS} gives the solution away before the last hint: `{command}`"
+
+
+def _layout(folder: Path, name: str) -> Iterator[str]:
+    content = _content(folder / name)
+    for target in LINK.findall(content):
+        if not (folder / target).exists():
+            yield f"{name} links to {target}, which is not there"
+    for line in content.splitlines():
+        if line.startswith(INDENT) and len(line.strip()) > WIDEST:
+            yield f"{name}: a command of {len(line.strip())} characters breaks; end a line with a backslash before that"
 
 
 def _numbers(exercises: Sequence[Exercise]) -> Iterator[str]:

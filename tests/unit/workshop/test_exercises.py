@@ -94,3 +94,18 @@ def test_a_check_looks_at_its_evidence_and_nothing_else(name: str) -> None:
 
 def test_there_are_wrong_attempts_for_all(tmp_path: Path) -> None:
     assert list(WRONG) == [exercise.name for exercise in catalogue.load()]
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("08-open-and-closed", {}),
+        ("08-open-and-closed", {"stall_s": None, "closed": 1, "open": 2}),
+        ("13-in-the-browser", {}),
+        ("13-in-the-browser", {"log": {"entries": [{}, {"request": {"url": "http://127.0.0.1:x/page"}}, None]}}),
+    ],
+)
+def test_a_record_that_somebody_edited_is_no_evidence(name: str, data: dict[str, object]) -> None:
+    kind = "har" if name == "13-in-the-browser" else "two-loads"
+    exercise = next(one for one in catalogue.load() if one.name == name)
+    assert exercise.check(Evidence(records=(evidence.Record(kind, "edited", data),))).state == State.MISSING

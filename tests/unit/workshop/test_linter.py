@@ -69,6 +69,8 @@ SPOILT: list[tuple[str, str, str, str]] = [
         "gives the solution away",
     ),
     ("08-open-and-closed/check.py", "def check(", "def checks(", "has no function check"),
+    ("04-workers/README.md", "command: ./lab run", "command: ./lab run --quick", "does not stand in its text"),
+    ("09-noise/solution.md", "    ./lab run", "    ./lab run" + " --rate 100" * 9, "a command of 1"),
     ("quiz.yaml", "exercise: 04-workers", "exercise: 04-worker", "names the exercise 04-worker, which is not there"),
     ("quiz.yaml", "  lesson: true", "  lesson: false", "lacks questions of the lesson"),
     ("quiz.yaml", "right: true", "right: false", "one of them right"),
@@ -119,6 +121,11 @@ def test_a_file_that_is_not_there_is_named(copied: Workshop, file: str) -> None:
 def test_a_command_line_is_tried_without_running_it(line: str, why: str | None) -> None:
     said = command_lines.refusal(line)
     assert said is None if why is None else why in (said or "accepted")
+
+
+def test_a_command_goes_on_after_a_backslash() -> None:
+    text = "Words\n\n    ./lab run \\\n      --rate 50   # all of it\n    ./lab quiz\n\nmore"
+    assert catalogue.commands_in(text) == ("./lab run --rate 50   # all of it", "./lab quiz")
 
 
 def files_of_the_how_to() -> dict[str, str]:
