@@ -64,7 +64,8 @@ def reload_containers():
     project = f"label=com.docker.compose.project={os.environ.get('COMPOSE_PROJECT_NAME', 'wsgilab')}"
     for service in ("gunicorn", "uwsgi", "chain"):
         named = f"label=com.docker.compose.service={service}"
-        for container in docker("ps", "--quiet", "--filter", project, "--filter", named).split():
+        filters = [word for one in (project, named, "health=healthy") for word in ("--filter", one)]
+        for container in docker("ps", "--quiet", *filters).split():
             if service == "gunicorn":
                 docker("kill", "--signal", "HUP", container)
             else:
@@ -77,19 +78,21 @@ def docker(*words):
 
 
 def gunicorn_master(port):
-    """The process that listens there: the oldest of gunicorn's. None where there is none."""
+    """The process that listens there: the oldest of gunicorn's. None where there is none, or it has just started."""
     found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         with contextlib.suppress(OSError):
             words = path.read_bytes().split(b"\0")
             if b"wsgi:application" in words and f"127.0.0.1:{port}".encode() in words:
-                found.append((started(path.parent), int(path.parent.name)))
-    return min(found)[1] if found else None
+                found.append((age_s(path.parent), int(path.parent.name)))
+    oldest_s, master = max(found, default=(0.0, None))
+    return master if oldest_s >= EVERY_S else None  # SIGHUP ends a process that does not listen to it yet
 
 
-def started(process):
-    """When a process began, in the kernel's own ticks."""
-    return int((process / "stat").read_text().rpartition(")")[2].split()[19])
+def age_s(process):
+    """How long a process has been there."""
+    ticks = int((process / "stat").read_text().rpartition(")")[2].split()[19])
+    return float(Path("/proc/uptime").read_text().split()[0]) - ticks / os.sysconf("SC_CLK_TCK")
 
 
 def port_of(variable):

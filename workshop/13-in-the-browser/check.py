@@ -40,7 +40,8 @@ def judged(record: Record) -> Outcome:
 def by_port(har) -> dict[int, list[tuple[float, float]]]:
     """(waiting, everything) in ms of each page that was answered, by the port of this machine."""
     found: dict[int, list[tuple[float, float]]] = defaultdict(list)
-    for entry in har.get("log", {}).get("entries", []):
+    log = har.get("log")
+    for entry in log.get("entries", []) if isinstance(log, dict) else []:
         try:
             address, status = urlsplit(entry["request"]["url"]), entry["response"]["status"]
             times = float(entry["timings"]["wait"]), float(entry["time"])

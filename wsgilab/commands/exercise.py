@@ -22,7 +22,7 @@ from wsgilab.commands.view import PORT
 from wsgilab.errors import EXIT_DONE, EXIT_NO_VALID_WINDOW, EXIT_NOT_PASSED, EXIT_USAGE, UsageError
 from wsgilab.lab import ROOT
 from wsgilab.model.words import counted
-from wsgilab.workshop import catalogue, evidence, linter, progress, quiz, shown
+from wsgilab.workshop import catalogue, evidence, linter, progress, quiz, shown, slides
 from wsgilab.workshop.catalogue import Exercise
 from wsgilab.workshop.checks import Outcome, State
 from wsgilab.workshop.progress import Progress
@@ -44,6 +44,7 @@ def _action(name: str, group: str, about: str) -> Callable[[Any], Any]:
 @_action("--solve", WITH_ONE, "Show the solution, run it, and check what came of it.")
 @_action("--reset", WITH_ONE, "Begin anew: what was measured before is no evidence any more.")
 @_action("--export", WITH_ALL, "Print how far you are as JSON, for an instructor.")
+@_action("--slides", WITH_ALL, "Print slides as one HTML page, of all exercises or of one.")
 @_action("--lint", WITH_ALL, "Say what is wrong with the texts of the exercises, for those who write some.")
 @as_json("Print the list, or what came of a check, as JSON.")
 @debug
@@ -58,6 +59,9 @@ def command(which: str | None, action: str | None, as_json: bool) -> int:
     if action == "export":
         show_json(_exported(exercises, kept))
         return EXIT_DONE
+    if action == "slides":
+        print(slides.render([catalogue.find(exercises, which)] if which else exercises), end="")
+        return EXIT_DONE
     if which is None:
         if action:
             raise UsageError(
@@ -65,7 +69,10 @@ def command(which: str | None, action: str | None, as_json: bool) -> int:
             )
         _list(exercises, kept, as_json)
         return EXIT_DONE
-    chosen = catalogue.find(exercises, which)
+    return _with_one(catalogue.find(exercises, which), action, kept, as_json)
+
+
+def _with_one(chosen: Exercise, action: str | None, kept: Progress, as_json: bool) -> int:
     if action == "check":
         return _check(chosen, kept, as_json)
     if action == "solve":

@@ -102,6 +102,7 @@ def test_there_are_wrong_attempts_for_all(tmp_path: Path) -> None:
         ("08-open-and-closed", {}),
         ("08-open-and-closed", {"stall_s": None, "closed": 1, "open": 2}),
         ("13-in-the-browser", {}),
+        ("13-in-the-browser", {"log": 3}),
         ("13-in-the-browser", {"log": {"entries": [{}, {"request": {"url": "http://127.0.0.1:x/page"}}, None]}}),
     ],
 )
