@@ -10,8 +10,8 @@ from pathlib import Path
 from wsgilab.analysis import gate as gates
 from wsgilab.analysis.gate import TOLERANCE
 from wsgilab.engines import choice, compose, own_app
-from wsgilab.engines.compose import Stack
 from wsgilab.engines.errands import Host
+from wsgilab.engines.stack import Stack
 from wsgilab.errors import LabError, MissingError, UsageError
 from wsgilab.lab import ROOT, slots, variants
 from wsgilab.lab import own_app as app_folder

@@ -58,6 +58,15 @@ class Engine(Protocol):
     def restart(self, server: Server) -> None:
         """Give the next window a fresh server, or wait for the one that its supervisor starts. Raises ServerError."""
 
+    def reset(self, server: Server) -> None:
+        """Have the app find what its first window found, by its own command. Raises ServerError where that fails."""
+
+    def lost_service(self) -> str | None:
+        """Which of the app's services has ended, and how; None while all run, or where this engine cannot tell."""
+
+    def services_cpu_s(self) -> Mapping[str, float]:
+        """The CPU seconds that the app's services have used so far, by name, where this engine can tell."""
+
     def fixed_answer(self) -> AbstractContextManager[Endpoint]:
         """Where nginx answers by itself, for the generator to learn its own floor. Entering raises MissingError."""
 

@@ -18,6 +18,7 @@ from wsgilab.model.listener import Listener
 from wsgilab.model.server import Server
 
 LIFE_SIGN_TIMEOUT_S = 5.0
+RESET_BY_THE_HOST = "./lab run --engine compose"
 OWN_NGINX = "http://nginx:8080"
 """Where nginx answers by itself."""
 
@@ -97,6 +98,23 @@ class AttachedEngine:
                 "its container was stopped, or dies again at every start",
                 f"docker compose up --detach --wait {server.name}; docker compose logs {server.name}",
             )
+
+    def reset(self, server: Server) -> None:
+        """Have the host reset the app, for it alone can run something in the server's container."""
+        if self._host is None:
+            raise ServerError("Nobody can reset the app.", "the runner was not started by ./lab", RESET_BY_THE_HOST)
+        done = self._host.reset(server.name)
+        if not done.ok:
+            what = done.text or f"The app of {server.name} was not reset: the host gave no answer."
+            raise ServerError(what, "the command in lab.toml (`reset`), or what that needs", RESET_BY_THE_HOST)
+
+    def lost_service(self) -> str | None:
+        """Which of the app's services the host found ended."""
+        return self._host.lost_service() if self._host else None
+
+    def services_cpu_s(self) -> Mapping[str, float]:
+        """Nothing: containers besides the lab's own have no exporter."""
+        return {}
 
     @contextlib.contextmanager
     def fixed_answer(self) -> Iterator[Endpoint]:

@@ -14,7 +14,9 @@ from types import TracebackType
 from wsgilab.errors import LabError
 from wsgilab.machine import leftovers, places, processes
 from wsgilab.machine.leftovers import Leftover
+from wsgilab.machine.waiting import Stop, poll_until
 from wsgilab.model.listener import UNHEARD, Listener
+from wsgilab.model.server import Server
 
 INHERITED = re.compile(
     r"(PATH|HOME|USER|LOGNAME|SHELL|TZ|TMPDIR|LANG|LANGUAGE|LC_\w+|(LD|DYLD)_\w*LIBRARY_PATH|SSL_CERT_(FILE|DIR))"
@@ -23,6 +25,7 @@ INHERITED = re.compile(
 the app under test, nor a setting that nobody sees (NGINX, WERKZEUG_RUN_MAIN, GUNICORN_CMD_ARGS) a server."""
 PROGRAMS = Path(sys.executable).parent
 """Where the lab's own environment has the servers."""
+DONE = "ended with exit code 0"
 
 
 @dataclass
@@ -31,6 +34,15 @@ class Started:
 
     process: processes.Process
     log: Path
+
+
+@dataclass(frozen=True)
+class Finished:
+    """How a program that was to come to its end did that."""
+
+    problem: str | None
+    """What was wrong, in words; None where it was well."""
+    output: str
 
 
 class Background:
@@ -68,6 +80,11 @@ class Background:
         return self._place.path
 
     @property
+    def disk(self) -> Path:
+        """For what is too large for memory, or belongs on a disk; private to this run, too."""
+        return self._logs.path
+
+    @property
     def run_id(self) -> str:
         """What servers and exporters say in X-Lab-Run."""
         return self._place.id
@@ -85,10 +102,25 @@ class Background:
         What it calls by name is looked for in `programs` first.
         """
         output = self._logs.path / f"{name}.log"
+        complete = self.environment(environment, programs)
+        self._started[name] = Started(processes.start(command, output, folder, complete, self._cpus), output)
+
+    def environment(self, own: Mapping[str, str], programs: Path = PROGRAMS) -> dict[str, str]:
+        """All that a program finds in its environment: its own variables, what it needs of ours, and the run's mark."""
         inherited = {name: value for name, value in self._environ.items() if INHERITED.fullmatch(name)}
         path = f"{programs}{os.pathsep}{inherited.get('PATH') or os.defpath}"
-        complete = {**inherited, "PATH": path, **environment, **self._place.environment}
-        self._started[name] = Started(processes.start(command, output, folder, complete, self._cpus), output)
+        return {**inherited, "PATH": path, **own, **self._place.environment}
+
+    def finish(self, name: str, stop: Stop, timeout_s: float) -> Finished:
+        """Wait for the end of a program that was started; after `timeout_s` it is ended. Raises Interrupted."""
+        log = self._started[name].log
+        try:
+            done = poll_until(lambda: self.ended(name) is not None, stop, timeout_s)
+            how = self.ended(name) if done else f"not done after {timeout_s:g} s"
+            return Finished(None if how == DONE else how, self.output(name))
+        finally:
+            self.end([name])
+            log.unlink(missing_ok=True)
 
     def ended(self, name: str) -> str | None:
         """How a program that was started has ended, in words; None while it runs."""
@@ -119,6 +151,11 @@ class Background:
 
     def _remember(self, escaped: Sequence[Leftover]) -> None:
         self._escaped |= {leftover.pid: leftover for leftover in escaped}
+
+
+def programs_of(server: Server) -> Path:
+    """Where the server's programs, and the Python that runs them, are installed."""
+    return Path(server.app.environment) / "bin" if server.app and server.app.environment else PROGRAMS
 
 
 def _left_behind(escaped: Sequence[Leftover]) -> LabError:

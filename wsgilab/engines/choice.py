@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from wsgilab.engines import compose
-from wsgilab.engines.compose import Stack
+from wsgilab.engines.stack import Stack
 from wsgilab.errors import MissingError
+from wsgilab.model.needs import Needs
 
 
 def choose(stack: Stack) -> tuple[str, str]:
@@ -16,7 +17,7 @@ def choose(stack: Stack) -> tuple[str, str]:
         return asked, "asked for"
     if asked == "compose":
         compose.require()
-    elif reason := compose.why_not():
+    elif reason := _only_local(stack.request.needs) or compose.why_not():
         return "local", f"local processes, because {reason}"
     reason = compose.prepare_images(stack)
     if reason is None:
@@ -28,3 +29,9 @@ def choose(stack: Stack) -> tuple[str, str]:
             "./lab run --engine local",
         )
     return "local", f"local processes, because {reason}"
+
+
+def _only_local(needs: Needs) -> str | None:
+    """Why the app's services cannot be containers, where they can be processes."""
+    commands_only = [service.name for service in needs.services if service.command and not service.compose]
+    return f"lab.toml describes {commands_only[0]} by a command" if commands_only else None

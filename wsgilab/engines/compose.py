@@ -6,120 +6,31 @@ import json
 import math
 import os
 import shutil
-import signal
-from collections import deque
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from wsgilab.engines import errands, override
+from wsgilab.engines import containers, errands, override, upkeep
+from wsgilab.engines.containers import Addition
 from wsgilab.engines.diagnosis import why_not_up
-from wsgilab.engines.errands import Host
+from wsgilab.engines.stack import ANSWER_TIMEOUT_S, COMPOSE, EVERYTHING, Docker, Stack
 from wsgilab.errors import LabError, MissingError, UsageError
-from wsgilab.lab.servers import Lab, variables_of
 from wsgilab.machine import cpus, processes
-from wsgilab.machine.environment import inherited
-from wsgilab.machine.processes import Outcome
-from wsgilab.machine.waiting import Stop
-from wsgilab.model.errands import Errand
+from wsgilab.model.errands import Done, Errand, What
 from wsgilab.model.events import Ended, Hearer
-from wsgilab.model.listener import Listener
 from wsgilab.model.request import Request, Revision
-from wsgilab.model.server import Server
 
-ANSWER_TIMEOUT_S = 15.0
 UP_TIMEOUT_S = 120
 DOWN_TIMEOUT_S = 90.0
 ERRAND_TIMEOUT_S = 30.0
-LAST_LINES = 5
-RECORDING = ["nginx", "nginx-exporter", "prometheus"]
-"""Services that a run needs besides its servers. Grafana only shows; `docker compose up` starts it."""
 IMAGES = ["image", "prometheus-setup", "nginx", "prometheus"]
 """Services whose images are all that a run needs. `image` builds the servers', `prometheus-setup` the runner's."""
-COMPOSE = ("compose",)
-EVERYTHING = ("compose", "--profile", "more")
 APP_INSIDE = "/srv/app"
 """Where the runner's container has the folder of the app."""
 INSIDE = "/results"
 """Where the runner's container has the folder of results."""
 KILLED = 137
 MOST_BYTES = 120_000
-
-
-@dataclass(frozen=True)
-class Stack:
-    """The lab's containers, for one request."""
-
-    lab: Lab
-    servers: Sequence[Server]
-    request: Request
-    stop: Stop
-    listener: Listener
-    host: Host | None = None
-    """Who does errands for this process, where it is the runner in its container."""
-
-    @property
-    def services(self) -> list[str]:
-        """What has to be up."""
-        return [*RECORDING, *override.extra_services(self.servers), *(server.name for server in self.servers)]
-
-    def environment(self) -> dict[str, str]:
-        """What Compose fills compose.yaml in with: the request's variables and no others of this process."""
-        known = variables_of(self.lab.root)
-        user = {"LAB_UID": str(os.getuid()), "LAB_GID": str(os.getgid())}
-        results = self.results()
-        place = {"LAB_RESULTS_DIR": str(results)} if results else {}
-        return {**inherited(known.__contains__), **user, **self.request.variables, **place}
-
-    def results(self) -> Path | None:
-        """The folder on this machine that the container writes to, where it is not the one of compose.yaml."""
-        if self.request.out:
-            return Path(self.request.out).parent.resolve()
-        return Path(self.request.results).resolve() if self.request.results else None
-
-
-@dataclass(frozen=True)
-class Docker:
-    """The docker command for one stack."""
-
-    stack: Stack
-    environment: Mapping[str, str]
-    last_lines: deque[str] = field(default_factory=lambda: deque(maxlen=LAST_LINES))
-    """The last lines of the commands that were followed."""
-
-    def ask(self, *words: str, timeout_s: float = ANSWER_TIMEOUT_S) -> Outcome:
-        """What a command answers."""
-        return processes.ask(["docker", *words], self.stack.lab.root, self.environment, timeout_s)
-
-    def follow(self, *words: str) -> int:
-        """The exit code of a command whose lines are output. Raises Interrupted where the end was asked for."""
-        code = self.hear(words, lambda line, _is_error: self.say(line))
-        self.stack.stop.check()
-        return code
-
-    def hear(self, words: Sequence[str], hear: processes.Heard, interrupt: Sequence[str] = ()) -> int:
-        """The exit code of a command. `interrupt` is the one that ends it early; such a command is answered, too."""
-
-        def ask_to_end(process: processes.Process) -> None:
-            if not interrupt or not self.ask(*interrupt).ok:
-                processes.signal_group(process, signal.SIGINT)
-
-        command, root = ["docker", *words], self.stack.lab.root
-        talk = processes.Conversation(hear, ask_to_end, answers=bool(interrupt))
-        return processes.listen(command, talk, self.stack.stop, root, self.environment)
-
-    def do(self, errand: Errand) -> str:
-        """Do an errand of the runner's. Gives the answer."""
-        servers = [server.name for server in self.stack.servers]
-        return errands.answer(
-            errands.do(errand, servers, lambda words: self.ask(*EVERYTHING, *words, timeout_s=ERRAND_TIMEOUT_S))
-        )
-
-    def say(self, line: str) -> None:
-        """Output, which an error message may need too."""
-        if line:
-            self.last_lines.append(line)
-        self.stack.listener.output(line)
 
 
 def why_not() -> str | None:
@@ -171,15 +82,17 @@ def run_inside(stack: Stack) -> Ended:
     results = stack.results()
     if results:
         results.mkdir(parents=True, exist_ok=True)
-    with override.laid_over(stack.lab, stack.servers, stack.environment()) as environment:
+    stack, addition = containers.needed(stack)
+    with override.laid_over(stack.lab, stack.servers, stack.environment(), addition.content) as environment:
         docker = Docker(stack, {**environment, "LAB_REQUEST": _as_text(_inside(stack.request))})
         _require_cpus(docker)
         before = set(docker.ask(*COMPOSE, "ps", "--services", "--status", "running").out.split())
         try:
+            upkeep.bring_up(docker, addition)
             _bring_up(docker)
-            return _measure(docker)
+            return _measure(docker, addition)
         finally:
-            _put_back(docker, before)
+            _put_back(docker, before, addition)
 
 
 def _require_cpus(docker: Docker) -> None:
@@ -204,9 +117,9 @@ def _bring_up(docker: Docker) -> None:
         )
 
 
-def _measure(docker: Docker) -> Ended:
+def _measure(docker: Docker, addition: Addition) -> Ended:
     stack = docker.stack
-    hearer = Hearer(stack.listener, docker.do)
+    hearer = Hearer(stack.listener, lambda errand: errands.answer(_done(errand, docker, addition)))
 
     def hear(line: str, is_error: bool) -> str | None:
         if is_error:
@@ -230,11 +143,23 @@ def _measure(docker: Docker) -> Ended:
     return replace(hearer.ended, folder=_on_this_machine(stack, hearer.ended.folder))
 
 
-def _put_back(docker: Docker, before: set[str]) -> None:
+def _done(errand: Errand, docker: Docker, addition: Addition) -> Done:
+    """Do an errand of the runner's, if it is for a server of this run."""
+    if errand.what is What.SERVICES:
+        return Done(ok=True, text=upkeep.lost_service(docker, addition) or "")
+    servers = [server.name for server in docker.stack.servers]
+    if errand.what is What.RESET and errand.server in servers:
+        trouble = upkeep.reset(docker, errand.server)
+        return Done(ok=trouble is None, text=trouble.what if trouble else "")
+    return errands.do(errand, servers, lambda words: docker.ask(*EVERYTHING, *words, timeout_s=ERRAND_TIMEOUT_S))
+
+
+def _put_back(docker: Docker, before: set[str], addition: Addition) -> None:
     started_here = [name for name in docker.stack.services if name not in before]
     if started_here:
         docker.ask(*EVERYTHING, "rm", "--stop", "--force", *started_here, timeout_s=DOWN_TIMEOUT_S)
-    if not before:
+    upkeep.put_away(docker, addition)
+    if not before - set(addition.services):
         docker.ask(*COMPOSE, "down", timeout_s=DOWN_TIMEOUT_S)
 
 
@@ -248,6 +173,7 @@ def _inside(request: Request) -> Request:
         requirement_files=(),
         python=None,
         app_variables={},
+        needs=request.needs.nameless(),
         before=request.before and Revision(request.before.name, "", request.before.app),
         traffic=_in_the_container(request, request.traffic),
         script=_in_the_container(request, request.script),

@@ -1,7 +1,7 @@
 """Errands between a runner inside the Compose network and the host, which alone may speak to Docker.
 
 A server can only be started anew, and its log only be read, by whoever has the Docker socket, and no container of the
-lab gets that. So `./lab`, on the host, does these two errands for the runner that it has started: for the servers of
+lab gets that. So `./lab`, on the host, does these errands for the runner that it has started: for the servers of
 this run, and nothing else. The runner asks in a line of its output, as it tells everything, and reads the answer from
 its standard input.
 """
@@ -19,7 +19,8 @@ from wsgilab.machine.processes import Outcome
 from wsgilab.machine.waiting import Stop
 from wsgilab.model.errands import Done, Errand, What
 
-PATIENCE_S = 60.0
+PATIENCE_S = 100.0
+"""Longer than a reset may take."""
 LOOK_EVERY_S = 0.1
 STOP_S = 3
 """How long a server has to end by itself: there is nothing that it would have to save."""
@@ -47,6 +48,14 @@ class Host:
     def log(self, server: str) -> str:
         """The last lines that a server wrote."""
         return self._done(Errand(What.LOG, server)).text
+
+    def reset(self, server: str) -> Done:
+        """Have a server's app reset; what came of it, in words where it failed."""
+        return self._done(Errand(What.RESET, server))
+
+    def lost_service(self) -> str | None:
+        """Which of the app's services has ended, and how; None while all run, or where nobody answers."""
+        return self._done(Errand(What.SERVICES)).text or None
 
     def _done(self, errand: Errand) -> Done:
         self._tell(errand)

@@ -6,13 +6,15 @@ import re
 import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 
 from wsgilab.engines import Endpoint, HealthCheck
-from wsgilab.engines.background import PROGRAMS, Background
+from wsgilab.engines.background import PROGRAMS, Background, programs_of
+from wsgilab.engines.copies import Copies
 from wsgilab.engines.nginx import LocalNginx
+from wsgilab.engines.services import LocalServices
 from wsgilab.engines.start_failure import did_not_start
 from wsgilab.lab.servers import Lab
 from wsgilab.machine.environment import inherited
@@ -20,6 +22,7 @@ from wsgilab.machine.ports import free_port, require_free
 from wsgilab.machine.tools import find_nginx, nginx_at_hand
 from wsgilab.machine.waiting import Stop
 from wsgilab.model.listener import UNHEARD, Listener
+from wsgilab.model.needs import NOTHING, Needs
 from wsgilab.model.server import Server
 
 LOG_BYTES = 16_384
@@ -32,7 +35,13 @@ class LocalEngine:
     restarts = True
 
     def __init__(
-        self, lab: Lab, servers: Sequence[Server], stop: Stop, start_timeout_s: float, listener: Listener = UNHEARD
+        self,
+        lab: Lab,
+        servers: Sequence[Server],
+        stop: Stop,
+        start_timeout_s: float,
+        listener: Listener = UNHEARD,
+        needs: Needs = NOTHING,
     ) -> None:
         self.lab = lab
         self.servers = servers
@@ -42,20 +51,32 @@ class LocalEngine:
         self._exporter_ports = {server.name: free_port() for server in servers}
         self._background = Background(lab.cpus("SERVER_CPUS"), inherited(), listener)
         self._nginx: LocalNginx | None = None
+        self._services = LocalServices(lab, needs.services, servers[0], stop, listener)
+        self._copies = Copies(lab, needs.state, self._background, stop)
+        self._entered = ExitStack()
 
     def __enter__(self) -> LocalEngine:
-        self._background.__enter__()
-        (self._background.folder / "sockets").mkdir()
+        with ExitStack() as entered:
+            entered.enter_context(self._services)
+            entered.enter_context(self._background)
+            (self._background.folder / "sockets").mkdir()
+            self._entered = entered.pop_all()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._background.__exit__(kind, error, trace)
+        self._entered.__exit__(kind, error, trace)
 
     def start(self) -> None:
-        """Start nginx where it is needed, then every server, and wait for each. Raises ServerError, MissingError."""
+        """Start the app's services, nginx where it is needed, then every server, and wait for each.
+
+        Raises ServerError, MissingError, and UsageError for a service that no process can be.
+        """
         require_free({server.port: (server.name, server.port_variable) for server in self.servers})
+        self._services.start()
+        for server in self.servers:
+            self._copies.make(server, self._environment(server))
         if any(server.via for server in self.servers):
             found = find_nginx(self._listener.message)
             self._nginx = LocalNginx(self.lab, self._background, self._stop, found)
@@ -94,6 +115,18 @@ class LocalEngine:
         self._launch(server)
         self._wait_healthy(server)
 
+    def reset(self, server: Server) -> None:
+        """Have the app find what its first window found. Raises ServerError."""
+        self._copies.reset(server, self._environment(server))
+
+    def lost_service(self) -> str | None:
+        """Which of the app's services has ended, and how; None while all run."""
+        return self._services.lost()
+
+    def services_cpu_s(self) -> Mapping[str, float]:
+        """What the app's services have used so far."""
+        return self._services.cpu_s()
+
     @contextmanager
     def fixed_answer(self) -> Iterator[Endpoint]:
         """nginx itself: the one that runs, or one for as long as the block lasts, where it is at hand."""
@@ -123,18 +156,24 @@ class LocalEngine:
         shutil.rmtree(run_dir, ignore_errors=True)
         run_dir.mkdir()
         program, *arguments = [self._localized(token, server) for token in server.command]
-        environment = {name: self._localized(value, server) for name, value in server.environment.items()}
-        environment["LAB_EXPORTER_PORT"] = str(self._exporter_ports[server.name])
-        environment.update(server.app.variables if server.app else {})
+        environment = self._environment(server)
         services = self.lab.root / "services"
-        programs = _programs(server)
+        programs = programs_of(server)
         command = [str(services / "serve/entrypoint.sh"), *_launcher(program, programs), *arguments]
         self._background.start(server.name, command, environment, services / "serve", programs)
+
+    def _environment(self, server: Server) -> dict[str, str]:
+        """What the server and its app find in their environment; what was asked for by --env wins."""
+        shared = {name: self._localized(value, server) for name, value in server.environment.items()}
+        shared["LAB_EXPORTER_PORT"] = str(self._exporter_ports[server.name])
+        # As in a container: nothing is written next to the code of an app.
+        shared["PYTHONDONTWRITEBYTECODE"] = "1"
+        return {**shared, **self._services.variables, **(server.app.variables if server.app else {})}
 
     def _localized(self, text: str, server: Server) -> str:
         """A word of compose.yaml's command or environment, as it must be outside a container."""
         if text == "/srv/app":
-            return str(server.app.folder if server.app else self.lab.app_dir)
+            return str(self._copies.folder(server))
         here = {
             "/srv/": f"{self.lab.root}/services/",
             "/run/lab": str(self._background.folder / server.name),
@@ -154,11 +193,6 @@ class LocalEngine:
         log = self._background.output(server.name)
         again = f"./lab run --engine local --servers {server.name} --quick"
         raise did_not_start(server, reason, log, again, self._background.withheld(log))
-
-
-def _programs(server: Server) -> Path:
-    """Where the server's programs, and the Python that runs them, are installed."""
-    return Path(server.app.environment) / "bin" if server.app and server.app.environment else PROGRAMS
 
 
 def _launcher(program: str, programs: Path) -> list[str]:

@@ -24,10 +24,12 @@ def extra_services(servers: Sequence[Server]) -> list[str]:
 
 
 @contextmanager
-def laid_over(lab: Lab, servers: Sequence[Server], environment: Mapping[str, str]) -> Iterator[dict[str, str]]:
+def laid_over(
+    lab: Lab, servers: Sequence[Server], environment: Mapping[str, str], more: Mapping[str, Any] | None = None
+) -> Iterator[dict[str, str]]:
     """`environment` for Compose commands that know the variants among `servers`, and apps of their own; unchanged where
-    there are none."""
-    if not any(server.variant_of or server.app for server in servers):
+    there are none. `more`: a Compose file that is laid over all of that."""
+    if not any(server.variant_of or server.app for server in servers) and more is None:
         yield dict(environment)
         return
     with places.make() as place:
@@ -38,11 +40,11 @@ def laid_over(lab: Lab, servers: Sequence[Server], environment: Mapping[str, str
         config.chmod(0o644)  # nginx's user in the container is nobody here
         override = folder / "variants.json"  # JSON is YAML
         override.write_text(json.dumps(_escaped(compose_file(lab, servers, config)), indent=2), encoding="utf-8")
+        needs = folder / "needs.json"
+        needs.write_text(json.dumps(more or {"services": {}}, indent=2), encoding="utf-8")
         separator = environment.get("COMPOSE_PATH_SEPARATOR", os.pathsep)
-        yield {
-            **environment,
-            "COMPOSE_FILE": separator.join([*_files(lab.root, environment, separator), str(override)]),
-        }
+        files = [*_files(lab.root, environment, separator), str(override), *([str(needs)] if more else [])]
+        yield {**environment, "COMPOSE_FILE": separator.join(files)}
 
 
 def compose_file(lab: Lab, servers: Sequence[Server], nginx_conf: Path) -> dict[str, Any]:

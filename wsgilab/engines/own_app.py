@@ -8,7 +8,7 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from wsgilab.engines.compose import Docker, Stack
+from wsgilab.engines.stack import Docker, Stack
 from wsgilab.errors import MissingError, UsageError
 from wsgilab.machine.environments import Requirements, Workshop
 from wsgilab.machine.packages import cache_dir

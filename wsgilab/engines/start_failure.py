@@ -22,6 +22,14 @@ QUEUE_TOO_LONG = re.compile(r"Listen queue size is greater than the system max n
 """How uWSGI says it."""
 
 
+NOT_WRITABLE = (
+    "Read-only file system: '/srv/app",
+    "attempt to write a readonly database",
+    "unable to open database file",
+)
+"""How Python and SQLite say that an app would write in its folder in a container."""
+
+
 @dataclass(frozen=True)
 class Finding:
     """What a log tells."""
@@ -59,6 +67,9 @@ def read(log: str, server: Server) -> Finding:
             )
         if limit := QUEUE_TOO_LONG.search(line):
             return _queue_too_long(line, server, int(limit[1]))
+    if any(word in log for word in NOT_WRITABLE):
+        cause = "the app writes in its folder, which is read-only; `writes` in lab.toml gives each server a copy of it"
+        return Finding(tuple(lines[-LOG_LINES:]), cause)
     cause = "the app or a setting of this server" + ("; the lines above are the end of its log" if lines else "")
     return Finding(tuple(lines[-LOG_LINES:]), cause)
 

@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 import msgspec
 
 from wsgilab.errors import UsageError, did_you_mean
-from wsgilab.lab import toml_words
+from wsgilab.lab import app_needs, toml_words
 from wsgilab.lab.toml_lines import line_of
 from wsgilab.lab.toml_words import Where
 from wsgilab.model import slo
@@ -40,7 +40,7 @@ def read(path: Path) -> AppFile:
         found = msgspec.convert(document, AppFile)
     except msgspec.ValidationError as error:
         message, _, at_path = str(error).partition(" - at `")
-        where = toml_words.parts(at_path.rstrip("`"))
+        where = app_needs.with_name(toml_words.parts(at_path.rstrip("`")), document)
         line = line_of(source.text, where, toml_words.key_in(message))
         what, cause = toml_words.in_words(message, where), toml_words.cause(message, where)
         raise source.wrong(line, what, cause) from error
@@ -149,6 +149,8 @@ class _Source:
 def _check(file: AppFile, source: _Source) -> None:
     """Raise UsageError for what is of the right type and still cannot be."""
     _check_slo(file.traffic.slo, source, ("traffic", "slo"))
+    for at, what, cause in app_needs.problems(file):
+        source.refuse(at, what, cause)
     names: set[str] = set()
     for number, request in enumerate(file.requests):
         where: Where = ("requests", number)

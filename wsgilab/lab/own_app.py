@@ -10,6 +10,7 @@ from typing import Any
 from dotenv import dotenv_values
 
 from wsgilab.errors import UsageError
+from wsgilab.lab import app_needs
 from wsgilab.lab.app_file import NAME, read
 from wsgilab.lab.workloads import SCRIPT, TRAFFIC
 from wsgilab.model.app_file import AppFile
@@ -32,6 +33,7 @@ def fields(command: str, given: Mapping[str, Any]) -> dict[str, Any]:
     more = _of_file(Path(env_file)) if env_file else {}
     asked["app_variables"] = {**_variables(file, folder), **more, **variables}
     asked |= _requirements(asked.pop("requirements", ()), file, folder)
+    asked["needs"] = app_needs.needs_of(file, path)
     found = _said(command, file) | asked
     return found | _workload(found, file, path)
 

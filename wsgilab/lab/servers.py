@@ -64,6 +64,11 @@ class Lab:
         """The CPU numbers that `SERVER_CPUS` or `LOAD_CPUS` stands for. Raises UsageError where it cannot be read."""
         return parse_cpus(variable, self.variables.get(variable, ""))
 
+    @property
+    def service_cpus(self) -> frozenset[int]:
+        """The CPUs of what an app talks to: SERVICE_CPUS, or those of the load. Raises UsageError as `cpus`."""
+        return self.cpus("SERVICE_CPUS" if self.variables.get("SERVICE_CPUS") else "LOAD_CPUS")
+
 
 def load_lab(root: Path, environ: Mapping[str, str]) -> Lab:
     """Read compose.yaml and .env in `root`, whose variables `environ` overrules. Raises UsageError where they cannot be

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 
 from wsgilab.engines import Engine
 from wsgilab.errors import MissingError, ServerError
 from wsgilab.machine.waiting import Stop
-from wsgilab.measure import quiet
+from wsgilab.measure import losses, quiet
 from wsgilab.measure.losses import Loss
 from wsgilab.model.server import Server
 
@@ -20,16 +19,28 @@ class Lineup:
         self._engine = engine
         self._stop = stop
         self._fresh = {server.name for server in engine.servers}
+        self._untouched = set(self._fresh)
         self._gone: dict[str, Loss] = {}
+        self._not_reset: dict[str, Loss] = {}
 
-    @property
-    def gone(self) -> Mapping[str, Loss]:
-        """A sentence for each server that did not start again: it is measured no more."""
-        return self._gone
+    def loss(self, server: Server) -> Loss | None:
+        """Why its next window cannot be measured; None where it can."""
+        return self._gone.get(server.name) or losses.of_services(self._engine) or self._not_reset.get(server.name)
 
     def served(self, server: Server) -> None:
         """A window of it is over."""
         self._fresh.discard(server.name)
+        self._untouched.discard(server.name)
+
+    def reset(self, server: Server) -> None:
+        """Have its app find what its first window found, where the app has a command for that."""
+        self._not_reset.pop(server.name, None)
+        if server.name in self._untouched or server.name in self._gone:
+            return
+        try:
+            self._engine.reset(server)
+        except ServerError as error:
+            self._not_reset[server.name] = Loss(void=error.what)
 
     def freshen(self, server: Server) -> float:
         """Start it anew if it has served since its start and the engine can. Gives the seconds that this took."""

@@ -64,5 +64,11 @@ def lost_proxy(server: Server, before: Sample, after: Sample, engine: Engine) ->
     return _proxy(server, known or "was started anew", IN)
 
 
+def of_services(engine: Engine, when: str = BEFORE) -> Loss | None:
+    """What is lost where a service of the app has ended: the app's answers say nothing about its server."""
+    gone = engine.lost_service()
+    return Loss(void=f"{gone} {when}") if gone else None
+
+
 def _proxy(server: Server, how: str, when: str) -> str:
     return f"{server.via}, which stands in front of it, {how} {when}; {server.name} itself lived"

@@ -7,18 +7,20 @@ import platform
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from wsgilab import __version__
 from wsgilab.engines import Engine
 from wsgilab.lab.servers import Lab
-from wsgilab.machine.cpus import available
+from wsgilab.machine.cpus import available, listed
 from wsgilab.measure.generator import LoadGenerator
 from wsgilab.measure.job import Job
 from wsgilab.measure.pinning import not_pinned
 from wsgilab.measure.readings import identity
 from wsgilab.measure.windows import Settings
 from wsgilab.model.conditions import Conditions
-from wsgilab.model.manifest import Facts, Manifest, ServerEntry
+from wsgilab.model.manifest import Facts, Manifest, ServerEntry, ServiceEntry
+from wsgilab.model.needs import Needs
 from wsgilab.model.privacy import HIDDEN, private
 from wsgilab.model.server import Server
 
@@ -63,6 +65,23 @@ def describe(job: Job, lab: Lab, engine: Engine, engine_why: str, generator: Loa
         **job.schedule,
     )
     return private(found, os.path.expanduser("~"))
+
+
+def with_needs(needs: Needs, lab: Lab, cpu_s: Mapping[str, float]) -> dict[str, Any]:
+    """The fields of a manifest that say what the app needs; `cpu_s`: what each service has used."""
+    entries = (
+        ServiceEntry(
+            name=service.name,
+            about=service.about,
+            cpus=listed(lab.service_cpus),
+            exports=tuple(service.export),
+            cpu_s=round(cpu_s[service.name], 2) if service.name in cpu_s else None,
+        )
+        for service in needs.services
+    )
+    state = needs.state.about if needs.state else None
+    said = private(Manifest(services=tuple(entries), state=state), os.path.expanduser("~"))
+    return {"services": said.services, "state": said.state}
 
 
 def foreseen(settings: Settings, lab: Lab, servers: Sequence[Server]) -> Conditions:

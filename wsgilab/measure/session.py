@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from typing import Any
 
 from wsgilab.analysis.floor import broken_by
 from wsgilab.engines import Engine
 from wsgilab.engines.attached import AttachedEngine
-from wsgilab.engines.compose import Stack
 from wsgilab.engines.local import LocalEngine
+from wsgilab.engines.stack import Stack
 from wsgilab.errors import Interrupted, LabError, MissingError
 from wsgilab.machine import cpus, http, leftovers
 from wsgilab.machine.tools import find_k6
@@ -20,7 +21,7 @@ from wsgilab.measure.generator import LoadGenerator
 from wsgilab.measure.job import Job
 from wsgilab.measure.k6 import K6Generator
 from wsgilab.measure.k6_command import K6, traffic_of
-from wsgilab.measure.manifest import describe, utc_now
+from wsgilab.measure.manifest import describe, utc_now, with_needs
 from wsgilab.measure.pinning import not_pinned_error
 from wsgilab.measure.recorder import Recorder, recorder_for
 from wsgilab.measure.running import as_they_run
@@ -55,7 +56,7 @@ def measure_here(stack: Stack, job: Job, engine_why: str) -> Measured:
         engine = AttachedEngine(lab, stack.servers, stack.stop, request.start_timeout_s, listener, stack.host)
     else:
         cpus.require({name: lab.cpus(name) for name in ("SERVER_CPUS", "LOAD_CPUS")}, cpus.available())
-        engine = LocalEngine(lab, stack.servers, stack.stop, request.start_timeout_s, listener)
+        engine = LocalEngine(lab, stack.servers, stack.stop, request.start_timeout_s, listener, request.needs)
     with one_run_in(results):
         for left in leftovers.clear():
             listener.message(f"A run that was killed had left this behind, which is ended and removed: {left}")
@@ -96,9 +97,12 @@ class _Session:
                     self._stack.listener.warning(not_pinned_error(described.not_pinned, self._engine.name))
                 floor, unknown = self._floor(generator)
                 public = url and http.public(url)
-                manifest = replace(described, prometheus=public, floor=floor, floor_unknown=unknown)
+                manifest = replace(described, prometheus=public, floor=floor, floor_unknown=unknown, **self._needs())
                 self._folder.write_manifest(manifest)
-                self._measure(generator, floor)
+                try:
+                    self._measure(generator, floor)
+                finally:
+                    manifest = replace(manifest, **self._needs())
         except BaseException as error:
             if not self._windows:
                 self._folder.discard()
@@ -107,6 +111,10 @@ class _Session:
             trouble = error
         manifest = replace(manifest, finished_at=utc_now().isoformat(timespec="seconds"))
         return Measured(tuple(self._windows), manifest, self._folder, trouble)
+
+    def _needs(self) -> dict[str, Any]:
+        """What the manifest says of the app's needs, by now."""
+        return with_needs(self._stack.request.needs, self._stack.lab, self._engine.services_cpu_s())
 
     def _floor(self, generator: K6Generator) -> tuple[tuple[Floor, ...], str | None]:
         """(the generator's floor at each rate that is known beforehand, why it is not known)."""

@@ -116,16 +116,20 @@ def measure(
     for plan in plans:
         bench.stop.check()
         server = servers[plan.server]
+        lineup.reset(server)
         start_s = lineup.freshen(server) if plan.fresh else 0.0
         announce(plan)
-        if server.name in lineup.gone:
-            save(lineup.gone[server.name].window(plan))
+        if loss := lineup.loss(server):
+            save(loss.window(plan))
             continue
         began = time.monotonic()
         window, drained = measure_window(plan, server, bench)
+        if lost := losses.of_services(bench.engine, losses.IN):
+            window = replace(window, died=None, void=lost.void)
         window = replace(window, start_s=start_s, took_s=time.monotonic() - began)
         if is_odd(window, bench.generator):  # before it is started anew: its last words say why it ended
-            window = with_log(window, bench.engine.log(server), server.environment)
+            known = {**server.environment, **(server.app.variables if server.app else {})}
+            window = with_log(window, bench.engine.log(server), known)
         save(window)
         lineup.served(server)
         _make_ready_again(server, window, drained, bench, lineup)

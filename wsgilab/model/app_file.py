@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from wsgilab.model import needs
+
 MOST_REQUESTS = 100
 """Each has figures of its own in every window: more would be a table that nobody reads."""
 
@@ -15,6 +17,7 @@ Path = Annotated[str, Meta(pattern=r"^/\S*$", max_length=8_000, description="Beg
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
 Status = Annotated[int, Meta(ge=100, le=599)]
 Rate = Annotated[float, Meta(gt=0, le=20_000, description="Requests per second.")]
+Command = Annotated[str, Meta(min_length=1)]
 Scalar = str | int | float | bool
 Rows = str | list[dict[str, Scalar]]
 """A CSV file next to lab.toml with a header line, or a list of tables."""
@@ -74,6 +77,35 @@ class Traffic(_Strict, frozen=True):
     """The least time between two requests of one user."""
 
 
+class HealthSection(_Strict, frozen=True):
+    """How a service says that it is there: one of these; with none, by taking connections on its port."""
+
+    tcp: bool = False
+    """By taking connections on its port."""
+    http: str | None = None
+    """An address that answers with a status below 500."""
+    command: Command | None = None
+    """A command that ends with 0."""
+    timeout_s: Annotated[float, Meta(gt=0, le=600)] = needs.DEFAULT_TIMEOUT_S
+    """How long that may take."""
+
+
+class ServiceSection(_Strict, frozen=True):
+    """Something that the app talks to. {host}, {port} and {scratch} (a folder of its own) are filled in."""
+
+    command: Command | None = None
+    """What starts it as a local process, for a shell; it stays in the foreground."""
+    compose: str | None = None
+    """A Compose file, relative to lab.toml, that describes it as a container."""
+    service: str | None = None
+    """Its name in there; its own name where that is left out."""
+    port: Annotated[int, Meta(ge=1, le=65_535)] | None = None
+    """Where it listens. Local: a free one where it is left out. In a container: what its Compose file exposes."""
+    health: HealthSection = HealthSection()
+    export: dict[str, str] = {}
+    """Variables for the app that say where the service is: `{REDIS_URL = "redis://{host}:{port}"}`."""
+
+
 class AppSection(_Strict, frozen=True):
     """Which app, and what it needs to be installed and started."""
 
@@ -85,12 +117,20 @@ class AppSection(_Strict, frozen=True):
     env: dict[str, str] = {}
     env_file: str | None = None
     health: Path | None = None
+    writes: list[Annotated[str, Meta(min_length=1)]] = []
+    """Files and folders in its own folder that it writes. Each server then has a copy of the folder."""
+    setup: Command | None = None
+    """What is done in each server's copy before it starts, for a shell."""
+    reset: Command | None = None
+    """What is done between two windows of a server, so that each finds the same."""
 
 
 class AppFile(_Strict, frozen=True):
     """All of lab.toml."""
 
     app: AppSection = AppSection()
+    services: dict[str, ServiceSection] = {}
+    """What the lab starts before the servers, by name."""
     traffic: Traffic = Traffic()
     login: list[Exchange] = []
     """Steps that each user takes once, in this order; cookies are kept."""

@@ -13,6 +13,10 @@ class What(StrEnum):
     """Start a server's container anew."""
     LOG = "log"
     """The last lines that a server wrote."""
+    RESET = "reset"
+    """Have a server's app find what its first window found, by its own command."""
+    SERVICES = "services"
+    """Which of the app's services has ended. It is for no server."""
 
 
 @dataclass(frozen=True)
@@ -20,7 +24,7 @@ class Errand:
     """What is to be done, for which server."""
 
     what: What
-    server: str
+    server: str = ""
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,20 @@ class ServerEntry:
 
 
 @dataclass(frozen=True)
+class ServiceEntry:
+    """What the app talked to, as it ran."""
+
+    name: str
+    about: str | None = None
+    """Its command, or which service of a Compose file it is."""
+    cpus: str | None = None
+    exports: tuple[str, ...] = ()
+    """The variables that told the app where it was; never their values."""
+    cpu_s: float | None = None
+    """What it used in all, from its start to the last window; None where nobody can tell."""
+
+
+@dataclass(frozen=True)
 class Manifest:
     """Everything that could explain a number. None or empty: not known, or nothing to say."""
 
@@ -70,6 +84,10 @@ class Manifest:
     floor_unknown: str | None = None
     """Why that is not known."""
     servers: tuple[ServerEntry, ...] = ()
+    services: tuple[ServiceEntry, ...] = ()
+    """What the app talked to, next to the servers."""
+    state: str | None = None
+    """What became of the files that the app writes; None where it was served from its own folder."""
     order: tuple[tuple[int, str, float], ...] | None = None
     """(round, server, rate) of each window that was to be measured; of a run whose windows were known before."""
     search: Mapping[str, float] | None = None

@@ -7,7 +7,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
+import msgspec
+
 from wsgilab.errors import UsageError, did_you_mean
+from wsgilab.model.needs import NOTHING, Needs
 
 REQUEST_SCHEMA = 1
 COMMANDS = ("run", "capacity", "gate")
@@ -86,6 +89,8 @@ class Request:
     """The Python of that environment: a version or a command. None: the lab's own."""
     app_variables: Mapping[str, str] = field(default_factory=dict)
     """What the app finds in its environment besides what servers need. Values are kept out of all that is saved."""
+    needs: Needs = NOTHING
+    """What the app needs besides its code: services, and a state in its folder."""
     traffic: str | None = None
     """The lab.toml whose requests are the workload `traffic`."""
     script: str | None = None
@@ -168,6 +173,8 @@ class Request:
                 raise _unreadable(f"it has a field '{name:.40}'", did_you_mean(name, known, "another version wrote it"))
         if data.get("before"):
             data["before"] = _revision(data["before"])
+        if data.get("needs"):
+            data["needs"] = _needs(data["needs"])
         return cls(**data)
 
 
@@ -177,6 +184,13 @@ def _revision(data: Any) -> Revision:
         return Revision(**said)
     except (AttributeError, TypeError) as error:
         raise _unreadable(f"its field 'before' is no revision of an app ({error})") from error
+
+
+def _needs(data: Any) -> Any:
+    try:
+        return msgspec.convert(data, Needs)
+    except msgspec.ValidationError as error:
+        raise _unreadable(f"its field 'needs' cannot be used ({error})") from error
 
 
 def _is_number(value: object) -> bool:
@@ -219,6 +233,7 @@ KINDS: Mapping[str, tuple[str, Callable[[object], bool]]] = {
     "tuple[float, ...]": ("a list of numbers", _each(_is_number)),
     "tuple[int | str, ...]": (f"numbers from 1 to {MAX_SLOTS}, or '{DEFAULTS}'", _each(_is_slots)),
     "Mapping[str, str]": ("an object of texts", _is_mapping),
+    "Needs": ("a Needs", lambda value: isinstance(value, Needs)),
     "Revision | None": ("a Revision or nothing", _or_none(lambda value: isinstance(value, Revision))),
 }
 """Annotation → what a value of it is, in words, and how it is told."""

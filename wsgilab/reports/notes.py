@@ -8,7 +8,7 @@ from typing import Any
 from wsgilab.model import words
 from wsgilab.model.floor import Floor
 from wsgilab.model.interval import Interval
-from wsgilab.model.manifest import Manifest
+from wsgilab.model.manifest import Manifest, ServiceEntry
 from wsgilab.model.verdict import Verdict
 
 KEYS = {
@@ -31,6 +31,7 @@ KEYS = {
     "limits": "Limits",
     "versions": "Versions",
     "origins": "Programs from",
+    "state": "The app's folder",
 }
 """What of the manifest a report shows, in this order. All of it is in manifest.json."""
 
@@ -125,7 +126,16 @@ def facts(manifest: Manifest) -> list[tuple[str, str]]:
         for key in KEYS
         if (value := getattr(manifest, key)) not in (None, "", {}, ()) and (key, value) != ("rounds", 0)
     }
-    return [(label, _text(known[key])) for key, label in KEYS.items() if key in known]
+    shown = [(label, _text(known[key])) for key, label in KEYS.items() if key in known]
+    return [*shown, *(("Service", _service(service)) for service in manifest.services)]
+
+
+def _service(service: ServiceEntry) -> str:
+    """What the app talked to, where it ran, and what it took; that is charged to no server."""
+    used = f", {service.cpu_s:.1f} s CPU in all" if service.cpu_s is not None else ""
+    where = f" on CPU {service.cpus}" if service.cpus else ""
+    told = f"; the app finds it by {', '.join(service.exports)}" if service.exports else ""
+    return f"{service.name}: {service.about or words.UNKNOWN}{where}{used}, charged to no server{told}"
 
 
 def commands(manifest: Manifest) -> list[tuple[str, str]]:

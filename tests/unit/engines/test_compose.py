@@ -11,7 +11,7 @@ from factories import window
 from support import ROOT
 
 from wsgilab.engines import choice, compose
-from wsgilab.engines.compose import Stack
+from wsgilab.engines.stack import Stack
 from wsgilab.errors import Interrupted, LabError, MissingError, UsageError
 from wsgilab.lab.servers import load_lab
 from wsgilab.machine.waiting import Stop

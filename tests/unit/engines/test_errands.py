@@ -11,7 +11,7 @@ from support import ROOT
 
 from wsgilab.engines.attached import AttachedEngine
 from wsgilab.engines.errands import Host, answer
-from wsgilab.errors import Interrupted
+from wsgilab.errors import Interrupted, ServerError
 from wsgilab.lab.servers import load_lab
 from wsgilab.machine.waiting import Stop
 from wsgilab.model.errands import Done, Errand, What
@@ -69,3 +69,27 @@ def test_the_runner_starts_servers_anew_only_where_a_host_does_it() -> None:
         engine = AttachedEngine(lab, servers, Stop(), 30.0, UNHEARD, asked_host)
         assert engine.restarts is True
         assert engine.log(servers[0]) == "ready"
+
+
+def test_the_host_resets_an_app_and_looks_after_its_services() -> None:
+    lab = load_lab(ROOT, {})
+    (server,) = lab.select(["gunicorn"])
+    failed, ended = Done(ok=False, text="`make reset` failed"), Done(ok=True, text="the service db ended")
+    with host(Done(ok=True), failed, ended, Done(ok=True)) as (asked_host, asked):
+        engine = AttachedEngine(lab, [server], Stop(), 30.0, UNHEARD, asked_host)
+        engine.reset(server)
+        with pytest.raises(ServerError, match="`make reset` failed"):
+            engine.reset(server)
+        assert engine.lost_service() == "the service db ended"
+        assert engine.lost_service() is None
+        assert engine.lost_service() is None, "a host that has gone tells of no loss"
+    assert asked[:3] == [Errand(What.RESET, "gunicorn")] * 2 + [Errand(What.SERVICES)]
+
+
+def test_without_a_host_nobody_resets_an_app() -> None:
+    lab = load_lab(ROOT, {})
+    (server,) = lab.select(["gunicorn"])
+    engine = AttachedEngine(lab, [server], Stop(), 30.0, UNHEARD)
+    assert engine.lost_service() is None
+    with pytest.raises(ServerError, match="Nobody can reset"):
+        engine.reset(server)

@@ -46,6 +46,9 @@ class World(Stop):
         self.lives_on = True
         self.comes_back = True
         self.written = ""
+        self.lost: str | None = None
+        self.keeps_a_state = False
+        self.refuses_reset: str | None = None
 
     def wait(self, seconds: float) -> None:
         self.now += seconds
@@ -73,6 +76,15 @@ class World(Stop):
         self.dead_proxy = None
         if not self.comes_back:
             raise ServerError(f"{server.name} did not start: exit code 1\n  | a log", "its app", "fix it")
+
+    def reset(self, server: Server) -> None:
+        if self.keeps_a_state:
+            self.did.append(f"reset {server.name}")
+        if self.refuses_reset:
+            raise ServerError(self.refuses_reset, "its command", "fix it")
+
+    def lost_service(self) -> str | None:
+        return self.lost
 
     def read(self, *_urls: str | None) -> Reading | None:
         reading = self.exporter()
@@ -451,3 +463,37 @@ def test_a_signal_ends_a_run_and_what_was_saved_stays(world: World) -> None:
     with pytest.raises(Interrupted):
         measure([plan(), plan(round=2)], world.bench(), save, lambda _: None)
     assert len(windows) == 1
+
+
+def test_an_app_is_reset_before_every_window_but_the_first_of_its_server(world: World) -> None:
+    world.keeps_a_state = True
+    world.run(plan("gunicorn"), plan("uwsgi"), replace(plan("gunicorn", order=2), fresh=True), plan("uwsgi", order=3))
+    assert [done for done in world.did if not done.startswith("window")] == [
+        "reset gunicorn",
+        "restart gunicorn",
+        "reset uwsgi",
+    ]
+
+
+def test_a_window_before_which_the_app_could_not_be_reset_is_void_and_the_next_one_is_not(world: World) -> None:
+    world.refuses_reset = "`make reset` failed: exit code 1"
+    windows = world.run(plan(), plan(order=1))
+    world.refuses_reset = None
+    assert [window.void for window in windows] == [None, "`make reset` failed: exit code 1"]
+    assert (windows[1].load, windows[1].died) == (None, None)
+
+
+def test_where_a_service_of_the_app_has_ended_no_window_says_anything_of_a_server(world: World) -> None:
+    world.lost = "the service db ended by SIGKILL"
+    (window,) = world.run(plan())
+    assert (window.void, window.died) == ("the service db ended by SIGKILL before the window", None)
+    world.lost = None
+    whole = world.bench().engine.death
+
+    def dies(server: Server) -> str | None:
+        world.lost = "the service db ended by SIGKILL" if world.now > 1005.0 else None
+        return "ended with exit code 1" if world.lost else whole(server)
+
+    world.death = dies  # type: ignore[method-assign]
+    (window,) = world.run(plan())
+    assert (window.void, window.died) == ("the service db ended by SIGKILL in the window", None)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from wsgilab.errors import UsageError
+from wsgilab.model.needs import Health, Needs, Service, State
 from wsgilab.model.request import KINDS, Request, Revision
 
 FULL = Request(
@@ -15,6 +16,14 @@ FULL = Request(
     requirement_files=("/somewhere/requirements.txt",),
     python="3.12",
     app_variables={"TOKEN": "s3cret"},
+    needs=Needs(
+        (
+            Service(
+                "db", "postgres -p {port}", "/c.yaml", "pg", 5432, Health(command="true"), {"URL": "x"}, "/lab.toml"
+            ),
+        ),
+        State(("shop.db",), "make seed", "make reset"),
+    ),
     traffic="/somewhere/lab.toml",
     script="/somewhere/load.js",
     keep_alive=True,
@@ -79,6 +88,8 @@ def test_every_field_has_a_kind_that_is_checked() -> None:
         ({"roundz": 3}, "did you mean 'rounds'?"),
         ({"before": ["main"]}, "its field 'before' is no revision of an app"),
         ({"before": {"name": "main", "folder": "/tmp"}}, "its field 'before' is no revision of an app"),
+        ({"needs": {"services": [{"command": "postgres"}]}}, "its field 'needs' cannot be used"),
+        ({"needs": "a database"}, "its field 'needs' cannot be used"),
         ({"schema": 2}, "cut off, edited, or written by another version"),
     ],
 )
