@@ -1,6 +1,6 @@
 """The runner of WSGI Lab: drives load through the servers, and turns it into a verdict.
 
-`from wsgilab import run, capacity, gate, report, Request` is all that a script needs; docs/python.md shows it.
+`from wsgilab import run, capacity, gate, check_up, report, Request` is all a script needs; docs/python.md shows it.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         Window,
         WindowPlan,
         capacity,
+        check_up,
         gate,
         report,
         run,
@@ -32,6 +33,7 @@ __all__ = [
     "Window",
     "WindowPlan",
     "capacity",
+    "check_up",
     "gate",
     "report",
     "run",

@@ -1,4 +1,4 @@
-"""The lab for a program: `run`, `capacity`, `gate` and `report`, which print nothing. The commands stand on them."""
+"""The lab for a program: `run`, `capacity`, `gate`, `check_up` and `report`, silent. The commands stand on them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from wsgilab.analysis import checkup
 from wsgilab.analysis import gate as gates
 from wsgilab.analysis.gate import TOLERANCE
 from wsgilab.engines import choice, compose, own_app
@@ -19,10 +20,12 @@ from wsgilab.lab.servers import Lab, load_lab
 from wsgilab.machine.revisions import checked_out
 from wsgilab.machine.turns import turn_on_this_machine
 from wsgilab.machine.waiting import Stop
+from wsgilab.measure.checkup import WITNESS, check_up_here
 from wsgilab.measure.job import job_for, with_seed
 from wsgilab.measure.manifest import foreseen
 from wsgilab.measure.session import Measured, measure_here
 from wsgilab.model.controls import visible
+from wsgilab.model.finding import Finding
 from wsgilab.model.listener import UNHEARD, Listener, Outline
 from wsgilab.model.manifest import Manifest
 from wsgilab.model.request import DEFAULTS, Request
@@ -46,6 +49,7 @@ __all__ = [
     "Window",
     "WindowPlan",
     "capacity",
+    "check_up",
     "gate",
     "report",
     "run",
@@ -103,6 +107,25 @@ def gate(
     return _saved_gate(replace(result, gate=gates.judge(result.verdict, names, reference, tolerance)))
 
 
+def check_up(
+    request: Request, listener: Listener | None = None, stop: Stop | None = None, host: Host | None = None
+) -> tuple[Finding, ...]:
+    """Ask an app each kind of request under each server, without load, and compare: `./lab doctor --app-dir`.
+
+    `listener.checked_up` hears what each server answered. `host` as for `carry_out`. Raises as `run` does, but for a
+    local server that does not start: that is a finding.
+    """
+    asked = _settled(request.but(command="doctor", app_variables={**request.app_variables, **WITNESS}))
+    lab, servers = selection(asked)
+    with _ready(Stack(lab, servers, asked, stop or Stop(), listener or UNHEARD, host)) as (stack, _):
+        if stack.request.engine != "compose":
+            return checkup.findings(check_up_here(stack))
+        ended = compose.run_inside(stack)
+        if ended.trouble:
+            raise ended.trouble
+        return checkup.findings(ended.checkups)
+
+
 def report(folder: Path | str) -> Result:
     """Judge a saved run again from its windows, and write its reports anew: `./lab report`.
 
@@ -154,15 +177,22 @@ def _carry_out(request: Request, listener: Listener, stop: Stop, host: Host | No
     if request.engine != "attached":  # the caller that sent that runner has told it already
         for remark in lab.remarks:
             listener.message(remark)
-    with turn_in_this_process(stop, listener), turn_on_this_machine(Path(request.lock) if request.lock else None):
-        stack = Stack(lab, servers, request, stop, listener, host)
+    with _ready(Stack(lab, servers, request, stop, listener, host)) as (stack, why):
+        if stack.request.engine == "compose":
+            return _in_compose(stack)
+        return _concluded(measure_here(stack, job, why))
+
+
+@contextmanager
+def _ready(stack: Stack) -> Iterator[tuple[Stack, str]]:
+    """The stack with its engine chosen and its app installed, for as long as it is its turn; and why that engine."""
+    request, listener = stack.request, stack.listener
+    lock = Path(request.lock) if request.lock else None
+    with turn_in_this_process(stack.stop, listener), turn_on_this_machine(lock):
         engine, why = choice.choose(stack)
         listener.engine_chosen("local" if engine == "local" else "compose", why)
-        stack = own_app.prepared(stack, engine)
-        if engine == "compose":
-            return _in_compose(stack)
-        measured = measure_here(replace(stack, request=request.but(engine=engine)), job, why)
-        return _concluded(measured)
+        prepared = own_app.prepared(stack, engine)
+        yield replace(prepared, request=request.but(engine=engine)), why
 
 
 def _in_compose(stack: Stack) -> Result:

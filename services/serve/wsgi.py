@@ -5,7 +5,7 @@
 
 Environment: LAB_APP (`module:attribute` or `module:factory("literals")`, default `app:app`), LAB_APP_DIR (put first on
 the import path), LAB_SERVER (the name in X-Lab-Server), LAB_RUN_ID (the run in X-Lab-Run, where one started the
-server), LAB_RUN_DIR (its folder `metrics` takes the counts).
+server), LAB_RUN_DIR (its folder `metrics` takes the counts), LAB_WITNESS (set by `./lab doctor` alone: see witness.py).
 
 An app that cannot be served ends as a traceback, then its frames in the app's own files, then one line that starts
 with `LAB_APP=`, then an exit code that makes the server stop: on any other code of a worker, Gunicorn and uWSGI start
@@ -18,10 +18,13 @@ import os
 import sys
 import traceback
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import app_loader
 import metrics
+
+if os.environ.get("LAB_WITNESS"):
+    import witness
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
 # Gunicorn's WORKER_BOOT_ERROR and uWSGI's UWSGI_FAILED_APP_CODE (which wants need-app).
 EXIT_NOT_SERVABLE = 22 if "uwsgi" in sys.modules else 3
 FRAMES = "In the app's own files:"
+OURS = ("metrics", "app_loader", "witness", "routes")
 _HERE = str(Path(__file__).resolve().parent)
 
 
@@ -37,7 +41,7 @@ def _load_out_of_our_way(spec: str, app_dir: str) -> metrics.WsgiApp:
 
     Anything wrong with it ends the process.
     """
-    ours = {name: sys.modules.pop(name) for name in (__name__, "metrics", "app_loader") if name in sys.modules}
+    ours = {name: sys.modules.pop(name) for name in (__name__, *OURS) if name in sys.modules}
     sys.path[:] = [entry for entry in sys.path if str(Path(entry).resolve()) != _HERE]
     try:
         return app_loader.load(spec, app_dir)
@@ -76,12 +80,16 @@ def _metrics_dir() -> Path:
     return directory
 
 
-application = metrics.Middleware(
-    _load_out_of_our_way(os.environ.get("LAB_APP") or "app:app", os.environ.get("LAB_APP_DIR") or ""),
-    _metrics_dir(),
-    os.environ.get("LAB_SERVER", ""),
-    os.environ.get("LAB_RUN_ID", ""),
-)
+def _application() -> metrics.WsgiApp:
+    importing = witness.Importing() if os.environ.get("LAB_WITNESS") else None
+    app = _load_out_of_our_way(os.environ.get("LAB_APP") or "app:app", os.environ.get("LAB_APP_DIR") or "")
+    measured = metrics.Middleware(
+        app, _metrics_dir(), os.environ.get("LAB_SERVER", ""), os.environ.get("LAB_RUN_ID", "")
+    )
+    return witness.Witness(measured, app, importing.done()) if importing else measured
+
+
+application: Any = _application()
 
 
 def __getattr__(name: str) -> Flask:

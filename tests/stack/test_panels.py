@@ -13,8 +13,8 @@ from panel_data import faults, query, targets
 from support import ROOT, windows_of
 
 from wsgilab.commands import doctor_grafana
-from wsgilab.commands.findings import MISSING
 from wsgilab.lab.servers import load_lab
+from wsgilab.model.finding import MISSING
 from wsgilab.view.dashboards import Span
 
 FIVE = ["dev-single", "dev", "gunicorn", "uwsgi-single", "uwsgi"]

@@ -8,14 +8,15 @@ import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.console import Console
 
-from wsgilab.commands import doctor_grafana, doctor_workshop, environment, values
+from wsgilab.commands import doctor_app, doctor_grafana, doctor_workshop, environment, values
 from wsgilab.commands.console import console, say, show_json
-from wsgilab.commands.findings import MISSING, ODD, OK, Finding
 from wsgilab.commands.grammar import Command, as_json, debug, flag, option
+from wsgilab.commands.options import unmeasured
 from wsgilab.engines import compose
 from wsgilab.errors import EXIT_DONE, EXIT_MISSING, LabError
 from wsgilab.lab.servers import Lab
@@ -25,12 +26,13 @@ from wsgilab.machine.packages import Package, can_fetch_packages
 from wsgilab.machine.ports import another, holder, is_free
 from wsgilab.machine.tools import NGINX, PROMETHEUS, REPACKAGED, find_k6, find_nginx, origin_of_k6, prometheus_at_hand
 from wsgilab.measure.k6 import version_of_k6
+from wsgilab.model.finding import MISSING, ODD, OK, Finding
 
 STYLES = {OK: "green", ODD: "yellow", MISSING: "red"}
 DISK_MB = 200
 
 
-@click.command(cls=Command, name="doctor", example="./lab doctor --json")
+@click.command(cls=Command, name="doctor", example="./lab doctor --app-dir ~/shop --app shop:create_app")
 @option(
     "--grafana",
     type=values.WEB_ADDRESS,
@@ -44,22 +46,32 @@ DISK_MB = 200
     "What is looked at",
     "Also what a workshop needs on the day before: nothing can be fetched in the room.",
 )
+@unmeasured()
 @as_json("Print the findings as JSON.")
 @debug
-def command(grafana: str | None, clean: bool, workshop: bool, as_json: bool) -> int:
-    """Say what is missing or odd on this machine, and the command that fixes it."""
+def command(grafana: str | None, clean: bool, workshop: bool, as_json: bool, **asked: Any) -> int:
+    """Say what is missing or odd on this machine, and the command that fixes it.
+
+    With an app (--app-dir), instead: what it does differently under different servers. Each kind of request in its
+    lab.toml, or each GET route, is asked a few times under each server, without load.
+    """
     if clean:
         for left in leftovers.clear():
             say(f"ended and removed: {left}")
-    lab = environment.lab()
-    findings = list(doctor_grafana.examine(lab, grafana)) if grafana else examine(lab)
-    if workshop:
-        findings += doctor_workshop.examine(lab)
+    findings = _findings(grafana, workshop, asked)
     if as_json:
         show_json([finding.to_json() for finding in findings])
     else:
         show(findings, console(sys.stdout))
     return exit_code(findings)
+
+
+def _findings(grafana: str | None, workshop: bool, asked: dict[str, Any]) -> list[Finding]:
+    if doctor_app.is_asked_for(asked):
+        return list(doctor_app.examine(asked))
+    lab = environment.lab()
+    findings = list(doctor_grafana.examine(lab, grafana)) if grafana else examine(lab)
+    return [*findings, *(doctor_workshop.examine(lab) if workshop else ())]
 
 
 def examine(lab: Lab) -> list[Finding]:
@@ -85,12 +97,21 @@ def exit_code(findings: Sequence[Finding]) -> int:
 
 
 def show(findings: Sequence[Finding], out: Console) -> None:
-    """One line a finding, and under it the command that mends it."""
+    """One line for each finding; below it under which servers it was seen, what it means, and what fixes it."""
     for finding in findings:
         out.print(f"[{STYLES[finding.state]}]{finding.state:8}[/]", end="")
         out.print(f"{finding.what}: {finding.said}", markup=False, highlight=False, soft_wrap=True)
-        if finding.fix:
-            out.print(f"        → {finding.fix}", markup=False, highlight=False, soft_wrap=True)
+        for text in _more(finding):
+            out.print(f"        {text}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _more(finding: Finding) -> Iterator[str]:
+    if finding.servers:
+        yield f"under: {', '.join(finding.servers)}"
+    if finding.means:
+        yield f"means: {finding.means}"
+    if finding.fix:
+        yield f"→ {finding.fix}"
 
 
 def _k6() -> Finding:

@@ -6,8 +6,8 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from wsgilab.commands.findings import MISSING, ODD, OK, Finding
 from wsgilab.lab.servers import Lab
+from wsgilab.model.finding import MISSING, ODD, OK, Finding
 from wsgilab.view.dashboards import Dashboard, Span, fill_in, load_dashboards, panels, span_of
 from wsgilab.view.grafana import Grafana, NotAsItShould
 

@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
-from wsgilab.commands.findings import MISSING, ODD, OK, Finding
 from wsgilab.commands.view import PORT
 from wsgilab.engines import compose
 from wsgilab.lab.servers import Lab
 from wsgilab.machine import processes
 from wsgilab.machine.cpus import available
 from wsgilab.machine.ports import another, holder, is_free
+from wsgilab.model.finding import MISSING, ODD, OK, Finding
 
 PROGRAMS = ("flask", "gunicorn", "uwsgi", "waitress-serve", "granian")
 SYSTEM = Path("/sys")

@@ -89,14 +89,27 @@ def _from_routes(folder: Path, spec: str) -> Draft:
         "PYTHONDONTWRITEBYTECODE": "1",
     }
     script = ROOT / "services/serve/routes.py"
-    done = processes.ask([python, str(script)], folder, environment, IMPORT_TIMEOUT_S)
-    if not done.ok:
+    done = processes.ask_and_end([python, str(script)], folder, environment, IMPORT_TIMEOUT_S)
+    routes = _last_json(done.out) if done.ok else None
+    if routes is None:
+        reason = "it ended the process" if done.ok else done.last_line
         raise ServerError(
-            f"{spec} in {folder} cannot be imported: {done.last_line}.",
+            f"{spec} in {folder} cannot be imported: {reason}.",
             "another name of the module or the app, or something that it needs is not installed",
             f"./lab init --app-dir {folder} --app MODULE:ATTR",
         )
-    return drafts.from_routes(json.loads(done.out.splitlines()[-1]), spec)
+    return drafts.from_routes(routes, spec)
+
+
+def _last_json(text: str) -> list[dict[str, Any]] | None:
+    """What the last line that is a list says; None where there is none. An app may print what it likes after it."""
+    for line in reversed(text.splitlines()):
+        if line.startswith("["):
+            try:
+                return list(json.loads(line))
+            except ValueError:
+                continue
+    return None
 
 
 def _python(fields: Mapping[str, Any]) -> str:

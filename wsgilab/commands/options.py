@@ -46,21 +46,7 @@ def schedule(command: str, rates: str) -> Callable[[Any], Any]:
 def selection(command: str) -> Callable[[Any], Any]:
     """A decorator for the options of a command: engine, servers, workload, app, objective, and where results go."""
     options = [
-        option(
-            "--servers",
-            type=values.NAMES,
-            group=WHAT,
-            metavar="A,B,…",
-            help="Which servers." if command == "gate" else "Which servers (default: the lesson's five).",
-        ),
-        option(
-            "--variant",
-            "variants",
-            multiple=True,
-            group=WHAT,
-            metavar="NAME=SERVER[,SETTING=VALUE…]",
-            help="Also measure a server with some settings changed, under a name of its own (repeatable).",
-        ),
+        *_servers(command),
         option(
             "--slots",
             type=values.SLOTS,
@@ -77,6 +63,79 @@ def selection(command: str) -> Callable[[Any], Any]:
             "(default: traffic where there are some, else mix).",
         ),
         option("--slo", group=WHAT, metavar="TERMS", help=f"What counts as good (default: '{DEFAULT_SLO}')."),
+        *_app(),
+        option(
+            "--script",
+            type=values.FOLDER,
+            group=WHAT,
+            metavar="FILE",
+            help="A k6 script of yours: its default function is one tick of the schedule.",
+        ),
+        option(
+            "--keep-alive",
+            is_flag=True,
+            default=None,
+            group=WHAT,
+            help="Reuse connections, as browsers and proxies do; otherwise each request opens its own.",
+        ),
+        option(
+            "--seed",
+            type=values.SEED,
+            group=WHAT,
+            metavar="N",
+            help="Repeat the order of another run (its manifest has the seed).",
+        ),
+        _engine(),
+        option(
+            "--out",
+            type=values.FOLDER,
+            group=WHERE,
+            metavar="DIR",
+            help=f"Where results go (default: results/TIME-{command}).",
+        ),
+        option(
+            "--prometheus",
+            is_flag=True,
+            group=WHERE,
+            help="Local processes: record in a Prometheus too, for ./lab view (Compose always does).",
+        ),
+        as_json(f"Print {'gate' if command == 'gate' else 'verdict'}.json instead of tables."),
+        debug,
+    ]
+    return _all_of(options)
+
+
+def _all_of(options: Sequence[Callable[[Any], Any]]) -> Callable[[Any], Any]:
+    return lambda function: reduce(lambda decorated, add: add(decorated), reversed(options), function)
+
+
+def unmeasured() -> Callable[[Any], Any]:
+    """A decorator for the options of a command that starts servers with an app and does not measure them."""
+    return _all_of([*_app(), *_servers("doctor"), _engine()])
+
+
+def _servers(command: str) -> list[Callable[[Any], Any]]:
+    return [
+        option(
+            "--servers",
+            type=values.NAMES,
+            group=WHAT,
+            metavar="A,B,…",
+            help="Which servers." if command == "gate" else "Which servers (default: the lesson's five).",
+        ),
+        option(
+            "--variant",
+            "variants",
+            multiple=True,
+            group=WHAT,
+            metavar="NAME=SERVER[,SETTING=VALUE…]",
+            help="Also a server with some settings changed, under a name of its own (repeatable).",
+        ),
+    ]
+
+
+def _app() -> list[Callable[[Any], Any]]:
+    return [
         option(
             "--app",
             type=values.APP,
@@ -111,54 +170,16 @@ def selection(command: str) -> Callable[[Any], Any]:
             help="A variable for the app (repeatable); its value appears in no manifest and no report.",
         ),
         option("--env-file", type=values.FOLDER, group=APP, metavar="FILE", help="More of them, one per line."),
-        option(
-            "--script",
-            type=values.FOLDER,
-            group=WHAT,
-            metavar="FILE",
-            help="A k6 script of yours: its default function is one tick of the schedule.",
-        ),
-        option(
-            "--keep-alive",
-            is_flag=True,
-            default=None,
-            group=WHAT,
-            help="Reuse connections, as browsers and proxies do; otherwise each request opens its own.",
-        ),
-        option(
-            "--seed",
-            type=values.SEED,
-            group=WHAT,
-            metavar="N",
-            help="Repeat the order of another run (its manifest has the seed).",
-        ),
-        option(
-            "--engine",
-            type=values.ENGINE,
-            envvar="LAB_ENGINE",
-            group=WHERE,
-            metavar="auto|compose|local",
-            help="Where servers run: containers, local processes, or whichever is there (default: auto). 'attached' "
-            "is for the runner inside the Compose network.",
-        ),
-        option(
-            "--out",
-            type=values.FOLDER,
-            group=WHERE,
-            metavar="DIR",
-            help=f"Where results go (default: results/TIME-{command}).",
-        ),
-        option(
-            "--prometheus",
-            is_flag=True,
-            group=WHERE,
-            help="Local processes: record in a Prometheus too, for ./lab view (Compose always does).",
-        ),
-        as_json(f"Print {'gate' if command == 'gate' else 'verdict'}.json instead of tables."),
-        debug,
     ]
-    return _all_of(options)
 
 
-def _all_of(options: Sequence[Callable[[Any], Any]]) -> Callable[[Any], Any]:
-    return lambda function: reduce(lambda decorated, add: add(decorated), reversed(options), function)
+def _engine() -> Callable[[Any], Any]:
+    return option(
+        "--engine",
+        type=values.ENGINE,
+        envvar="LAB_ENGINE",
+        group=WHERE,
+        metavar="auto|compose|local",
+        help="Where servers run: containers, local processes, or whichever is there (default: auto). 'attached' "
+        "is for the runner inside the Compose network.",
+    )

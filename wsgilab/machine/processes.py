@@ -13,6 +13,7 @@ import queue
 import shlex
 import signal
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
@@ -117,6 +118,26 @@ def attend(command: Sequence[str], folder: Path, environment: Mapping[str, str])
             return process.wait()
         except KeyboardInterrupt:
             continue
+
+
+def ask_and_end(
+    command: Sequence[str | Path], folder: Path, environment: Mapping[str, str], timeout_s: float
+) -> Outcome:
+    """As `ask`, for a program that may leave others behind: nobody waits for them, and they end with it.
+
+    What it printed is all in `out`.
+    """
+    with tempfile.TemporaryDirectory(prefix="wsgilab-") as name:
+        output = Path(name) / "output"
+        process = start(command, output, folder, environment)
+        try:
+            code = process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            code = TIMED_OUT
+        finally:
+            end([process])
+        trouble = f"no answer within {timeout_s:g} s" if code == TIMED_OUT else ""
+        return Outcome(code, output.read_text(encoding="utf-8", errors="replace"), trouble)
 
 
 @dataclass(frozen=True)

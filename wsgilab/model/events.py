@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from wsgilab.errors import Interrupted, LabError, MissingError, ServerError, UsageError
+from wsgilab.model.checkup import Checkup
 from wsgilab.model.errands import Errand
 from wsgilab.model.listener import Listener, Outline
 from wsgilab.model.manifest import Manifest
@@ -34,6 +35,8 @@ class Ended:
     trouble: LabError | Interrupted | None
     windows: tuple[Window, ...] = ()
     """Those that were told before."""
+    checkups: tuple[Checkup, ...] = ()
+    """And those."""
 
 
 class Teller(Listener):
@@ -57,6 +60,10 @@ class Teller(Listener):
     def round_ended(self, number: int, windows: Sequence[Window]) -> None:  # noqa: ARG002 - each was told by itself
         """As a line."""
         self._tell("round_ended", number)
+
+    def checked_up(self, checkup: Checkup) -> None:
+        """As a line."""
+        self._tell("checked_up", asdict(checkup))
 
     def message(self, text: str) -> None:
         """As a line."""
@@ -87,6 +94,7 @@ class Hearer:
         self._listener = listener
         self._do_errand = do_errand
         self._windows: list[Window] = []
+        self._checkups: list[Checkup] = []
         self.ended: Ended | None = None
 
     def understand(self, line: str) -> Callable[[], str | None]:
@@ -104,6 +112,7 @@ class Hearer:
             ),
             "window_measured": lambda content: partial(self._measured, msgspec.convert(content, Window)),
             "round_ended": lambda content: partial(self._listener.round_ended, int(content), tuple(self._windows)),
+            "checked_up": lambda content: partial(self._checked_up, msgspec.convert(content, Checkup)),
             "message": lambda content: partial(self._listener.message, str(content)),
             "warning": lambda content: partial(self._listener.warning, _error(content)),
             "errand": lambda content: partial(self._do_errand, msgspec.convert(content, Errand)),
@@ -115,8 +124,13 @@ class Hearer:
         self._windows.append(window)
         self._listener.window_measured(window)
 
+    def _checked_up(self, checkup: Checkup) -> None:
+        self._checkups.append(checkup)
+        self._listener.checked_up(checkup)
+
     def _end(self, ended: Ended) -> None:
-        self.ended = Ended(ended.manifest, ended.folder, ended.trouble, tuple(self._windows))
+        told = tuple(self._windows), tuple(self._checkups)
+        self.ended = Ended(ended.manifest, ended.folder, ended.trouble, *told)
 
 
 def _ended(content: Mapping[str, Any]) -> Ended:

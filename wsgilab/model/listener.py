@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from wsgilab.errors import LabError
+from wsgilab.model.checkup import Checkup
 from wsgilab.model.window import Window, WindowPlan
 
 
@@ -49,6 +50,9 @@ class Listener:
 
     def round_ended(self, number: int, windows: Sequence[Window]) -> None:
         """Every window of round `number` is over. `windows`: all that were measured so far. A search has no rounds."""
+
+    def checked_up(self, checkup: Checkup) -> None:
+        """A server was asked each kind of request, without load."""
 
     def message(self, text: str) -> None:
         """What takes time now, in a sentence."""

@@ -13,7 +13,7 @@ from wsgilab.errors import UsageError, did_you_mean
 from wsgilab.model.needs import NOTHING, Needs
 
 REQUEST_SCHEMA = 1
-COMMANDS = ("run", "capacity", "gate")
+COMMANDS = ("run", "capacity", "gate", "doctor")
 ENGINES = ("auto", "compose", "local", "attached")
 DEFAULT_SLO = "p99<250ms"
 DEFAULT_DURATION_S = {"run": 2.5, "capacity": 8.0, "gate": 2.5}
@@ -54,7 +54,7 @@ class Request:
     """
 
     command: str = "run"
-    """`run`, `capacity` or `gate`."""
+    """`run`, `capacity` or `gate`; `doctor` asks and does not measure."""
     engine: str = "auto"
     """`compose`, `local`, or `auto` for whichever can be had; `attached` measures containers beside this process."""
     servers: tuple[str, ...] = ()

@@ -13,8 +13,8 @@ from hostile import always, hostile, ok
 from support import ROOT
 
 from wsgilab.commands.doctor_grafana import examine
-from wsgilab.commands.findings import MISSING, ODD, OK, Finding
 from wsgilab.lab.servers import load_lab
+from wsgilab.model.finding import MISSING, ODD, OK, Finding
 from wsgilab.view.dashboards import load_dashboards
 
 LAB = load_lab(ROOT, {})

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from wsgilab.commands import doctor_workshop
-from wsgilab.commands.findings import MISSING, ODD, OK
+from wsgilab.model.finding import MISSING, ODD, OK
 
 
 def system(folder: Path, battery: str, governor: str) -> Path:

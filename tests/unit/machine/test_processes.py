@@ -15,7 +15,7 @@ from wsgilab.machine import processes
 THEIR_HOME = {
     "subprocess": {"machine/processes.py", "bootstrap.py"},
     "urllib.request": set[str](),
-    "http.client": {"machine/http.py"},
+    "http.client": {"machine/http.py", "machine/exchanges.py"},
 }
 """Modules that run programs or speak HTTP. bootstrap.py runs before anything else is there."""
 
@@ -71,3 +71,19 @@ def test_a_group_is_ended_with_all_that_stayed_in_it(tmp_path: Path) -> None:
     processes.end([process], patience_s=0.2)
     assert processes.how_it_ended(process) in ("ended by SIGTERM", "ended by SIGKILL")
     assert not processes._group_lives(process.pid), "but for a zombie whose init does not collect it"
+
+
+def test_a_program_that_leaves_another_behind_is_not_waited_for(tmp_path: Path) -> None:
+    """The one left behind holds the output open, and ignores SIGTERM."""
+    program = (
+        "import os, signal, time\n"
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        "child = os.fork()\n"
+        "time.sleep(1000) if child == 0 else print(child, flush=True)\n"
+    )
+    done = processes.ask_and_end(python(program), tmp_path, {}, timeout_s=60)
+    assert done.ok
+    child = Path(f"/proc/{int(done.out)}/stat")
+    wait_for(lambda: not child.exists() or " Z " in child.read_text(), "the end of what was left behind")
+    slow = processes.ask_and_end(python("import time; time.sleep(1000)"), tmp_path, {}, timeout_s=0.2)
+    assert (slow.code, slow.last_line) == (processes.TIMED_OUT, "no answer within 0.2 s")

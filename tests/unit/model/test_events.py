@@ -10,6 +10,7 @@ import pytest
 from factories import window
 
 from wsgilab.errors import Interrupted, LabError, MissingError, NoValidWindow
+from wsgilab.model.checkup import Answer, Answers, Checkup, Import, Question, Statement
 from wsgilab.model.events import Ended, Hearer, Teller
 from wsgilab.model.listener import Listener, Outline
 from wsgilab.model.manifest import Manifest, ServerEntry
@@ -17,6 +18,10 @@ from wsgilab.model.window import Window, WindowPlan
 
 OUTLINE = Outline("run", ("gunicorn",), "mix", (100.0,), 2, 2.5, "p99<250ms", 7, 2, 12.0)
 WINDOW = window("gunicorn")
+TOLD = Statement(11, 1.5, 1.6, 0.01, True, False, "127.0.0.1", "", ("poller",), Import(11, 0.2, ("poller",), ()), 30.0)
+ANSWER = Answer(200, (("content-type", "text/html"),), "hello", 1.0, 1.1, 1.2, statement=TOLD)
+ANSWERS = Answers(Question("home", "GET", "/"), (ANSWER, Answer(None, error="closed")), forwarded=ANSWER)
+CHECKUP = Checkup("gunicorn", None, 4, "gunicorn", "gunicorn:8000", (ANSWERS,), trouble=("no", "why", "next"))
 MISSING = MissingError("No k6.", "not installed", "install k6")
 
 
@@ -38,6 +43,9 @@ class Noted(Listener):
     def round_ended(self, number: int, windows: Sequence[Window]) -> None:
         self.heard.append((number, tuple(windows)))
 
+    def checked_up(self, checkup: Checkup) -> None:
+        self.heard.append(checkup)
+
     def message(self, text: str) -> None:
         self.heard.append(text)
 
@@ -55,6 +63,7 @@ def test_everything_that_is_told_is_heard() -> None:
     teller.window_started(WINDOW.plan)
     teller.window_measured(WINDOW)
     teller.round_ended(1, [WINDOW])
+    teller.checked_up(CHECKUP)
     teller.message("Waiting.")
     teller.warning(MISSING)
     hearer = Hearer(noted)
@@ -66,6 +75,7 @@ def test_everything_that_is_told_is_heard() -> None:
         WINDOW.plan,
         WINDOW,
         (1, (WINDOW,)),
+        CHECKUP,
         "Waiting.",
         (MissingError, str(MISSING)),
         "output  Container runner  Created",
@@ -79,12 +89,15 @@ def test_the_end_comes_with_everything_that_a_result_needs(trouble: LabError | I
     lines: list[str] = []
     teller = Teller(lines.append)
     teller.window_measured(WINDOW)
+    teller.checked_up(CHECKUP)
     teller.ended(Ended(manifest, "/results/run", trouble))
     hearer = Hearer(Listener())
     for line in lines:
         hearer.understand(line)()
     assert hearer.ended
-    assert dataclasses.replace(hearer.ended, trouble=None) == Ended(manifest, "/results/run", None, (WINDOW,))
+    assert dataclasses.replace(hearer.ended, trouble=None) == Ended(
+        manifest, "/results/run", None, (WINDOW,), (CHECKUP,)
+    )
     assert str(hearer.ended.trouble) == str(trouble)
 
 

@@ -1,0 +1,108 @@
+"""What an app takes from its server that a proxy in front changes: the client's address, and http or https."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from wsgilab.analysis.checkup import texts
+from wsgilab.analysis.checkup.answers import body_of
+from wsgilab.analysis.checkup.sides import by_question, listed
+from wsgilab.model.checkup import FORWARDED_FOR, Answer, Answers, Checkup
+from wsgilab.model.finding import ODD, Finding
+
+PROXY_FIX = "app.wsgi_app = werkzeug.middleware.proxy_fix.ProxyFix(app.wsgi_app, x_for=1, x_proto=1)"
+FOR = f"{PROXY_FIX}; nginx: proxy_set_header X-Forwarded-For $remote_addr"
+PROTO = f"{PROXY_FIX}; nginx: proxy_set_header X-Forwarded-Proto $scheme"
+PLACES = ("location", "content-location", "link", "set-cookie")
+"""Headers that may hold an address of the app, or depend on the scheme."""
+
+
+def addresses(checkups: Sequence[Checkup]) -> Iterator[Finding]:
+    """Answers that name the client, and would name the proxy behind one."""
+    for question, asked in by_question(checkups):
+        if not any(_names_client(answers) for _, answers in asked):
+            continue
+        lost = tuple(checkup.server for checkup, answers in asked if _loses_client(answers))
+        if lost:
+            nameless = [checkup.server for checkup, answers in asked if _client(answers) == ""]
+            said = f"{question.name}: names the client, and would take a proxy for it: X-Forwarded-For is not looked at"
+            if nameless:
+                said += f" (under {listed(nameless)}, which talks to nginx by a socket, there is no address at all)"
+            yield Finding(
+                "Client address",
+                ODD,
+                said,
+                FOR,
+                lost,
+                "behind a proxy every client has the same address: limits and logs by address go wrong",
+            )
+
+
+def schemes(checkups: Sequence[Checkup]) -> Iterator[Finding]:
+    """Answers that depend on http or https, and do not learn from X-Forwarded-Proto which one it was."""
+    for question, asked in by_question(checkups):
+        tried = [(checkup, answers) for checkup, answers in asked if answers.forwarded]
+        depends = [checkup.server for checkup, answers in tried if _changes(checkup, answers)]
+        plain_links = [checkup.server for checkup, answers in tried if _links_by_http(checkup, answers)]
+        unchanged = [checkup.server for checkup, answers in tried if not _changes(checkup, answers)]
+        lost = list(dict.fromkeys([*plain_links, *(unchanged if depends else [])]))
+        if lost:
+            elsewhere = f", and as for https under {listed(depends)}" if depends else ""
+            yield Finding(
+                "Scheme",
+                ODD,
+                f"{question.name}: asked with X-Forwarded-Proto: https, answered as for http{elsewhere}",
+                PROTO,
+                tuple(lost),
+                "behind a proxy that ends TLS, links and redirects lead to http, and secure cookies may be missing",
+            )
+
+
+def _names_client(answers: Answers) -> bool:
+    """Whether an answer holds the client's address as the server gave it to the app."""
+    return all(
+        answer.statement is not None and texts.shows_address(answer.body, answer.statement.client)
+        for answer in answers.plain[:2]
+    )
+
+
+def _loses_client(answers: Answers) -> bool:
+    forwarded = answers.forwarded
+    if forwarded is None or forwarded.statement is None or forwarded.status is None:
+        return False
+    if _client(answers) == "":
+        return True
+    arrived = FORWARDED_FOR in forwarded.statement.forwarded_for  # nginx may have put its own in place of it
+    return arrived and _names_client(answers) and FORWARDED_FOR not in forwarded.body
+
+
+def _client(answers: Answers) -> str | None:
+    statement = answers.plain[0].statement
+    return statement.client if statement else None
+
+
+def _changes(checkup: Checkup, answers: Answers) -> bool:
+    """Whether X-Forwarded-Proto makes a difference that is not one of addresses."""
+    forwarded = answers.forwarded
+    if forwarded is None:
+        return False
+    usual = texts.template([_whole(checkup, answer) for answer in answers.plain])
+    return not texts.same(usual, texts.template([_whole(checkup, forwarded)]))
+
+
+def _links_by_http(checkup: Checkup, answers: Answers) -> bool:
+    """Whether addresses of the app itself still begin with http, when asked by way of https."""
+    forwarded = answers.forwarded
+    text = f"{_places(forwarded)} {forwarded.body}" if forwarded else ""
+    return f"http://{checkup.address}" in text and f"https://{checkup.address}" not in text
+
+
+def _whole(checkup: Checkup, answer: Answer) -> str:
+    """Status, telling headers and body, as they can be compared, without the client that a proxy names."""
+    body = texts.without_address(body_of(checkup, answer), FORWARDED_FOR)
+    places = texts.without_address(texts.normalised(_places(answer), answer, checkup), FORWARDED_FOR)
+    return f"{answer.status}\n{places}\n{body}"
+
+
+def _places(answer: Answer) -> str:
+    return "\n".join(f"{name}: {value}" for name, value in answer.headers if name in PLACES)

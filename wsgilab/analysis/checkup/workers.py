@@ -1,0 +1,154 @@
+"""What workers are made of: what they keep in memory, their threads, how long they take to start, their memory."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterator, Sequence
+
+from wsgilab.analysis.checkup import texts
+from wsgilab.analysis.checkup.answers import body_of
+from wsgilab.analysis.checkup.sides import by_question
+from wsgilab.model.checkup import Answers, Checkup, Statement
+from wsgilab.model.finding import MISSING, ODD, OK, Finding
+from wsgilab.model.words import number, seconds
+
+SLOW_START_S = 5.0
+NEARLY_FULL = 0.8
+
+
+def states(checkups: Sequence[Checkup]) -> Iterator[Finding]:
+    """Answers that depend on which worker gives them."""
+    for question, asked in by_question(checkups):
+        found = [(checkup.server, said) for checkup, answers in asked if (said := _two_minds(checkup, answers))]
+        if found:
+            one, other = found[0][1]
+            yield Finding(
+                "State in memory",
+                ODD,
+                f"{question.name}: each worker process has an answer of its own ({one}, {other})",
+                "keep it in a database or a cache (Redis) that all workers share; or serve by one process with threads",
+                tuple(server for server, _ in found),
+                "what a user sees depends on chance, and is gone when a worker is replaced",
+            )
+
+
+def threads(checkups: Sequence[Checkup]) -> Iterator[Finding]:
+    """Threads that the app starts as it is imported, which a fork does not copy."""
+    lost, fragile, names = [], [], dict[str, None]()
+    for checkup in checkups:
+        seen = _statements(checkup)
+        missing = {
+            name
+            for statement in seen
+            for name in statement.imported.threads
+            if statement.worker != statement.imported.process and name not in statement.threads
+        }
+        unsafe = {
+            name
+            for statement in seen
+            for name in statement.threads
+            if statement.imported.threads_after_fork is not None
+            and name in statement.imported.threads
+            and name not in statement.imported.threads_after_fork
+        }
+        names |= dict.fromkeys(sorted(missing | unsafe))
+        if missing:
+            lost.append(checkup.server)
+        elif unsafe:
+            fragile.append(checkup.server)
+    which = ", ".join(f"'{name}'" for name in names)
+    start = "start it in each worker: gunicorn's post_fork, uWSGI's @postfork, or the first request"
+    if lost:
+        said = f"the app starts {which} as it is imported, and no worker has it: a fork copies one thread only"
+        yield Finding("Threads", MISSING, said, start, tuple(lost), "what that thread does is never done")
+    if fragile:
+        yield Finding(
+            "Threads",
+            ODD,
+            f"the app starts {which} as it is imported: once in each worker process here, and in none where the app is "
+            "imported before the fork (tried: the thread is not in a fork)",
+            start,
+            tuple(fragile),
+            "it is lost with gunicorn --preload or uWSGI without lazy-apps, and uWSGI without enable-threads never "
+            "runs it; with several workers, what it does is done several times",
+        )
+
+
+def starts(checkups: Sequence[Checkup]) -> Iterator[Finding]:
+    """Servers under which the app does not start, or takes long."""
+    slow = []
+    for checkup in checkups:
+        if checkup.trouble:
+            what, cause, fix = checkup.trouble
+            yield Finding("Start", MISSING, what, fix, (checkup.server,), f"likely cause: {cause}")
+            continue
+        took_s = _start_s(checkup)
+        if took_s > SLOW_START_S:
+            slow.append((checkup.server, took_s))
+    if slow:
+        said = ", ".join(f"{server} {seconds(took_s)} s" for server, took_s in slow)
+        yield Finding(
+            "Start-up",
+            ODD,
+            f"it takes long until a server answers: {said}",
+            "import and connect at the first request what is not needed before; gunicorn --preload imports once",
+            tuple(server for server, _ in slow),
+            "each deployment and each worker that is replaced waits so long; gunicorn gives a worker 30 s (--timeout)",
+        )
+
+
+def memory(checkups: Sequence[Checkup]) -> Iterator[Finding]:
+    """How much each worker takes, and whether all fit into a server's limit."""
+    known = [(checkup, worker_mb) for checkup in checkups if (worker_mb := _worker_mb(checkup)) is not None]
+    if not known:
+        return
+    said = ", ".join(f"{checkup.server} {number(worker_mb)} MB" for checkup, worker_mb in known)
+    yield Finding("Memory", OK, f"of one worker, after a few requests: {said}")
+    for checkup, _ in known:
+        if checkup.memory_mb and checkup.memory_limit_mb and checkup.memory_mb > NEARLY_FULL * checkup.memory_limit_mb:
+            limit = number(checkup.memory_limit_mb)
+            yield Finding(
+                "Memory",
+                ODD,
+                f"{number(checkup.memory_mb)} MB in all after a few requests, and a container gets {limit} MB",
+                "SERVER_MEMORY=1g ./lab run, or fewer workers",
+                (checkup.server,),
+                "under load the kernel may kill workers",
+            )
+
+
+def _two_minds(checkup: Checkup, answers: Answers) -> tuple[str, str] | None:
+    """What two workers say that each say twice the same, or that count as if there was no other; None where none do."""
+    by_worker: dict[int, list[str]] = {}
+    heard = [(statement, answer) for answer in answers.plain if (statement := answer.statement) and answer.status]
+    for statement, answer in sorted(heard, key=lambda pair: pair[0].began_at):
+        by_worker.setdefault(statement.worker, []).append(body_of(checkup, answer))
+    steady = [bodies for bodies in by_worker.values() if len(bodies) >= 2]
+    for number_, one in enumerate(steady):
+        for other in steady[number_ + 1 :]:
+            if len(set(one)) == len(set(other)) == 1 and one[0] != other[0]:
+                return _quoted(one[0], other[0])
+            if one[0] != one[1] and one[:2] == other[:2]:
+                again = _quoted(one[0], one[1])
+                return f"{again[0]}, then {again[1]}", "the same again in another"
+    return None
+
+
+def _quoted(one: str, other: str) -> tuple[str, str]:
+    here, there = texts.first_difference(texts.template([one]), texts.template([other]))
+    return f"'{here}'", f"'{there}'"
+
+
+def _start_s(checkup: Checkup) -> float:
+    """Until the server answered, where that is known; else what importing the app took in its quickest worker."""
+    imports = [statement.imported.took_s for statement in _statements(checkup)]
+    return checkup.start_s or min(imports, default=0.0)
+
+
+def _worker_mb(checkup: Checkup) -> float | None:
+    sizes = [statement.memory_mb for statement in _statements(checkup) if statement.memory_mb is not None]
+    return statistics.median(sizes) if sizes else None
+
+
+def _statements(checkup: Checkup) -> list[Statement]:
+    return [answer.statement for answers in checkup.answers for answer in answers.plain if answer.statement]

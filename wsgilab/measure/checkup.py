@@ -1,0 +1,130 @@
+"""The story of a check-up: start a server with the app, ask it each kind of request, and go on to the next."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from wsgilab.engines import Endpoint, Engine
+from wsgilab.engines.attached import AttachedEngine
+from wsgilab.engines.compose import Stack
+from wsgilab.engines.local import LocalEngine
+from wsgilab.errors import ServerError
+from wsgilab.lab import mix
+from wsgilab.lab.mix import Mix
+from wsgilab.machine import cpus, leftovers
+from wsgilab.measure.asking import Visitor, routes_at
+from wsgilab.measure.readings import take_reading
+from wsgilab.model.checkup import Checkup
+from wsgilab.model.server import Server
+
+WITNESS = {"LAB_WITNESS": "1"}
+"""The variable that puts a witness into each worker: services/serve/witness.py."""
+SLOW_START_S = 5.0
+"""With all servers starting at the same time, an import that seems to take so long gets a second look, alone."""
+UNITS = {"": 1, "b": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
+
+
+def check_up_here(stack: Stack) -> list[Checkup]:
+    """Ask each server of a stack, local ones started one after the other; the listener hears of each.
+
+    Raises MissingError for a port, a tool or a container that is not there, Interrupted.
+    """
+    if stack.request.engine == "attached":
+        return list(_told(stack, _containers(stack)))
+    cpus.require({name: stack.lab.cpus(name) for name in ("SERVER_CPUS", "LOAD_CPUS")}, cpus.available())
+    for left in leftovers.clear():
+        stack.listener.message(f"A run that was killed had left this behind, which is ended and removed: {left}")
+    return list(_told(stack, _processes(stack)))
+
+
+def _told(stack: Stack, checkups: Iterator[Checkup]) -> Iterator[Checkup]:
+    for checkup in checkups:
+        stack.listener.checked_up(checkup)
+        yield checkup
+
+
+def _processes(stack: Stack) -> Iterator[Checkup]:
+    """Each server by itself: what one does to the machine, another does not meet."""
+    asked = _mix_of(stack)
+    for server in stack.servers:
+        engine = LocalEngine(stack.lab, [server], stack.stop, stack.request.start_timeout_s, stack.listener)
+        stack.listener.message(f"Asking {server.name} …")
+        with engine:
+            began = time.monotonic()
+            try:
+                engine.start()
+            except ServerError as error:
+                yield replace(_nothing(stack, server), trouble=(error.what, error.cause, error.next_command))
+                continue
+            started = replace(_nothing(stack, server), start_s=time.monotonic() - began)
+            asked = asked or _drafted(stack, engine.endpoint(server))
+            yield _asked(stack, engine, server, asked, started)
+
+
+def _containers(stack: Stack) -> Iterator[Checkup]:
+    asked = _mix_of(stack)
+    with AttachedEngine(
+        stack.lab, stack.servers, stack.stop, stack.request.start_timeout_s, stack.listener, stack.host
+    ) as engine:
+        engine.start()
+        for server in stack.servers:
+            stack.listener.message(f"Asking {server.name} …")
+            asked = asked or _drafted(stack, engine.endpoint(server))
+            found = _asked(stack, engine, server, asked, _nothing(stack, server))
+            if engine.restarts and _seems_slow(found):
+                engine.restart(server)
+                found = _asked(stack, engine, server, asked, _nothing(stack, server))
+            yield found
+
+
+def _asked(stack: Stack, engine: Engine, server: Server, asked: Mix, so_far: Checkup) -> Checkup:
+    at = engine.endpoint(server)
+    visitor = Visitor(at.url, asked, _meeting(server), stack.stop)
+    try:
+        answers = visitor.ask_everything()
+    except ServerError as error:
+        return replace(so_far, trouble=(error.what, error.cause, error.next_command))
+    reading = take_reading(at.exporter_url, None, at.run_id)
+    return replace(
+        so_far,
+        address=urlsplit(at.url).netloc,
+        answers=answers,
+        memory_mb=reading.memory_bytes / 1e6 if reading else None,
+    )
+
+
+def _nothing(stack: Stack, server: Server) -> Checkup:
+    limit = _megabytes(stack.lab.variables.get("SERVER_MEMORY", ""))
+    command = " ".join(server.command)
+    return Checkup(server.name, server.via, server.slots, command, address="", memory_limit_mb=limit)
+
+
+def _mix_of(stack: Stack) -> Mix | None:
+    """What lab.toml says is asked of the app; None where it says nothing."""
+    return mix.described(Path(stack.request.traffic)) if stack.request.traffic else None
+
+
+def _drafted(stack: Stack, at: Endpoint) -> Mix:
+    return mix.drafted(routes_at(at.url), stack.request.app or "app:app")
+
+
+def _meeting(server: Server) -> int:
+    """So many requests at once that two of them meet in one worker: one more than there are processes."""
+    processes, times, _ = server.concurrency.partition("x")
+    return int(processes) + 1 if times and processes.strip().isdecimal() else 2
+
+
+def _seems_slow(checkup: Checkup) -> bool:
+    seen = [answer.statement for answers in checkup.answers for answer in answers.plain if answer.statement]
+    return any(statement.imported.took_s > SLOW_START_S for statement in seen)
+
+
+def _megabytes(text: str) -> float | None:
+    """`512m`, as Compose writes it, in MB."""
+    found = re.fullmatch(r"(\d+)([bkmg]?)b?", text.strip().lower())
+    return int(found[1]) * UNITS[found[2]] / 1e6 if found else None
