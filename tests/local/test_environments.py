@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import os
+import subprocess
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from support import ROOT
+from support import ROOT, small_file_system
 
 from wsgilab.errors import Interrupted, MissingError, UsageError
 from wsgilab.machine.environments import COMPLETE, Environment, Requirements, Workshop, find_python
@@ -16,13 +19,13 @@ from wsgilab.machine.processes import ask
 from wsgilab.machine.waiting import Stop
 
 
-def wheel(folder: Path, name: str, version: str, *requires: str) -> Path:
+def wheel(folder: Path, name: str, version: str, *requires: str, content: str = "") -> Path:
     """A wheel of one module that knows its version."""
     path = folder / f"{name}-{version}-py3-none-any.whl"
     info = f"{name}-{version}.dist-info"
     needs = "".join(f"Requires-Dist: {line}\n" for line in requires)
     files = {
-        f"{name}.py": f"version = {version!r}\n",
+        f"{name}.py": f"version = {version!r}\n# {content}\n",
         f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{needs}",
         f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
     }
@@ -149,5 +152,41 @@ def test_a_source_that_cannot_be_built_is_told_with_its_reason(workshop: Worksho
     source.mkdir()
     (source / "pyproject.toml").write_text('[build-system]\nrequires = []\nbuild-backend = "b"\nbackend-path = ["."]\n')
     (source / "b.py").write_text("raise RuntimeError('libshop is too old')\n")
-    with pytest.raises(UsageError, match=r"cannot be built: RuntimeError: libshop is too old"):
+    with pytest.raises(UsageError, match=r"cannot be built: RuntimeError: libshop is too old") as refused:
         workshop.environment(Requirements((str(source),)))
+    assert refused.value.next_command.endswith(f" {source}")
+
+
+@pytest.mark.parametrize("size", ["16k", "256k"])  # for the environment itself, and for what is installed into it
+def test_a_full_disk_is_told_and_the_next_try_recovers(
+    workshop: Workshop, index: Path, tmp_path: Path, size: str
+) -> None:
+    wheel(index, "large", "1.0", content=os.urandom(400_000).hex())
+    with small_file_system(tmp_path / "disk", size) as disk:
+        there = replace(workshop, cache=disk)
+        with pytest.raises(MissingError, match="There is no room to install") as refused:
+            there.environment(Requirements(("large",)))
+        assert refused.value.next_command == f"df -h {disk}"
+        assert not list((disk / "environments").iterdir()), "nothing half made is left"
+        subprocess.run(["mount", "-o", "remount,size=32m", disk], check=True)
+        assert versions(there.environment(Requirements(("large",))), "large", "server") == ["1.0", "2.0"]
+
+
+def test_a_source_that_wants_a_compiler_is_told_with_what_to_install(workshop: Workshop, tmp_path: Path) -> None:
+    """As setuptools says it where there is none."""
+    source = tmp_path / "native"
+    source.mkdir()
+    (source / "pyproject.toml").write_text('[build-system]\nrequires = []\nbuild-backend = "b"\nbackend-path = ["."]\n')
+    (source / "b.py").write_text(
+        "import os\n"
+        "def prepare_metadata_for_build_wheel(folder, settings=None):\n"
+        "    os.mkdir(folder + '/native-1.0.dist-info')\n"
+        "    with open(folder + '/native-1.0.dist-info/METADATA', 'w') as file:\n"
+        "        file.write('Metadata-Version: 2.1\\nName: native\\nVersion: 1.0\\n')\n"
+        "    return 'native-1.0.dist-info'\n"
+        "def build_wheel(*arguments, **more):\n"
+        "    raise SystemExit(\"error: command 'gcc' failed: No such file or directory\")\n"
+    )
+    with pytest.raises(MissingError, match=r"native has no ready-made wheel .* cannot be compiled here") as refused:
+        workshop.environment(Requirements((str(source),)))
+    assert refused.value.next_command == "apt-get install build-essential python3-dev"

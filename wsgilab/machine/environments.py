@@ -118,7 +118,7 @@ class Workshop:
         if self.stop.requested:
             raise Interrupted
         if not done.ok:
-            raise pip_words.explained(done, own)
+            raise pip_words.no_room(done, self.cache) or pip_words.explained(done, own)
         (kept / COMPLETE).touch()
 
     def _told(self, line: str) -> None:
@@ -131,7 +131,7 @@ class Workshop:
         line: list[str | Path] = [interpreter, "-m", "venv", "--clear", "--without-pip", str(kept)]
         made = processes.ask(line, environment=_clean_environment(), timeout_s=VENV_TIMEOUT_S)
         if not made.ok:
-            raise MissingError(
+            raise pip_words.no_room(made, self.cache) or MissingError(
                 f"{interpreter} cannot make a virtual environment: {made.last_line}.",
                 "a Python without the module venv",
                 "apt-get install python3-venv",

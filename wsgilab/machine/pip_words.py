@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Sequence
+from pathlib import Path
 
 from wsgilab.errors import LabError, MissingError, UsageError
 from wsgilab.machine.processes import Outcome
@@ -20,8 +21,6 @@ CONFLICT = re.compile(r"^\s{4}(.+ depends on .+|The user requested .+)$", re.MUL
 def explained(done: Outcome, requirements: Sequence[str]) -> LabError:
     """The error for services/install.py that failed with these requirements (arguments of `pip install`)."""
     output = done.out + done.err
-    if "No space left on device" in output:
-        return _no_room()
     if fights := [line.removeprefix(FIGHT) for line in done.out.splitlines() if line.startswith(FIGHT)]:
         return _conflict(fights)
     building = BUILDING.search(output)
@@ -32,15 +31,7 @@ def explained(done: Outcome, requirements: Sequence[str]) -> LabError:
             "apt-get install build-essential python3-dev",
         )
     if "[end of output]" in output:
-        collected = [line.split()[1] for line in done.out.splitlines() if line.startswith("Collecting ")]
-        name = building[1] if building else collected[-1] if collected else "A package"
-        *_, last = output.partition("[end of output]")[0].strip().splitlines()
-        return UsageError(
-            f"{name} has no ready-made wheel for this Python, and its source cannot be built: {last.strip()}.",
-            "the package is older than this Python, or its source needs more than is installed here; "
-            "a newer version of it, or another --python, may have a wheel",
-            f"python3 -m pip index versions {name}",
-        )
+        return _cannot_be_built(building[1] if building else _last_taken(done), output)
     reasons = [match[1] for match in CONFLICT.finditer(output)]
     what = "; ".join(reasons[:4]) if reasons else _error_line(done)
     named = ", ".join(word for word in requirements if word != "--requirement") or "The lab's own servers"
@@ -66,9 +57,28 @@ def _error_line(done: Outcome) -> str:
     return (errors[-1] if errors else done.last_line).rstrip(".")
 
 
-def _no_room() -> MissingError:
+def _cannot_be_built(name: str, output: str) -> LabError:
+    *_, last = output.partition("[end of output]")[0].strip().splitlines()
+    return UsageError(
+        f"{name} has no ready-made wheel for this Python, and its source cannot be built: {last.strip()}.",
+        "the package is older than this Python, or its source needs more than is installed here; "
+        "a newer version of it, or another --python, may have a wheel",
+        f"python3 -m pip wheel --no-deps --wheel-dir /tmp/try {shlex.quote(name)}",
+    )
+
+
+def _last_taken(done: Outcome) -> str:
+    """The requirement that pip was at: a name, or a folder or file."""
+    taken = [line.split()[1] for line in done.out.splitlines() if line.startswith(("Collecting ", "Processing "))]
+    return taken[-1] if taken else "."
+
+
+def no_room(done: Outcome, folder: Path) -> MissingError | None:
+    """The error for a program that failed because the disk of this folder is full; None where it did not."""
+    if "No space left on device" not in done.out + done.err:
+        return None
     return MissingError(
         "There is no room to install the app's requirements.",
-        "the disk of the cache folder is full",
-        "df -h",
+        "the disk of the cache folder is full; XDG_CACHE_HOME names another place",
+        f"df -h {shlex.quote(str(folder))}",
     )
