@@ -9,7 +9,7 @@ import pytest
 from support import Lab, only_run, processes_that_name, windows_of
 
 ONE_WINDOW = ("--rate", "20", "--rounds", "1", "--duration", "1")
-SERVERS = ("dev", "gunicorn", "uwsgi")
+SERVERS = ("gunicorn", "uwsgi")
 NOISY = """
 import os, signal, sys
 print("x" * 5_000_000)

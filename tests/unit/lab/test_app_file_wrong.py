@@ -19,12 +19,17 @@ SECTIONS = {
     "Exchange": ("[[login]]", {"path": '"/login"'}),
     "TrafficRequest": ("[[requests]]", {"name": '"a"', "path": '"/"'}),
     "Expectation": ("[requests.expect]", {}),
+    "ServiceSection": ("[services.db]", {"command": '"true"'}),
+    "HealthSection": ("[services.db.health]", {}),
 }
 """Of each type in the schema: its header, and the keys that it cannot do without."""
+OUTER = {"Expectation": '[[requests]]\nname = "a"\npath = "/"\n', "HealthSection": '[services.db]\ncommand = "true"\n'}
+"""What stands around a section."""
 VALUES = (
     '"x"', '""', '"/x"', '"/x y"', '"POTS"', "1", "0", "-1", "1.5", "1e9", "true", "[]", '["x"]', "[1]", "[0]", "[1e9]",
     '{a = "x"}', "{a = [1]}", '[{a = "x"}]', "[{a = [1]}]", "[[1]]",
 )  # fmt: skip
+INNER = ("ServiceSection", "health")
 NO_NUMBERS = ("nan", "inf", "-inf", "[nan]", "[inf]")
 """JSON has none of them, so the schema has nothing to say."""
 JARGON = ("Expected", "`", "array", "object", "null", "regex")
@@ -33,15 +38,14 @@ JARGON = ("Expected", "`", "array", "object", "null", "regex")
 def document(section: str, key: str, value: str) -> str:
     """A lab.toml in which this key has this value, in its last line."""
     header, needed = SECTIONS[section]
-    before = '[[requests]]\nname = "a"\npath = "/"\n' if section == "Expectation" else ""
     others = [f"{name} = {usual}" for name, usual in needed.items() if name != key]
-    return before + "\n".join([header, *others, f"{key} = {value}", ""])
+    return OUTER.get(section, "") + "\n".join([header, *others, f"{key} = {value}", ""])
 
 
 def keys() -> list[tuple[str, str]]:
     """Each key of each section: but for one that may have any value, and one that is a section of its own."""
     found = [(section, key) for section in SECTIONS for key in SCHEMA["$defs"][section]["properties"]]
-    return [(section, key) for section, key in found if key not in ("json", "expect")]
+    return [(section, key) for section, key in found if key not in ("json", "expect") and (section, key) != INNER]
 
 
 def is_right(text: str) -> bool:
