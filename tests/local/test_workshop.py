@@ -16,7 +16,7 @@ from wsgilab.commands import command_lines
 from wsgilab.workshop import catalogue
 from wsgilab.workshop.catalogue import Exercise
 
-CHEAP = ("02-one-thread-one-queue", "08-open-and-closed", "14-break-it")
+CHEAP = ("08-open-and-closed", "14-break-it")
 IN_CONTAINERS = ("10-limits",)
 TRIES = 3
 """A busy machine voids windows, and rightly so."""
