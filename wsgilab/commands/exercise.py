@@ -75,8 +75,11 @@ def command(which: str | None, action: str | None, as_json: bool) -> int:
 def _with_one(chosen: Exercise, action: str | None, kept: Progress, as_json: bool) -> int:
     if action == "check":
         return _check(chosen, kept, as_json)
+    if action == "solve" and as_json:
+        cause = "a solution prints whatever its commands print"
+        raise UsageError("--json and --solve exclude each other.", cause, f"./lab exercise {chosen.number} --solve")
     if action == "solve":
-        return _solve(chosen, kept, as_json)
+        return _solve(chosen, kept)
     if action == "reset":
         progress.write(environment.results(), kept.without(chosen.name, datetime.now(UTC)))
         say(f"{chosen.title}: begun anew. What was measured until now stays in results/, and counts no more.")
@@ -137,14 +140,14 @@ def _show_outcome(chosen: Exercise, outcome: Outcome) -> None:
         out.print(f"A hint: ./lab exercise {chosen.number} --hint", markup=False, highlight=False)
 
 
-def _solve(chosen: Exercise, kept: Progress, as_json: bool) -> int:
-    _print(console(sys.stderr if as_json else sys.stdout), shown.solution(chosen))
+def _solve(chosen: Exercise, kept: Progress) -> int:
+    _print(console(sys.stdout), shown.solution(chosen))
     results = environment.results()
     kept = kept.with_step(chosen.name, solved_at=datetime.now(UTC))
     progress.write(results, kept)
     if code := run_solution([*chosen.front.setup, *chosen.solution_commands]):
         return code
-    return _check(chosen, progress.read(results), as_json)
+    return _check(chosen, progress.read(results), as_json=False)
 
 
 def _with_next_hint(chosen: Exercise, kept: Progress) -> Progress:

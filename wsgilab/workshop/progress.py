@@ -34,7 +34,8 @@ class Step:
     def state(self) -> str:
         """In a word or two, for a list."""
         if self.passed_at:
-            return "passed, with the solution" if self.solved_at else "passed"
+            helped = self.solved_at is not None and self.solved_at <= self.passed_at
+            return "passed, with the solution" if helped else "passed"
         return "begun" if self.hints or self.solved_at else "open"
 
 

@@ -77,6 +77,7 @@ def test_a_check_names_what_is_missing_then_passes_and_that_is_kept(results: Pat
         (("16",), "There is no exercise '16'"),
         (("04-worker",), "did you mean '04-workers'?"),
         (("--check",), "Next: ./lab exercise 1 --check"),
+        (("1", "--solve", "--json"), "--json and --solve exclude each other"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(results: Path, words: tuple[str, ...], says: str) -> None:

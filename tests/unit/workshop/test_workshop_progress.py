@@ -53,8 +53,10 @@ def test_minutes_left_are_those_of_what_is_not_passed() -> None:
 
 
 def test_states_are_words() -> None:
-    states = [Step(), Step(hints=1), Step(passed_at=NOW), Step(passed_at=NOW, solved_at=NOW)]
+    later = NOW + timedelta(minutes=1)
+    states = [Step(), Step(hints=1), Step(passed_at=NOW), Step(passed_at=later, solved_at=NOW)]
     assert [step.state for step in states] == ["open", "begun", "passed", "passed, with the solution"]
+    assert Step(passed_at=NOW, solved_at=later).state == "passed", "who looks at the solution afterwards did it alone"
 
 
 def test_who_begins_anew_has_nothing_passed_and_older_runs_are_no_evidence(tmp_path: Path) -> None:
