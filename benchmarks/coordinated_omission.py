@@ -105,7 +105,7 @@ def stalled_window(bench: Bench, engine: LocalEngine) -> tuple[Window, tuple[flo
 
     thread = threading.Thread(target=stall)
     thread.start()
-    window, _ = measure_window(PLAN, server, bench)
+    window = measure_window(PLAN, server, bench).window
     thread.join()
     started = window.load.started_at if window.load else 0.0
     return window, (moments[0] - started, moments[1] - started)
@@ -119,9 +119,9 @@ def main() -> None:
         engine.start()
         k6 = K6Generator(K6(str(find_k6()), lab.cpus("LOAD_CPUS") & available()))
         bench = Bench(engine, k6, stop)
-        before, _ = measure_window(PLAN, servers[0], bench)
+        before = measure_window(PLAN, servers[0], bench).window
         window, stalled_s = stalled_window(bench, engine)
-        after, _ = measure_window(PLAN, servers[0], bench)
+        after = measure_window(PLAN, servers[0], bench).window
     cpu_ms = before.usage.cpu_ms_per_request if before.usage else None
     truth = true_ms(stalled_s, servers[0].slots or 1, service_times_ms([before, after]), cpu_ms or 0.0)
     stalled = f"stopped from {stalled_s[0]:.2f} s to {stalled_s[1]:.2f} s"

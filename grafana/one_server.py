@@ -50,6 +50,8 @@ def one_server() -> Dashboard:
         .with_panel(_in_flight())
         .with_row(Row("What holds it back"))
         .with_panel(_limits())
+        .with_panel(_ends())
+        .with_panel(_refused())
         .with_panel(_listen_queue())
         .with_panel(_overflows())
         .with_panel(_throttling())
@@ -160,12 +162,14 @@ def _in_flight() -> timeseries.Panel:
     return (
         lines(
             "Requests in flight",
-            "Requests inside the app at this moment. Flat under rising load: every slot (workers x threads) is taken.",
+            "Requests inside the app at this moment. Dashed: its slots (workers x threads), as declared, configured or "
+            "seen. Flat at the dashed line: every slot is taken, and all others wait.",
             unit="short",
             span=8,
         )
         .min(0)
         .with_target(query(f"server:requests_in_flight{ONE}"))
+        .with_target(query(f"server:slots{ONE}", second="slots"))
     )
 
 
@@ -183,6 +187,38 @@ def _limits() -> timeseries.Panel:
         panel.with_target(query(f"server:{series}:rate{ONE}", legend=name).ref_id(ref))
         panel.override_by_name(name, [fixed_color(LIMIT_COLORS[name])])
     return panel
+
+
+def _ends() -> timeseries.Panel:
+    return (
+        plain_lines(
+            "Workers that have ended",
+            "Since the server started, by why. max_requests, reload, cheaper: replaced as it was planned. timeout, "
+            "harakiri: killed by the server itself, for a request that took too long. exit 1, SIGKILL: the app, or the "
+            "kernel. Each that is replaced starts by importing the app again.",
+            unit="short",
+            span=12,
+            height=7,
+        )
+        .min(0)
+        .with_target(query(f"server:worker_ends{ONE}", legend="{{why}}"))
+    )
+
+
+def _refused() -> timeseries.Panel:
+    return (
+        lines(
+            "Refused before the app",
+            "Errors per second (4xx, 5xx) that the client was answered and the app did not give: the server, or the "
+            "nginx in front of it, turned the request away. A limit on the size of a request, or nobody free behind "
+            "nginx. Zero is good.",
+            unit="reqps",
+            span=12,
+            height=7,
+        )
+        .min(0)
+        .with_target(query(f"server:refused:rate{ONE}"))
+    )
 
 
 def _listen_queue() -> timeseries.Panel:

@@ -214,6 +214,7 @@ function describe(response) {
     redirect_to: (response.headers || {}).Location || '',
     host: __ENV.LAB_TARGET.replace(/^https?:\/\//, ''),
     blames_host: /\bhost\b|ALLOWED_HOSTS/i.test(response.body || ''),
+    text: String(response.body || '').slice(0, 1000), // its server may say there which limit was exceeded
   };
   console.log(JSON.stringify(answer));
 }

@@ -18,8 +18,8 @@ from wsgilab.view.dashboards import Span, fill_in, load_dashboards, panels
 SERVERS = load_lab(ROOT, {}).servers
 OF_PROXIES = "server:nginx_seconds:mean"
 """A part of the response time that only servers behind nginx have."""
-OF_SLOTS = "server:slots_limit:rate"
-"""A limit that a server with a thread for each connection has not."""
+OF_SLOTS = "server:slots"
+"""Slots, and the limit by them: a server with a thread for each connection has none."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,8 @@ class Target:
             return {"server", "rate"}
         if self.expression.startswith("server_worker:"):
             return {"server", "worker"}
+        if self.expression.startswith("server:worker_ends"):
+            return {"server", "why"}
         if self.expression.startswith("host_cpu:"):
             return {"cpu"}
         if self.expression == "generator:windows":

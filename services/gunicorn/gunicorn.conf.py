@@ -1,8 +1,8 @@
 """What every gunicorn server of the lab shares; workers, threads and class are on its command line in compose.yaml.
 
-The hooks at the end note why workers end, in LAB_RUN_DIR/gunicorn-ends for the exporter: gunicorn itself says so only
+The hooks at the end note why workers end, in LAB_RUN_DIR/gunicorn-notes for the exporter: gunicorn itself says so only
 in its log, and only its master learns an exit status. Lines are `PID REASON` and, once it is over, `PID ended
-REASON`.
+REASON`; and `set NAME NUMBER` for what it goes by.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from gunicorn.arbiter import Arbiter
+    from gunicorn.config import Config
     from gunicorn.workers.base import Worker
 
 # The heartbeat file is touched by every worker; on a disk that can block a worker for seconds, in memory it can not.
@@ -36,18 +37,21 @@ _LOGGED = {
     "Worker (pid:%s) was sent %s!": "{1}",
     "Worker (pid:%s) was sent %s! Perhaps out of memory?": "{1}",
 }
+_RELOADS_ITSELF = "Worker reloading: %s modified"
+"""What a worker writes that has noticed a change of the app's code (--reload)."""
 
 
 def on_starting(server: Arbiter) -> None:
-    """Listen to the log of the master (and, after forks, of the workers, who write none of these messages)."""
-    _note("")
+    """Listen to the log of the master and, after forks, of the workers; and tell what gunicorn goes by."""
+    _note_settings(server.cfg)
     server.log.error_log.addFilter(_overhear)
 
 
 def on_reload(server: Arbiter) -> None:
-    """SIGHUP: every worker there is gets replaced."""
+    """SIGHUP: every worker there is gets replaced, and settings may have changed."""
     for pid in server.WORKERS:
         _note(f"{pid} reload\n")
+    _note_settings(server.cfg)
 
 
 def worker_exit(server: Arbiter, worker: Worker) -> None:  # noqa: ARG001  gunicorn counts arguments
@@ -66,11 +70,21 @@ def _overhear(record: logging.LogRecord) -> bool:
     reason = _LOGGED.get(str(record.msg))
     if reason and isinstance(record.args, tuple):
         _note(f"{record.args[0]} {reason.format(*record.args)}\n")
+    elif record.msg == _RELOADS_ITSELF:
+        _note(f"{os.getpid()} reload\n")
     return True
+
+
+def _note_settings(cfg: Config) -> None:
+    """What it goes by, whether that was set in a file, in GUNICORN_CMD_ARGS or by other variables."""
+    _note(f"set timeout {cfg.timeout}\n")
+    of_a_worker = {"sync": 1, "gthread": cfg.threads, "gevent": cfg.worker_connections}.get(cfg.worker_class_str)
+    if of_a_worker:  # of a class of somebody's own nobody knows
+        _note(f"set slots {cfg.workers * of_a_worker}\n")
 
 
 def _note(line: str) -> None:
     run_dir = os.environ.get("LAB_RUN_DIR")
     if run_dir:
-        with open(f"{run_dir}/gunicorn-ends", "ab") as file:
+        with open(f"{run_dir}/gunicorn-notes", "ab") as file:
             file.write(line.encode())

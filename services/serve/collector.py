@@ -135,6 +135,15 @@ class Collector(BaseCollector):
         for pid, started_at in report.started_at.items():
             starts.add_metric([str(pid)], started_at)
         yield starts
+        cpu = GaugeMetricFamily(
+            "wsgi_worker_start_cpu_seconds", "What each had used by its first request.", labels=["worker"]
+        )
+        for pid, seconds in report.start_cpu_s.items():
+            cpu.add_metric([str(pid)], seconds)
+        yield cpu
+        patience, slots = report.settings.get("timeout"), report.settings.get("slots")
+        yield from _gauge("server_worker_timeout_seconds", "Until it kills a worker that is busy.", patience)
+        yield from _gauge("server_slots", "Requests at once that it says it is set for.", slots)
         ends = CounterMetricFamily("server_worker_ends", "Workers that have ended, by why.", labels=["why"])
         for why, count in report.ends.items():
             ends.add_metric([why], count)

@@ -20,7 +20,7 @@ if ! { rm -rf -- "$LAB_RUN_DIR/metrics" && mkdir -p -- "$LAB_RUN_DIR/metrics" &&
         "  Next: ls -ld $LAB_RUN_DIR; df $LAB_RUN_DIR" >&2
     exit 3
 fi
-rm -f -- "$LAB_RUN_DIR/uwsgi-stats.sock" "$LAB_RUN_DIR/gunicorn-ends"
+rm -f -- "$LAB_RUN_DIR/uwsgi-stats.sock" "$LAB_RUN_DIR/gunicorn-notes"
 
 # Twice forked, so that init adopts the exporter: a server that finds a child it did not start may be confused by
 # it (and the exporter would be counted among the server's processes). It ends when process $$, the server, ends.

@@ -7,11 +7,12 @@ has a number instead of a JSON name. That makes a request three to four times ch
 own values, keeps its import out of the measured server's memory, and leaves an app that uses
 prometheus_client itself exactly as it would be without the lab.
 
-Layout, in float64 slots: 1 once the process has ended in order, sum of durations in seconds, one slot per histogram
-bucket (not cumulative; the last is +Inf), one slot per status code from 100 to 999, one slot per level: requests that
-began while so many, themselves included, were inside the app. Levels grow as a request begins, all the rest as it ends;
-the difference is in flight. The highest level that grew between two readings is what the process did at once at most,
-however short that was, and however many others read.
+Layout, in float64 slots: 1 once the process has ended in order, sum of durations in seconds, the CPU time in seconds
+that the process had used when its first request came, one slot per histogram bucket (not cumulative; the last is +Inf),
+one slot per status code from 100 to 999, one slot per level: requests that began while so many, themselves included,
+were inside the app. Levels grow as a request begins, all the rest as it ends; the difference is in flight. The highest
+level that grew between two readings is what the process did at once at most, however short that was, and however many
+others read.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ BUCKET_EDGES_S = (
 )  # fmt: skip
 """Upper bounds of the histogram's buckets, in seconds: finest where answers are expected, one on the SLO of 250 ms."""
 
-LEFT, DURATION_SUM, FIRST_BUCKET = 0, 1, 2
+LEFT, DURATION_SUM, START_CPU, FIRST_BUCKET = 0, 1, 2, 3
 FIRST_CODE = FIRST_BUCKET + len(BUCKET_EDGES_S) + 1
 LOWEST_CODE, HIGHEST_CODE = 100, 999
 FIRST_LEVEL = FIRST_CODE + HIGHEST_CODE - LOWEST_CODE + 1
@@ -85,6 +86,8 @@ class Table:
             file.write(bytes(TABLE_BYTES))  # zeros, not a hole: a full disk fails here and not as SIGBUS later
             file.flush()
             self.slots = memoryview(mmap.mmap(file.fileno(), TABLE_BYTES)).cast("d")
+        # A forked worker's own: mostly the import of the app, or next to nothing where its parent has done that.
+        self.slots[START_CPU] = time.process_time()
         # `slots[i] += 1` is a read and a write; threads of one worker share the table.
         self.lock = allocate_lock()
         self.inside = 0

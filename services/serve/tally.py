@@ -22,6 +22,7 @@ from metrics import (
     FIRST_LEVEL,
     LEFT,
     LOWEST_CODE,
+    START_CPU,
     SUFFIX,
     TABLE_BYTES,
     least_inside,
@@ -41,6 +42,8 @@ class Worker:
     """Whether it has ended in order, as nobody does who is killed."""
     arrivals: dict[int, float]
     """Requests that began while so many, themselves included, were inside the app (from 64 on: at least so many)."""
+    start_cpu_s: float = 0.0
+    """CPU time that it had used when its first request came: what it takes to start one."""
 
     @property
     def identity(self) -> tuple[int, float]:
@@ -127,6 +130,7 @@ def _worker(pid: int, first_request_at: float, table: array[float]) -> Worker:
         requests=sum(table[slot] for slot in filled if slot < FIRST_LEVEL),
         has_left=bool(table[LEFT]),
         arrivals={least_inside(slot - FIRST_LEVEL): table[slot] for slot in filled if slot >= FIRST_LEVEL},
+        start_cpu_s=table[START_CPU],
     )
 
 

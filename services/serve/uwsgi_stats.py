@@ -27,6 +27,8 @@ class UwsgiStats:
     listen_queue: int
     """Of TCP listeners; 0 for unix sockets, whatever waits there."""
     listen_queue_errors: int
+    slots: int = 0
+    """Requests at once that its workers are set for, those that it does without for now too; 0: it does not say."""
 
 
 def read(path: Path) -> UwsgiStats:
@@ -52,7 +54,14 @@ def parse(document: Any) -> UwsgiStats:
         harakiris=sum(_field(worker, "harakiri_count", int) for worker in workers),
         listen_queue=_field(document, "listen_queue", int),
         listen_queue_errors=_field(document, "listen_queue_errors", int),
+        slots=sum(map(_cores, workers)),
     )
+
+
+def _cores(worker: Any) -> int:
+    """A core is a slot. Option `stats-no-cores` leaves them out."""
+    cores = worker.get("cores")
+    return len(cores) if isinstance(cores, list) else 0
 
 
 def _field(record: Any, name: str, kind: type) -> Any:

@@ -21,8 +21,8 @@ _PIDFD_GET_INFO, _PIDFD_INFO_EXIT = 0xC040FF0B, 1 << 3
 _PIDFD_INFO = struct.Struct("=Q52xi")
 
 
-class GunicornEnds:
-    """The notes that services/gunicorn/gunicorn.conf.py makes: `PID REASON`, and at last `PID ended REASON`.
+class GunicornNotes:
+    """The notes that services/gunicorn/gunicorn.conf.py makes: `set NAME NUMBER`, `PID REASON`, `PID ended REASON`.
 
     What is noted first is why a worker ended: a worker that was aborted for its timeout also exits with some code.
     """
@@ -32,6 +32,8 @@ class GunicornEnds:
         self._offset = 0
         self._reasons: dict[str, str] = {}
         self._ends: Counter[str] = Counter()
+        self.settings: dict[str, float] = {}
+        """What gunicorn goes by, wherever it was told so: `timeout` in seconds, `slots`."""
 
     def read(self) -> Counter[str] | None:
         """Workers that have ended since the server started, by why; None where no gunicorn writes. Raises OSError."""
@@ -44,12 +46,17 @@ class GunicornEnds:
         whole = text[: text.rfind(b"\n") + 1]  # the last line may be under way
         self._offset += len(whole)
         for line in whole.decode(errors="replace").splitlines():
-            pid, _, reason = line.partition(" ")
-            if reason.startswith("ended "):
-                self._ends[self._reasons.pop(pid, reason.removeprefix("ended "))] += 1
-            else:
-                self._reasons.setdefault(pid, reason)
+            self._take(*line.partition(" ")[::2])
         return self._ends
+
+    def _take(self, subject: str, said: str) -> None:
+        if subject == "set":
+            name, _, value = said.partition(" ")
+            self.settings[name] = float(value)
+        elif said.startswith("ended "):
+            self._ends[self._reasons.pop(subject, said.removeprefix("ended "))] += 1
+        else:
+            self._reasons.setdefault(subject, said)
 
 
 class ExitStatuses:

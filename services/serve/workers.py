@@ -12,7 +12,7 @@ from pathlib import Path
 import process
 from tally import Tally, Worker
 from uwsgi_stats import UwsgiStats
-from worker_ends import UNKNOWN, ExitStatuses, GunicornEnds
+from worker_ends import UNKNOWN, ExitStatuses, GunicornNotes
 
 MOURNED_S = 10.0
 """How long the start of a worker that has ended is still reported: a reader that comes once a second misses none."""
@@ -29,8 +29,12 @@ class Report:
 
     started_at: dict[int, float]
     """Epoch seconds, by process: of the living, and of those that ended in the last ten seconds."""
+    start_cpu_s: dict[int, float]
+    """CPU time that each of them had used when its first request came, by process."""
     ends: dict[str, int]
     """Workers that have ended since the server started, by why."""
+    settings: dict[str, float]
+    """What the server goes by, as far as it says so: `timeout` in seconds until it kills a worker, `slots`."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,7 @@ class Workers:
     """Follows the workers from one reading to the next. Not thread-safe."""
 
     def __init__(self, run_dir: Path) -> None:
-        self._gunicorn = GunicornEnds(run_dir / "gunicorn-ends")
+        self._gunicorn = GunicornNotes(run_dir / "gunicorn-notes")
         self._statuses = ExitStatuses()
         self._started_at: dict[tuple[int, float], float] = {}
         """Of workers that live."""
@@ -75,7 +79,10 @@ class Workers:
         started_at = {death.worker.pid: death.started_at for death in self._mourned}
         started_at |= {pid: started for (pid, _), started in self._started_at.items()}
         told_by_gunicorn = self._gunicorn.read()
-        return Report(started_at, dict(self._ends if told_by_gunicorn is None else told_by_gunicorn))
+        ends = dict(self._ends if told_by_gunicorn is None else told_by_gunicorn)
+        known = [*(death.worker for death in self._mourned), *tally.living]
+        start_cpu_s = {worker.pid: worker.start_cpu_s for worker in known if worker.start_cpu_s}
+        return Report(started_at, start_cpu_s, ends, self._gunicorn.settings | self._uwsgis_settings())
 
     def _bury(self, dead: tuple[Worker, ...]) -> None:
         # Nobody has seen one alive that came and went between two readings: it is as old as its first request.
@@ -104,6 +111,11 @@ class Workers:
         status = status or UNKNOWN
         self._ends[self._uwsgis_reason(worker, status) or _reason(worker, status)] += 1
         return True
+
+    def _uwsgis_settings(self) -> dict[str, float]:
+        slots = {"slots": float(self._uwsgi.slots)} if self._uwsgi and self._uwsgi.slots else {}
+        harakiri = os.environ.get("UWSGI_HARAKIRI", "")
+        return {**slots, **({"timeout": float(harakiri)} if self._uwsgi and harakiri.isdecimal() else {})}
 
     def _uwsgis_reason(self, worker: Worker, status: str) -> str | None:
         """Why uWSGI has ended this worker; None where it was not uWSGI."""

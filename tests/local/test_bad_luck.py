@@ -193,21 +193,26 @@ BROKEN_APPS = {
 }
 
 
-@pytest.mark.parametrize("server", ["dev", "gunicorn", "uwsgi"])
 @pytest.mark.parametrize("kind", BROKEN_APPS)
-def test_an_app_that_cannot_be_served_shows_its_last_lines(lab: Lab, tmp_path: Path, kind: str, server: str) -> None:
+def test_an_app_that_cannot_be_served_is_refused_before_any_server_starts(lab: Lab, tmp_path: Path, kind: str) -> None:
     source, name, reason = BROKEN_APPS[kind]
     (tmp_path / "app.py").write_text(source)
-    done = lab("run", "--servers", server, "--app", name, "--app-dir", tmp_path, *ONE_WINDOW, TMPDIR=str(tmp_path))
-    assert_explained(done, 4, f"{server} did not start", reason)
+    app = ("--app", name, "--app-dir", tmp_path)
+    done = lab("run", "--servers", "dev,gunicorn,uwsgi", *app, *ONE_WINDOW, TMPDIR=str(tmp_path))
+    assert_explained(done, 4, "The app cannot be loaded, and no server was started.", reason)
     assert not set(done.stdout + done.stderr) & set("\x07\x1b\x9b"), "whatever a log holds, it is shown"
     assert not lab_processes(lab)
     # Of the traceback only what is the app's own; the rest is in the log.
     assert "importlib" not in done.stderr
     assert ('app.py", line 1' in done.stderr) == source.startswith(("import", "raise"))
     kept = list(tmp_path.glob("wsgilab-*.log"))
-    assert kept or server == "dev", "which says one line and no more, where there is no traceback"
     assert all(str(log) in done.stderr and f"LAB_APP={name} cannot be served" in log.read_text() for log in kept)
+
+
+def test_an_app_that_is_never_imported_is_not_waited_for_by_each_server(lab: Lab, tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text("import time\ntime.sleep(60)\n")
+    done = lab("run", "--servers", "dev,gunicorn", "--app-dir", tmp_path, *ONE_WINDOW, LAB_START_TIMEOUT_S="2")
+    assert_explained(done, 4, "The app was not imported after 2 s, and no server was started.", "waits for something")
 
 
 def test_a_queue_longer_than_the_kernel_allows_is_named_with_what_it_allows(lab: Lab, tmp_path: Path) -> None:

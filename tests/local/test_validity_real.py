@@ -81,7 +81,7 @@ def measured(bench: Bench, trouble: Trouble = lambda: None) -> Window:
 
     thread = threading.Thread(target=when_under_way)
     thread.start()
-    window, _ = measure_window(PLAN, server, bench)
+    window = measure_window(PLAN, server, bench).window
     thread.join()
     return window
 
@@ -167,7 +167,7 @@ def test_a_killed_k6_voids_the_window(bench: Bench) -> None:
 
 def test_more_slots_than_were_declared_void_nothing(bench: Bench) -> None:
     """Four workers under the name of one: 100 rps of 20 ms each are more than one could serve, and it is seen."""
-    window, _ = measure_window(replace(PLAN, workload="io"), replace(twin(bench), slots=1), bench)
+    window = measure_window(replace(PLAN, workload="io"), replace(twin(bench), slots=1), bench).window
     assert "slot" not in (window.void or "valid"), "a busy machine may void it"
     assert window.load
     assert window.usage
@@ -198,7 +198,7 @@ def test_requests_that_reach_another_server_void_the_window(bench: Bench) -> Non
     assert isinstance(engine, CrossedEngine)
     engine.crossed = True
     try:
-        window, _ = measure_window(PLAN, engine.servers[0], bench)
+        window = measure_window(PLAN, engine.servers[0], bench).window
     finally:
         engine.crossed = False
     assert "500 answers came from another server" in (window.void or "valid")

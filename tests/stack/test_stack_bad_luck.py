@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import socket
 import subprocess
 
 from compose_stack import Stack
-from support import wait_for, windows_of
+from support import ROOT, wait_for, windows_of
 
 
 def test_a_server_that_does_not_run_is_named_with_its_cure(stack: Stack, main_job: str) -> None:
@@ -134,3 +136,43 @@ def test_results_that_cannot_be_written_go_into_a_volume(stack: Stack, main_job:
     assert done.returncode == 0, done.stderr
     assert "goes into the volume 'spare'" in done.stderr + done.stdout
     assert "docker compose cp" in done.stderr + done.stdout
+
+
+APPS = ROOT / "tests/local/apps"
+FAULTS = {
+    "memory": (
+        "gunicorn,MOOD=keeps,GUNICORN_WORKERS=2",
+        r"killed by the kernel \(out of memory, limit \d+ MB\) (once|twice|\d+ times); ",
+    ),
+    "timeout": (
+        "gunicorn,MOOD=slow,GUNICORN_CMD_ARGS=--timeout=1",
+        r"gunicorn killed its own worker \d+ times \(timeout 1 s\): not the kernel, not memory; ",
+    ),
+    "burns": ("uwsgi,MOOD=burns", r"limited by CPU: 1 CPU ÷ [\d.]+ ms CPU per request = \d+ rps, 60 rps offered"),
+}
+
+
+def test_what_the_kernel_kills_is_told_from_what_the_server_kills_and_from_want_of_cpu(
+    stack: Stack, main_job: str
+) -> None:
+    """Memory and CPU have limits here that processes of the same machine have not."""
+    variants = [word for name, (variant, _) in FAULTS.items() for word in ("--variant", f"{name}={variant}")]
+    done = stack.lab(
+        *("run", "--servers", "memory,timeout,burns", *variants, "--app", "moods:app", "--app-dir", str(APPS)),
+        *("--workload", "/", "--rate", "60", "--rounds", "1", "--duration", "4"),
+        SERVER_MEMORY="256m",
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    verdict = json.loads((stack.newest_run() / "verdict.json").read_text())
+    why = {row["server"]: row["why"] for row in verdict["servers"]}
+    for name, (_, sentence) in FAULTS.items():
+        assert re.match(sentence, why[name]), why[name]
+
+
+def test_a_queue_longer_than_the_containers_kernel_allows_is_named(stack: Stack, main_job: str) -> None:
+    variant = "big=uwsgi,UWSGI_LISTEN=100000"
+    done = stack.lab("run", "--servers", "big", "--variant", variant, "--rate", "20", "--rounds", "1")
+    assert done.returncode == 4, done.stdout + done.stderr
+    longest = stack.inside("uwsgi", "cat", "/proc/sys/net/core/somaxconn").strip()
+    assert f"net.core.somaxconn, the longest queue that this kernel allows: {longest}" in done.stderr
+    assert f"UWSGI_LISTEN={longest}\n" in done.stderr

@@ -26,7 +26,8 @@ from wsgilab.model.window import Window
 WINDOW_OVERHEAD_S, LATE_OVERHEAD_S = 2.2, 1.5
 """What a window costs besides its own time (warm-up, k6's start), and what a late server adds (grace, restart)."""
 RESTART_S, MOST_LATE_S = 1.0, 3.5
-"""The part of the latter that comes after the window, and all of it at the worst."""
+"""The part of the latter that comes after the window (or before the next one, for its own start), and all of it at the
+worst."""
 MOST_VOID = 2
 """Void windows in a row at one rate from which on k6, and not luck, is the limit there."""
 FAR = CLEAR_MARGIN
@@ -85,7 +86,7 @@ class Tried:
     clear: bool = False
     """So far from the bound that one window decides."""
     took_s: float = 0.0
-    """All that it took; 0 where that is not known."""
+    """All that it took, the start of its server included; 0 where that is not known."""
 
 
 @dataclass(frozen=True)
@@ -110,14 +111,14 @@ class Capacity:
 
 def tried(window: Window, objective: Slo) -> Tried:
     """What one window says about the SLO."""
-    probe = Probe(window.plan.rate_rps, window.plan.duration_s)
+    probe, took_s = Probe(window.plan.rate_rps, window.plan.duration_s), window.took_s + window.start_s
     if window.void is not None:
-        return Tried(probe, Outcome.VOID, took_s=window.took_s)
+        return Tried(probe, Outcome.VOID, took_s=took_s)
     if window.died or window.load is None:
-        return Tried(probe, Outcome.MISSED, clear=True, took_s=window.took_s)
+        return Tried(probe, Outcome.MISSED, clear=True, took_s=took_s)
     shares = [_share_of_bound(window, metric, bound) for metric, bound in objective.terms]
     worst = max(shares)
-    return Tried(probe, Outcome.KEPT if worst < 1 else Outcome.MISSED, worst >= FAR or worst <= 1 / FAR, window.took_s)
+    return Tried(probe, Outcome.KEPT if worst < 1 else Outcome.MISSED, worst >= FAR or worst <= 1 / FAR, took_s)
 
 
 def next_probe(goal: Goal, history: Sequence[Tried]) -> Probe | None:
@@ -125,7 +126,8 @@ def next_probe(goal: Goal, history: Sequence[Tried]) -> Probe | None:
     probe = _open_question(goal, history)
     if probe is None:
         return None
-    at_most_s = probe.duration_s + WINDOW_OVERHEAD_S + MOST_LATE_S
+    fresh_s = RESTART_S if probe.duration_s >= goal.fine_s else 0.0
+    at_most_s = fresh_s + probe.duration_s + WINDOW_OVERHEAD_S + MOST_LATE_S
     return probe if spent_s(history) + at_most_s <= goal.budget_s else None
 
 

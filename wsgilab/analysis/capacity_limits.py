@@ -88,8 +88,7 @@ def _nearest_limit(found: Capacity, slots_rps: float | None, cpu_rps: float | No
 def _limits(row: ServerRow, slots_rps: float | None, cpu_rps: float | None, cores: int) -> list[str]:
     said = []
     if slots_rps is not None:
-        slots = words.counted(row.slots_used or 0, "slot") + (" seen" if row.slots_seen is not None else "")
-        said.append(f"{slots} ÷ {words.duration(row.service_ms)} allow {slots_rps:.0f} rps")
+        said.append(f"{row.room.in_words()} ÷ {words.duration(row.service_ms)} allow {slots_rps:.0f} rps")
     elif row.concurrency == "unbounded":
         said.append("no slot limit")
     if cpu_rps is not None:

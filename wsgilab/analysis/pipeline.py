@@ -63,7 +63,7 @@ def analyse(windows: Sequence[Window], run: RunFacts, problems: Sequence[str] = 
     servers = _all_servers(windows, run.servers)
     measured = [Measured(window, window_figures(window)) for window in windows]
     grouped = by_server_and_rate(measured)
-    context = causes.context([window for window in windows if window.void is None], run.objective, run.cores)
+    context = causes.context([window for window in windows if window.void is None], run.objective, run.cores, servers)
     rows = tuple(_server_row(facts, grouped, windows, context) for facts in servers)
     crowd = len(servers) > MOST_COMPARED
     comparisons = () if run.goal or crowd else tuple(_compare(servers, grouped))
@@ -134,6 +134,8 @@ def _server_row(facts: ServerFacts, grouped: Grouped, windows: Sequence[Window],
         loads=tuple(with_causes(load) for load in loads),
         variant_of=facts.variant_of,
         slots_seen=slots.seen,
+        slots_configured=slots.configured,
+        slots_full=slots.full,
     )
     return replace(row, why=explain(row))
 

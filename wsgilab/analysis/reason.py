@@ -46,7 +46,7 @@ def _room(row: ServerRow, load: LoadRow) -> str:
         return f"slots unknown, {offered}"
     if row.slots_used is None:
         return f"no slot limit (each request gets a thread), {offered}"
-    slots = words.counted(row.slots_used, "slot") + (" seen" if row.slots_seen is not None else "")
+    slots = row.room.in_words()
     if row.slots_rps is None:
         return f"{slots}; {offered}"
     room = f"{slots} ÷ {words.duration(row.service_ms)} = about {row.slots_rps:.0f} rps, {offered}"

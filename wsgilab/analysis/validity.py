@@ -10,13 +10,10 @@ import math
 from collections.abc import Sequence
 from itertools import pairwise
 
-from wsgilab.analysis.causes.answers import calls_each
+from wsgilab.analysis import counts
 from wsgilab.model.window import LoadResult, Sample, Usage, Window
 from wsgilab.model.words import counted
 
-COUNT_SHARE = 0.01
-COUNT_SLACK = 3
-"""How far k6's and the app's counts may be apart: health checks, and requests on their way when a counter was read."""
 SLOT_SHARE = 1.1
 """Throughput over requests at once ÷ service time. The bound is exact in theory; 10 % covers that both are means over
 slightly different stretches of time."""
@@ -60,16 +57,8 @@ def wrong_server(load: LoadResult) -> str | None:
 
 
 def counts_disagree(load: LoadResult, usage: Usage) -> str | None:
-    """k6 and the app's own counter saw different numbers of requests.
-
-    The app counts at least the good answers that k6 got, and at most what k6 sent: a request that k6 gave up may be
-    served later, or may never reach the app, and a server or its proxy may refuse some by itself. An app that calls
-    itself counts a whole number of requests for each of k6's; with any other number, somebody else was there.
-    """
-    slack = COUNT_SLACK + COUNT_SHARE * load.total_requests
-    # Of an earlier k6/load.js it is not known how many of the answers in the warm-up were good.
-    least = load.total_requests - load.failed if load.total_ok is None else load.total_ok
-    if least - slack <= usage.requests <= load.total_sent + slack or calls_each(load, usage) > 1:
+    """k6 and the app's own counter saw different numbers of requests, and not for a call of the app to itself."""
+    if not counts.disagree(load, usage):
         return None
     seen = f"k6 sent {load.total_sent} requests and got {load.total_requests} answers, the app counted"
     return f"the counts disagree: {seen} {usage.requests:.0f}"

@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 
-from wsgilab.engines import Endpoint, HealthCheck
+from wsgilab.engines import Endpoint, HealthCheck, start_failure
 from wsgilab.engines.background import PROGRAMS, Background, programs_of
 from wsgilab.engines.copies import Copies
 from wsgilab.engines.nginx import LocalNginx
@@ -20,12 +20,15 @@ from wsgilab.lab.servers import Lab
 from wsgilab.machine.environment import inherited
 from wsgilab.machine.ports import free_port, require_free
 from wsgilab.machine.tools import find_nginx, nginx_at_hand
-from wsgilab.machine.waiting import Stop
+from wsgilab.machine.waiting import Stop, poll_until
 from wsgilab.model.listener import UNHEARD, Listener
 from wsgilab.model.needs import NOTHING, Needs
-from wsgilab.model.server import Server
+from wsgilab.model.server import Server, app_of
 
 LOG_BYTES = 16_384
+IMPORT = "import os, wsgi; os._exit(0)"
+"""Loads the app as every server does. A thread that the app has started would keep the process for ever."""
+WELL = "ended with exit code 0"
 
 
 class LocalEngine:
@@ -77,6 +80,8 @@ class LocalEngine:
         self._services.start()
         for server in self.servers:
             self._copies.make(server, self._environment(server))
+        for server in {app_of(server.environment, server.app): server for server in reversed(self.servers)}.values():
+            self._import_app(server)
         if any(server.via for server in self.servers):
             found = find_nginx(self._listener.message)
             self._nginx = LocalNginx(self.lab, self._background, self._stop, found)
@@ -150,6 +155,20 @@ class LocalEngine:
         versions = {"nginx": self._nginx.version} if self._nginx else {}
         return {"versions": versions, "limits": {"memory": "none", "cpus": sorted(self.lab.cpus("SERVER_CPUS"))}}
 
+    def _import_app(self, server: Server) -> None:
+        """Import its app once, before any server starts. Raises ServerError where no server could serve it."""
+        name, folder = f"{server.name}-import", self.lab.root / "services/serve"
+        environment = {**self._environment(server), "LAB_RUN_DIR": str(self._background.folder / name)}
+        command = [_python(programs_of(server)), "-c", IMPORT]
+        self._background.start(name, command, environment, folder, programs_of(server))
+        ended = poll_until(lambda: self._background.ended(name) is not None, self._stop, self._start_timeout_s)
+        how, said = self._background.ended(name), self._background.output(name)
+        self._background.end([name])
+        if ended and (how == WELL or not start_failure.is_everybodys(said)):
+            return
+        within_s = None if ended else self._start_timeout_s
+        raise start_failure.not_loaded(server, said, self._again(server), self._background.withheld(said), within_s)
+
     def _launch(self, server: Server) -> None:
         self._stop.check()
         run_dir = self._background.folder / server.name
@@ -161,6 +180,9 @@ class LocalEngine:
         programs = programs_of(server)
         command = [str(services / "serve/entrypoint.sh"), *_launcher(program, programs), *arguments]
         self._background.start(server.name, command, environment, services / "serve", programs)
+
+    def _again(self, server: Server) -> str:
+        return f"./lab run --engine local --servers {server.name} --quick"
 
     def _environment(self, server: Server) -> dict[str, str]:
         """What the server and its app find in their environment; what was asked for by --env wins."""
@@ -191,8 +213,7 @@ class LocalEngine:
             return
         reason = self.death(server) or f"not healthy after {check.timeout_s:g} s. Last answer: {check.last}"
         log = self._background.output(server.name)
-        again = f"./lab run --engine local --servers {server.name} --quick"
-        raise did_not_start(server, reason, log, again, self._background.withheld(log))
+        raise did_not_start(server, reason, log, self._again(server), self._background.withheld(log))
 
 
 def _launcher(program: str, programs: Path) -> list[str]:
@@ -206,5 +227,8 @@ def _launcher(program: str, programs: Path) -> list[str]:
             is_script = file.read(2) == b"#!"
     except OSError:
         return [program]
-    python = sys.executable if programs == PROGRAMS else str(programs / "python")
-    return [python, str(script)] if is_script else [program]
+    return [_python(programs), str(script)] if is_script else [program]
+
+
+def _python(programs: Path) -> str:
+    return sys.executable if programs == PROGRAMS else str(programs / "python")

@@ -57,6 +57,25 @@ def did_not_start(server: Server, reason: str, log: str, again: str, withheld: S
     return ServerError(what, cause, finding.next_command or again)
 
 
+def not_loaded(
+    server: Server, log: str, again: str, withheld: Sequence[str] = (), within_s: float | None = None
+) -> ServerError:
+    """The error for an app that could not be imported, so that no server was started. `log`: what it wrote meanwhile.
+
+    `within_s`: the time that it was given, where it was not done by then.
+    """
+    error = did_not_start(server, "", log, again, withheld)
+    _, *lines = error.what.splitlines()
+    how = "cannot be loaded" if within_s is None else f"was not imported after {within_s:g} s"
+    cause = error.cause if within_s is None else "it waits for something meanwhile: a database, a lock, an answer"
+    return ServerError("\n".join([f"The app {how}, and no server was started.", *lines]), cause, again)
+
+
+def is_everybodys(log: str) -> bool:
+    """Whether a failed import tells of every server: an app may be made for uWSGI, and import what only that has."""
+    return not re.search(r"\buwsgi(decorators)?\b", last_lines(log)[-1]) if last_lines(log) else True
+
+
 def read(log: str, server: Server) -> Finding:
     """What matters in the log of a server that did not start."""
     lines = log.strip().splitlines()

@@ -6,7 +6,9 @@ is not the servers': k6's own scheduling, the handshake, the kernel, and everyth
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 
 from wsgilab.analysis import stats
 from wsgilab.analysis.floor import broken_by, least
@@ -30,18 +32,74 @@ TIMEOUT_S, GRACE_S = 2.0, 1.0
 MOST_TRIES = 3
 
 
-def measure_floors(
+class Floors:
+    """The floor at each rate that is asked for. It fails no run: servers need no floor."""
+
+    def __init__(self, generator: LoadGenerator, objective: Slo, stop: Stop) -> None:
+        self._generator = generator
+        self._objective = objective
+        self._stop = stop
+        self._at: Endpoint | None = None
+        self._found: dict[float, Floor] = {}
+        self.unknown = ""
+        """Why some floor is not known; empty where all are."""
+
+    @property
+    def found(self) -> tuple[Floor, ...]:
+        """What was measured so far, by ascending rate."""
+        return tuple(self._found[rate] for rate in sorted(self._found))
+
+    @contextmanager
+    def asking(self, engine: Engine) -> Iterator[None]:
+        """While the block lasts, nginx can be asked, if it is at hand."""
+        with ExitStack() as stack:
+            try:
+                self._at = stack.enter_context(engine.fixed_answer())
+            except LabError as error:
+                self._gave_up(error)
+            yield
+        self._at = None
+
+    def measure(self, rate_rps: float) -> None:
+        """Learn the floor at this rate, where that can be."""
+        if self._at is None or rate_rps in self._found:
+            return
+        try:
+            floor = least(_tries(rate_rps, self._generator, self._at, self._objective, self._stop))
+        except LabError as error:
+            self._gave_up(error)
+        else:
+            self._found |= {rate_rps: floor} if floor else {}
+
+    def hopeless(self, rate_rps: float) -> str | None:
+        """Why no window at this rate can be judged; None where it can, or nothing tells.
+
+        A search meets rates that nobody knew beforehand: their floor is measured as they come, at the next power of 2.
+        """
+        if rate_rps not in self._found:
+            rate_rps = 2.0 ** math.ceil(math.log2(max(rate_rps, LEAST_RPS)))
+            self.measure(rate_rps)
+        return broken_by(self._found[rate_rps], self._objective) if rate_rps in self._found else None
+
+    def _gave_up(self, error: LabError) -> None:
+        self._at = None
+        self.unknown = f"{error.what.splitlines()[0].rstrip('.')} ({error.cause})"
+
+
+@contextmanager
+def floors_at(
     rates_rps: Sequence[float], generator: LoadGenerator, engine: Engine, objective: Slo, stop: Stop
-) -> tuple[tuple[Floor, ...], str | None]:
-    """(the floor at each rate, why it is not known; None where it is). It fails no run: servers need no floor."""
-    if not rates_rps:  # of a search nobody knows them beforehand
-        return (), None
-    try:
-        with engine.fixed_answer() as at:
-            found = [least(_tries(rate_rps, generator, at, objective, stop)) for rate_rps in rates_rps]
-    except LabError as error:
-        return (), f"{error.what.splitlines()[0].rstrip('.')} ({error.cause})"
-    return tuple(floor for floor in found if floor), None
+) -> Iterator[Floors]:
+    """The floors at these rates, known before the block begins; without rates, at those that the block asks for."""
+    floors = Floors(generator, objective, stop)
+    if rates_rps:
+        with floors.asking(engine):
+            for rate_rps in rates_rps:
+                floors.measure(rate_rps)
+        yield floors
+        return
+    with floors.asking(engine):
+        yield floors
 
 
 def _tries(rate_rps: float, generator: LoadGenerator, at: Endpoint, objective: Slo, stop: Stop) -> Iterator[Floor]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from wsgilab.analysis import capacity
@@ -24,6 +24,8 @@ OVERHEAD_S = 2.6
 answered, 4 s where the server is late and started anew."""
 FRESH_START_S = 1.0
 """What starting a server anew takes, as a local process, on the average of those of compose.yaml."""
+FLOORS_OF_A_SEARCH = 5
+"""Powers of two from 50 rps to a usual capacity."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,8 @@ def with_seed(request: Request) -> Request:
 def plan_search(settings: Settings, goal: Goal, objective: Slo, measured: Sequence[Window]) -> Iterator[WindowPlan]:
     """The windows of a search. `measured` is the list that each of them joins before the next one is asked for.
 
-    Turns of all servers, so that a mood of the machine meets each, and a late server has time to recover.
+    Turns of all servers, so that a mood of the machine meets each, and a late server has time to recover. Long windows,
+    which decide, each have a start of their own: a capacity is not to be the luck of one.
     """
     shuffler = random.Random(settings.seed)
     order = 0
@@ -89,7 +92,8 @@ def plan_search(settings: Settings, goal: Goal, objective: Slo, measured: Sequen
             if probe is None or (own and own[-1].load is None and own[-1].died):
                 searching.remove(server)
                 continue
-            yield settings.window(server, probe.rate_rps, probe.duration_s, len(own) + 1, order)
+            window = settings.window(server, probe.rate_rps, probe.duration_s, len(own) + 1, order)
+            yield replace(window, fresh=probe.duration_s >= goal.fine_s)
             order += 1
 
 
@@ -123,7 +127,7 @@ def _search(request: Request, servers: Sequence[str]) -> Job:
         plans=lambda measured: plan_search(settings, goal, objective, measured),
         schedule={"search": goal.to_json()},
         windows=None,
-        takes_s=goal.budget_s * len(servers),
+        takes_s=goal.budget_s * len(servers) + floor.WINDOW_S * FLOORS_OF_A_SEARCH,
     )
 
 

@@ -9,6 +9,7 @@ from wsgilab.errors import MissingError, ServerError
 from wsgilab.machine.waiting import Stop
 from wsgilab.measure import losses, quiet
 from wsgilab.measure.losses import Loss
+from wsgilab.measure.readings import Reading
 from wsgilab.model.server import Server
 
 
@@ -22,15 +23,21 @@ class Lineup:
         self._untouched = set(self._fresh)
         self._gone: dict[str, Loss] = {}
         self._not_reset: dict[str, Loss] = {}
+        self._rested: dict[str, Reading | None] = {}
 
     def loss(self, server: Server) -> Loss | None:
         """Why its next window cannot be measured; None where it can."""
         return self._gone.get(server.name) or losses.of_services(self._engine) or self._not_reset.get(server.name)
 
-    def served(self, server: Server) -> None:
-        """A window of it is over."""
+    def served(self, server: Server, after: Reading | None) -> None:
+        """A window of it is over, with this last reading."""
         self._fresh.discard(server.name)
         self._untouched.discard(server.name)
+        self._rested[server.name] = after
+
+    def rested(self, server: Server) -> Reading | None:
+        """The last reading of its window before."""
+        return self._rested.get(server.name)
 
     def reset(self, server: Server) -> None:
         """Have its app find what its first window found, where the app has a command for that."""

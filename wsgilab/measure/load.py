@@ -20,6 +20,7 @@ from wsgilab.machine import places, processes
 from wsgilab.machine.environment import inherited
 from wsgilab.machine.places import Place
 from wsgilab.machine.processes import Process
+from wsgilab.measure import turned_away
 from wsgilab.measure.k6_command import K6, TRAFFIC_JSON, command, environment
 from wsgilab.model.window import LoadResult, RequestResult, WindowPlan
 
@@ -192,7 +193,8 @@ def refusal(console: str, statuses: Mapping[str, int]) -> dict[str, Any]:
             answer = json.loads(json.loads(found.group(1))) if found else {}
             if answer["status"] == commonest:
                 texts = {name: _printable(str(answer[name])) for name in ("redirect_to", "host")}
-                return {**texts, "blames_host": answer["blames_host"] is True}
+                refused_by = turned_away.setting_in(str(answer.get("text", "")))
+                return {**texts, "blames_host": answer["blames_host"] is True, "refused_by": refused_by}
     return {}
 
 

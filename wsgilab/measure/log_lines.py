@@ -7,14 +7,32 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 
+from wsgilab.measure import turned_away
 from wsgilab.measure.generator import LoadGenerator
 from wsgilab.model.privacy import private_text
 from wsgilab.model.window import Window
 
 MOST_LINES = 10
 LONGEST_LINE = 240
+NO_ANSWER = "0"
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 """Flask's built-in server writes its log in colours. Whatever else a terminal would obey is made visible in reports."""
+
+
+def may_tell_of_refusals(window: Window) -> bool:
+    """Whether some requests got no proper answer, and the app did not see them either: the server may say why."""
+    load, usage = window.load, window.usage
+    if load is None or usage is None or usage.requests >= load.total_sent:
+        return False
+    return any(status == NO_ANSWER or status[:1] in "45" for status in load.statuses)
+
+
+def with_refusals(window: Window, written: str) -> Window:
+    """The window with what the end of its server's log says of requests that it turned away."""
+    refusals = turned_away.counted(written.splitlines())
+    if not refusals or window.usage is None or window.usage.inside is None:
+        return window
+    return replace(window, usage=replace(window.usage, inside=replace(window.usage.inside, refusals=refusals)))
 
 
 def is_odd(window: Window, generator: LoadGenerator) -> bool:

@@ -16,6 +16,7 @@ SETTLE_TIMEOUT_S = 3.0
 """An app may use CPU for ever, in threads of its own. It is measured all the same."""
 IDLE_SHARE = 0.15
 """A share of one CPU. A server that uses less has started: importing an app takes all that it can get."""
+LEAST_ALONE_S, MOST_ALONE_S = 1.0, 5.0
 
 Sampler = Callable[[], Reading | None]
 
@@ -51,6 +52,19 @@ def drain(sample: Sampler, stop: Stop, timeout_s: float) -> tuple[Reading | None
 
     ended = poll_until(quiet, stop, timeout_s, every_s=0.1)
     return readings[-1], ended and readings[-1] is not None
+
+
+def asked_alone_rps(sample: Sampler, stop: Stop, expected_rps: float) -> float | None:
+    """Requests per second that a server counts while the lab asks for none; None where its exporter does not answer.
+
+    It is watched for as long as somebody at the expected rate would take for five.
+    """
+    before = sample()
+    stop.wait(min(MOST_ALONE_S, max(LEAST_ALONE_S, 5 / expected_rps)))
+    after = sample()
+    if before is None or after is None or after.at <= before.at:
+        return None
+    return (after.requests - before.requests) / (after.at - before.at)
 
 
 def settle(servers: Sequence[Server], engine: Engine, stop: Stop) -> None:

@@ -42,6 +42,8 @@ class WorkerSeen:
     """Epoch seconds."""
     arrivals: Mapping[int, float]
     """Requests that began while so many were inside the app, since the worker started."""
+    start_cpu_s: float | None = None
+    """CPU time that it had used when its first request came."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,10 @@ class Reading(Sample):
     connections: float | None = None
     cpus_busy_s: float | None = None
     memory_limit_bytes: float | None = None
+    own_cpu_s: float = 0.0
+    """CPU time without its proxy's, which serves others too."""
+    slots_configured: float | None = None
+    worker_timeout_s: float | None = None
 
     def sample(self) -> Sample:
         """What is saved of it."""
@@ -126,6 +132,10 @@ def to_reading(server: Metrics, proxy: Metrics, at: float) -> Reading:
         connections=_connections(server, proxy),
         cpus_busy_s=server.totals.get("server_cpus_busy_seconds_total"),
         memory_limit_bytes=server.totals.get("container_memory_limit_bytes"),
+        own_cpu_s=server.get("server_cpu_seconds_total"),
+        rss_bytes=server.get("server_memory_rss_bytes"),
+        slots_configured=server.totals.get("server_slots"),
+        worker_timeout_s=server.totals.get("server_worker_timeout_seconds"),
     )
 
 
@@ -135,8 +145,9 @@ def _workers(server: Metrics) -> Iterator[tuple[int, WorkerSeen]]:
         arrivals.setdefault(labels["worker"], {})[int(labels["inside"])] = count
     living = server.by("worker", "wsgi_worker_requests_total")
     started_at = server.by("worker", "wsgi_worker_start_time_seconds")
+    cpu_s = server.by("worker", "wsgi_worker_start_cpu_seconds")
     for pid in {**living, **started_at}:
-        yield int(pid), WorkerSeen(pid in living, started_at.get(pid), arrivals.get(pid, {}))
+        yield int(pid), WorkerSeen(pid in living, started_at.get(pid), arrivals.get(pid, {}), cpu_s.get(pid))
 
 
 def _connections(server: Metrics, proxy: Metrics) -> float | None:

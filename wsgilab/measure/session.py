@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-from wsgilab.analysis.floor import broken_by
 from wsgilab.engines import Engine
 from wsgilab.engines.attached import AttachedEngine
 from wsgilab.engines.local import LocalEngine
@@ -16,7 +15,7 @@ from wsgilab.errors import Interrupted, LabError, MissingError
 from wsgilab.machine import cpus, http, leftovers
 from wsgilab.machine.tools import find_k6
 from wsgilab.measure import quiet
-from wsgilab.measure.floor import measure_floors
+from wsgilab.measure.floor import Floors, floors_at
 from wsgilab.measure.generator import LoadGenerator
 from wsgilab.measure.job import Job
 from wsgilab.measure.k6 import K6Generator
@@ -27,7 +26,6 @@ from wsgilab.measure.recorder import Recorder, recorder_for
 from wsgilab.measure.running import as_they_run
 from wsgilab.measure.telemetry import Telemetry
 from wsgilab.measure.windows import Bench, measure
-from wsgilab.model.floor import Floor
 from wsgilab.model.manifest import Manifest
 from wsgilab.model.window import Window
 from wsgilab.results.folder import RunFolder
@@ -95,14 +93,15 @@ class _Session:
                 described = describe(self._job, self._stack.lab, self._engine, engine_why, generator)
                 if described.not_pinned:
                     self._stack.listener.warning(not_pinned_error(described.not_pinned, self._engine.name))
-                floor, unknown = self._floor(generator)
                 public = url and http.public(url)
-                manifest = replace(described, prometheus=public, floor=floor, floor_unknown=unknown, **self._needs())
-                self._folder.write_manifest(manifest)
-                try:
-                    self._measure(generator, floor)
-                finally:
-                    manifest = replace(manifest, **self._needs())
+                manifest = replace(described, prometheus=public, **self._needs())
+                with self._floors(generator) as floors:
+                    manifest = replace(manifest, floor=floors.found, floor_unknown=floors.unknown)
+                    self._folder.write_manifest(manifest)
+                    try:
+                        self._measure(generator, floors)
+                    finally:  # a search has met more rates meanwhile
+                        manifest = replace(manifest, floor=floors.found, **self._needs())
         except BaseException as error:
             if not self._windows:
                 self._folder.discard()
@@ -116,13 +115,13 @@ class _Session:
         """What the manifest says of the app's needs, by now."""
         return with_needs(self._stack.request.needs, self._stack.lab, self._engine.services_cpu_s())
 
-    def _floor(self, generator: K6Generator) -> tuple[tuple[Floor, ...], str | None]:
-        """(the generator's floor at each rate that is known beforehand, why it is not known)."""
-        job, engine, stop = self._job, self._engine, self._stack.stop
-        quiet.settle(engine.servers, engine, stop)
-        return measure_floors(job.settings.rates_rps, generator.alone, engine, job.objective, stop)
+    def _floors(self, generator: K6Generator) -> AbstractContextManager[Floors]:
+        """The generator's floor: at each rate that is known beforehand, and at others as they come."""
+        quiet.settle(self._engine.servers, self._engine, self._stack.stop)
+        job = self._job
+        return floors_at(job.settings.rates_rps, generator.alone, self._engine, job.objective, self._stack.stop)
 
-    def _measure(self, generator: LoadGenerator, floor: Sequence[Floor]) -> None:
+    def _measure(self, generator: LoadGenerator, floors: Floors) -> None:
         server_cpus = len(self._stack.lab.cpus("SERVER_CPUS"))
         telemetry = Telemetry(self._prometheus_url, self._engine.servers, server_cpus, self._load_cpus)
 
@@ -130,9 +129,7 @@ class _Session:
             telemetry.count(window)
             self._save(window)
 
-        objective = self._job.objective
-        hopeless = {at.rate_rps: why for at in floor if (why := broken_by(at, objective))}
-        bench = Bench(self._engine, generator, self._stack.stop, telemetry.follow, hopeless)
+        bench = Bench(self._engine, generator, self._stack.stop, telemetry.follow, floors.hopeless)
         with self._recorded(telemetry):
             measure(self._job.plans(self._windows), bench, save, self._stack.listener.window_started)
 

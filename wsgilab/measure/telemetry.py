@@ -76,9 +76,9 @@ class Telemetry:
         name = window.plan.server
         if window.void is None and name in self._slots:
             self._windows[name].append(window)
-            # The dashboards' law is that of the report: with the slots that were seen.
-            seen = observe(self._servers[name], self._windows[name], self._server_cpus).seen
-            self._slots[name] = seen or self._slots[name]
+            # The dashboards' law is that of the report: with the same slots.
+            count = observe(self._servers[name], self._windows[name], self._server_cpus).count
+            self._slots[name] = count or self._slots[name]
 
     @property
     def lost(self) -> str | None:

@@ -11,11 +11,18 @@ from wsgilab.measure.readings import Reading
 from wsgilab.model.window import Usage
 
 
-def to_usage(before: Reading, during: Sequence[Reading], after: Reading, measured: tuple[float, float]) -> Usage:
+def to_usage(
+    before: Reading,
+    during: Sequence[Reading],
+    after: Reading,
+    measured: tuple[float, float],
+    rested: Reading | None = None,
+) -> Usage:
     """The window's usage.
 
     `measured` is the measured part's start and end in epoch seconds. Ratios come from the readings inside it, so that
-    the warm-up does not count; where fewer than two fell inside, from the whole of the window.
+    the warm-up does not count; where fewer than two fell inside, from the whole of the window. `rested` is the last
+    reading of the window before.
     """
     counting = [reading for reading in during if measured[0] <= reading.at <= measured[1]]
     first, last = (counting[0], counting[-1]) if len(counting) >= 2 else (before, after)
@@ -33,5 +40,5 @@ def to_usage(before: Reading, during: Sequence[Reading], after: Reading, measure
         oom_kills=after.oom_kills - before.oom_kills,
         restarts=len({reading.start_time for reading in seen}) - 1,
         samples=tuple(replace(reading.sample(), at=round(reading.at, 3)) for reading in seen),
-        inside=to_inside(seen, counting),
+        inside=to_inside(seen, counting, rested),
     )

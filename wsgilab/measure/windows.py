@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 import random
 import time
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 
 from wsgilab.analysis.causes import deaths
+from wsgilab.analysis.counts import counted_more
 from wsgilab.analysis.validity import void_reason
 from wsgilab.engines import Engine
 from wsgilab.errors import LabError, UsageError
@@ -16,7 +17,7 @@ from wsgilab.machine.waiting import Stop
 from wsgilab.measure import losses, quiet
 from wsgilab.measure.generator import Load, LoadGenerator
 from wsgilab.measure.lineup import Lineup
-from wsgilab.measure.log_lines import is_odd, with_log
+from wsgilab.measure.log_lines import is_odd, may_tell_of_refusals, with_log, with_refusals
 from wsgilab.measure.quiet import Sampler
 from wsgilab.measure.readings import Reading
 from wsgilab.measure.usage import to_usage
@@ -68,8 +69,8 @@ class Bench:
     stop: Stop
     follow: Callable[[Load], None] = lambda _load: None
     """Gets each load as it starts, to watch what it uses."""
-    hopeless: Mapping[float, str] = field(default_factory=dict)
-    """Rates at which no window can be judged, known beforehand, and why."""
+    hopeless: Callable[[float], str | None] = lambda _rate_rps: None
+    """Why no window at a rate can be judged; None where it can. It may take a moment to learn."""
 
 
 def plan_windows(settings: Settings) -> list[WindowPlan]:
@@ -122,43 +123,66 @@ def measure(
         if loss := lineup.loss(server):
             save(loss.window(plan))
             continue
+        bench.hopeless(plan.rate_rps)
         began = time.monotonic()
-        window, drained = measure_window(plan, server, bench)
+        outcome = measure_window(plan, server, bench, lineup.rested(server))
+        window = replace(outcome.window, start_s=start_s, took_s=time.monotonic() - began)
         if lost := losses.of_services(bench.engine, losses.IN):
             window = replace(window, died=None, void=lost.void)
-        window = replace(window, start_s=start_s, took_s=time.monotonic() - began)
-        if is_odd(window, bench.generator):  # before it is started anew: its last words say why it ended
-            known = {**server.environment, **(server.app.variables if server.app else {})}
-            window = with_log(window, bench.engine.log(server), known)
+        window = _with_its_own_words(window, server, bench)
         save(window)
-        lineup.served(server)
-        _make_ready_again(server, window, drained, bench, lineup)
+        lineup.served(server, outcome.after)
+        _make_ready_again(server, window, outcome.drained, bench, lineup)
 
 
-def measure_window(plan: WindowPlan, server: Server, bench: Bench) -> tuple[Window, bool]:
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a window."""
+
+    window: Window
+    drained: bool = False
+    """Whether the server was done with all of it at the end."""
+    after: Reading | None = None
+    """The last reading, where there are figures."""
+
+
+def measure_window(plan: WindowPlan, server: Server, bench: Bench, rested: Reading | None = None) -> Outcome:
     """One window: read the exporter, drive the load while reading on, wait for the last answers, read again.
 
-    Gives the window, and whether the server was done with all of it at the end.
+    `rested`: the last reading of the window before, of the same start.
     """
     sample = quiet.sampler(server, bench.engine)
     before = quiet.patiently(sample, server, bench.engine, bench.stop)
     if before is None:
-        return losses.without_reading(server, losses.BEFORE, bench.engine).window(plan), False
+        return Outcome(losses.without_reading(server, losses.BEFORE, bench.engine).window(plan))
     result, during, problem = _drive(plan, server, sample, bench)
     # Where answers are still owed, waiting would only delay the fresh start.
     overdue = result is not None and result.unanswered > 0 and bench.engine.restarts
     after, drained = quiet.drain(sample, bench.stop, 0.0 if overdue else DRAIN_TIMEOUT_S)
     after = after or quiet.patiently(sample, server, bench.engine, bench.stop)
     if after is None:
-        return losses.without_reading(server, losses.IN, bench.engine).window(plan, result), False
+        return Outcome(losses.without_reading(server, losses.IN, bench.engine).window(plan, result))
     if died := losses.death(server, before, after, bench.engine):
-        return Window(plan, result, None, died=died), False
-    usage = to_usage(before, during, after, _measured_part(result, before, plan))
+        return Outcome(Window(plan, result, None, died=died))
+    usage = to_usage(before, during, after, _measured_part(result, before, plan), rested)
+    if drained and result and (more := counted_more(result, usage)):
+        usage = replace(usage, asked_alone_rps=quiet.asked_alone_rps(sample, bench.stop, more / result.wall_s))
     window = Window(plan, result, usage, notes=_notes(usage))
     lost = losses.lost_proxy(server, before, after, bench.engine)
     limit = bench.generator.limit(result) if result else None
-    void = problem or lost or limit or void_reason(window) or bench.hopeless.get(plan.rate_rps)
-    return replace(window, void=void), drained and lost is None
+    void = problem or lost or limit or void_reason(window) or bench.hopeless(plan.rate_rps)
+    return Outcome(replace(window, void=void), drained and lost is None, after)
+
+
+def _with_its_own_words(window: Window, server: Server, bench: Bench) -> Window:
+    """The window with what its server wrote, where something was odd: before its log goes with a fresh start."""
+    refused = may_tell_of_refusals(window)
+    if not (refused or is_odd(window, bench.generator)):
+        return window
+    written = bench.engine.log(server)
+    window = with_refusals(window, written) if refused else window
+    known = {**server.environment, **(server.app.variables if server.app else {})}
+    return with_log(window, written, known) if is_odd(window, bench.generator) else window
 
 
 def _drive(

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from wsgilab.model import words
 from wsgilab.model.manifest import Manifest
+
+OF_SERVERS = re.compile(r"LAB_(?!APP)|(GUNICORN|UWSGI|WAITRESS|GRANIAN|FLASK|PYTHON)")
+"""Variables that servers read, by how their names begin; all others are the app's."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,8 @@ class ServerFacts:
     slots: int | None
     via: str | None
     variant_of: str | None = None
+    app: str = ""
+    """What tells its app from those of the other servers; nothing to read."""
 
     @classmethod
     def from_manifest(cls, manifest: Manifest) -> tuple[ServerFacts, ...]:
@@ -80,6 +86,16 @@ class ServerFacts:
                 entry.slots,
                 entry.via,
                 entry.variant_of,
+                app_of(entry.environment) if entry.environment else "",
             )
             for entry in manifest.servers
         )
+
+
+def app_of(environment: Mapping[str, object], own: App | None = None) -> str:
+    """What tells an app from others, and one app that is told different things: a server's variables, but its own.
+
+    Nothing to read. `own`: where the app is not the one that all of a run share.
+    """
+    told = sorted((name, value) for name, value in environment.items() if not OF_SERVERS.match(name))
+    return repr((told, own))

@@ -11,6 +11,7 @@ from wsgilab.model.conditions import Conditions
 from wsgilab.model.floor import Floor
 from wsgilab.model.interval import Interval
 from wsgilab.model.outcomes import Difference, Finding, Limit, Rating
+from wsgilab.model.slots import Slots
 from wsgilab.model.window_row import WindowRow
 
 VERDICT_SCHEMA = 1
@@ -81,11 +82,20 @@ class ServerRow:
     variant_of: str | None = None
     slots_seen: int | None = None
     """Requests that it handled at once, where that is not what was declared."""
+    slots_configured: int | None = None
+    """Those that it says itself that it is set for, where that is not what was declared."""
+    slots_full: bool = True
+    """Whether those seen are all: others waited for a place."""
+
+    @property
+    def room(self) -> Slots:
+        """How many requests it handles at once, and how that is known."""
+        return Slots(self.slots, self.slots_seen, self.slots_configured, self.slots_full)
 
     @property
     def slots_used(self) -> int | None:
-        """The slots that laws reckon with: those seen, or those declared where nothing contradicts them."""
-        return self.slots if self.slots_seen is None else self.slots_seen
+        """The slots that laws reckon with."""
+        return self.room.count
 
     @property
     def slots_rps(self) -> float | None:
@@ -96,12 +106,8 @@ class ServerRow:
 
     @property
     def at_once(self) -> str:
-        """How many requests it handles at once, and how that is known: `8`, `32 seen`, `4 × 2 declared, 2 seen`."""
-        declared = self.concurrency.replace(" x ", " × ")
-        if self.slots_seen is None:
-            return declared
-        fewer = self.slots is not None and self.slots_seen < self.slots
-        return f"{declared} declared, {self.slots_seen} seen" if fewer else f"{self.slots_seen} seen"
+        """How many requests it handles at once, for a table: `8`, `4 × 2 declared, 2 seen`."""
+        return self.room.at_once(self.concurrency)
 
     def at(self, rate_rps: float) -> LoadRow | None:
         """The load at this offered rate, where it was measured."""
@@ -122,6 +128,8 @@ class ServerRow:
             "binds": self.limited_by or "",
             "variant_of": self.variant_of,
             "slots_seen": self.slots_seen,
+            "slots_configured": self.slots_configured,
+            "slots_full": self.slots_full,
         }
 
 

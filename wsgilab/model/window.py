@@ -89,6 +89,8 @@ class LoadResult:
     """The Host that k6 asked for, where something other than 2xx was answered."""
     blames_host: bool = False
     """Whether the body of the commonest answer other than 2xx speaks of the host."""
+    refused_by: str = ""
+    """The setting that its text names as what turned the request away: `limit_request_field_size`; empty where none."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,9 @@ class Sample:
     start_time: float
     proxy_start_time: float = 0.0
     """Of the proxy in front of it; 0 where there is none."""
+    rss_bytes: float = 0.0
+    """Resident memory of the server alone, shared pages each time: exact at each reading, as `memory_bytes` is not.
+    0 in lines of an earlier version."""
 
 
 @dataclass(frozen=True)
@@ -136,11 +141,19 @@ class Inside:
     is "+Inf"); cumulative."""
     connections_max: int | None = None
     """Most connections that clients had open to the server at a reading (to its proxy, where there is one)."""
-    outside_cpu_s: float | None = None
-    """CPU time of the server's processes that no request's thread used while inside the app."""
+    start_cpu_s: float | None = None
+    """CPU time that the workers which started in the window had used when their first request came, on average: what a
+    start costs. None where none started, or nobody tells."""
+    idle_cores: float | None = None
+    """CPUs that the server used between the window before and this one, while nothing was asked of it: threads of the
+    app, say. None where that was not to be seen: after a start, or with workers that came and went."""
+    slots_configured: int | None = None
+    """Requests at once that the server itself says it is set for (gunicorn, uWSGI)."""
+    worker_timeout_s: float | None = None
+    """How long a worker may be busy until the server kills it, by the server's own account."""
     refusals: Mapping[str, int] = field(default_factory=dict)
-    """What the server's log says that it turned away before the app, by the setting that did so:
-    `limit_request_line`, `limit_request_field_size`, `limit_request_fields`, `buffer-size`."""
+    """What the end of the server's log says that it turned away before the app: lines, by the setting that did so,
+    `limit_request_line`, `limit_request_field_size`, `limit_request_fields` or `buffer-size`."""
     cpus_busy: float | None = None
     """How many of the CPUs that the server may use were in use by anything, on average in the measured part."""
     memory_limit_mb: float | None = None
@@ -164,6 +177,8 @@ class Usage:
     listen_overflows: float
     oom_kills: float
     restarts: int
+    asked_alone_rps: float | None = None
+    """What the app counted per second when k6 had ended, where it had counted more in the window than k6 sent."""
     samples: tuple[Sample, ...] = ()
     inside: Inside | None = None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from wsgilab.model import words
@@ -44,8 +44,8 @@ UNITS = {"mb": "MB", "s": "s", "rps": "rps"}
 
 
 def floor(verdict: Verdict) -> str:
-    """How much of each figure is not the server's; nothing of a search, whose rates nobody knows beforehand."""
-    if verdict.is_search:
+    """How much of each figure is not the server's; nothing of a search that did not ask."""
+    if not verdict.floor and verdict.is_search and not verdict.floor_unknown:
         return ""
     if not verdict.floor:
         return words.sentence(f"how much of a response time is k6's own is not known{_because(verdict.floor_unknown)}")
@@ -113,10 +113,18 @@ def _search_method(verdict: Verdict) -> tuple[str, ...]:
         "one where it is a factor of two away from the bound, else two of three. A capacity is the highest rate that "
         "kept the objective for so long; next to it are the highest rate below every long window that missed, and "
         "the lowest rate that missed.",
+        *_starts_of_a_search(verdict),
+        *([OF_THE_FLOOR] if verdict.floor else []),
         "At least: k6's own limit, or the largest rate allowed, ended the search, not the server.",
         "Slots ÷ time in the app and CPUs ÷ CPU time per request are what a server could serve at most; the lower one "
         "is the limit, where the capacity comes near it.",
     )
+
+
+def _starts_of_a_search(verdict: Verdict) -> Iterator[str]:
+    if verdict.fresh_starts:
+        took = f"{verdict.fresh_starts} fresh starts took {words.seconds(verdict.fresh_starts_s)} s"
+        yield f"Each long window has a fresh start of its server, so that no capacity is the luck of one: {took}."
 
 
 def facts(manifest: Manifest) -> list[tuple[str, str]]:

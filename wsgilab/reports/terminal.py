@@ -53,7 +53,8 @@ def _parts(verdict: Verdict, console: Console, width: int) -> Iterator[Any]:
         yield from (_indented(sentence) for sentence in verdict.answer[1:])
         yield ""
     if verdict.is_search:
-        yield Text("Highest offered rate that keeps the SLO; below it the rates around it.", "dim")
+        around = "Highest offered rate that keeps the SLO; below it the rates around it."
+        yield Text(f"{around} {notes.floor(verdict)}".strip(), "dim")
         rows = [_capacity_cells(row) for row in verdict.servers]
         yield _fitting(CAPACITY, rows, ("Windows", "CPU allows", "Slots allow"), console, width)
     else:

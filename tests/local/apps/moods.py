@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 import urllib.request
 from itertools import count
@@ -25,6 +26,8 @@ def app(environ, start_response):
         sleep(3.0)
     elif mood == "exits" and number % 30 == 0:
         os._exit(1)
+    elif mood == "leaves" and number % 30 == 0:
+        sys.exit(0)
     elif mood == "burns":
         burn(0.05)
     elif mood == "keeps":
@@ -35,7 +38,7 @@ def app(environ, start_response):
         status = "500 Internal Server Error"
     elif mood == "host":
         status, body = "400 Bad Request", b"Host '%s' is not trusted." % environ.get("HTTP_HOST", "").encode()
-    elif mood == "calls itself":
+    elif mood == "calls itself" or (mood == "sometimes calls itself" and number % 4 == 0):
         with urllib.request.urlopen(f"http://{environ['HTTP_HOST']}/inner", timeout=20) as answer:
             body = answer.read()
     start_response(status, headers)

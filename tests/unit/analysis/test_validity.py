@@ -47,6 +47,7 @@ def test_no_window_of_the_default_run_is_void_however_badly_its_server_did() -> 
         ({}, {"requests": 812.0}, "k6 sent 800 requests and got 800 answers, the app counted 812"),
         ({"total_ok": 780}, {"requests": 768.0}, "got 800 answers, the app counted 768"),
         ({}, {"requests": 1200.0}, "got 800 answers, the app counted 1200"),  # not a whole number for each
+        ({}, {"requests": 1200.0, "asked_alone_rps": 40.0}, "got 800 answers, the app counted 1200"),  # it goes on
         (
             {},
             {"service_ms": 80.0, "inside": FOUR},
@@ -85,6 +86,7 @@ def test_each_failure_of_the_measurement_is_named_with_its_numbers(
         ({}, {"service_ms": 800.0, "inside": inside(at_once=None)}),
         ({}, {"service_ms": 800.0}),  # not known
         ({}, {"requests": 1600.0}),  # the app calls itself
+        ({}, {"requests": 1040.0, "asked_alone_rps": 0.0}),  # some of its requests do
         ({"total_ok": 0, "failed": 600}, {"requests": 0.0}),  # all refused before the app, in the warm-up too
         ({"total_ok": 400, "failed": 300}, {"requests": 400.0}),
         ({}, {"samples": samples(in_flight=31.0, busy_per_s=10.0)}),

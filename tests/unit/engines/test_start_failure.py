@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from support import ROOT
 
-from wsgilab.engines.start_failure import LOG_LINES, did_not_start
+from wsgilab.engines.start_failure import LOG_LINES, did_not_start, is_everybodys, not_loaded
 from wsgilab.errors import ServerError
 from wsgilab.lab.servers import load_lab
 
@@ -75,3 +75,27 @@ def test_anything_else_is_shown_as_it_is_with_the_command_to_try_again() -> None
     error = said("no such option: --wrong")
     assert shown(error) == ["no such option: --wrong"]
     assert error.next_command == "./lab again"
+
+
+def test_an_app_that_cannot_be_imported_is_no_servers_failure() -> None:
+    server = load_lab(ROOT, {}).servers["uwsgi"]
+    error = not_loaded(server, "\n".join(["Traceback", "In the app's own files:", *FRAMES, REASON]), "./lab again")
+    first, *lines = error.what.splitlines()
+    assert first == "The app cannot be loaded, and no server was started."
+    assert [line.removeprefix("  | ") for line in lines] == [*FRAMES, REASON]
+    late = not_loaded(server, "booting", "./lab again", within_s=30.0)
+    assert late.what.splitlines()[0] == "The app was not imported after 30 s, and no server was started."
+    assert "waits for something" in late.cause
+
+
+@pytest.mark.parametrize(
+    ("log", "tells"),
+    [
+        (REASON, True),
+        ("", True),
+        ("LAB_APP=app:app cannot be served: importing app failed: No module named 'uwsgi'", False),
+        ("LAB_APP=app:app cannot be served: importing app failed: No module named 'uwsgidecorators'", False),
+    ],
+)
+def test_what_only_uwsgi_has_is_not_missing_everywhere(log: str, tells: bool) -> None:
+    assert is_everybodys(log) is tells

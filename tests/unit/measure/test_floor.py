@@ -17,7 +17,7 @@ from wsgilab.engines import Endpoint
 from wsgilab.errors import LabError, MissingError
 from wsgilab.machine.waiting import Stop
 from wsgilab.measure import floor
-from wsgilab.measure.floor import measure_floors
+from wsgilab.measure.floor import floors_at
 from wsgilab.model import slo
 from wsgilab.model.floor import Floor
 from wsgilab.model.manifest import Manifest
@@ -69,14 +69,15 @@ class WithoutNginx:
         yield
 
 
-def measured(generator: Generator, *rates_rps: float, engine: Any = None) -> tuple[tuple[Floor, ...], str | None]:
-    return measure_floors(rates_rps, generator, engine or Engine(), OBJECTIVE, Stop())  # type: ignore[arg-type]
+def measured(generator: Generator, *rates_rps: float, engine: Any = None) -> tuple[tuple[Floor, ...], str]:
+    with floors_at(rates_rps, generator, engine or Engine(), OBJECTIVE, Stop()) as floors:  # type: ignore[arg-type]
+        return floors.found, floors.unknown
 
 
 def test_each_rate_has_one_short_window_against_nginx_itself() -> None:
     generator = Generator(0.4, 0.5)
     floors, unknown = measured(generator, 100.0, 250.0)
-    assert unknown is None
+    assert unknown == ""
     assert [(found.rate_rps, found.figures["p50_ms"], found.figures["p99_ms"]) for found in floors] == [
         (100.0, 0.4, 0.4),
         (250.0, 0.5, 0.5),
@@ -116,8 +117,31 @@ def test_a_floor_that_cannot_be_measured_fails_nothing(engine: Any, generator: G
     assert measured(generator, 100.0, engine=engine) == ((), said)
 
 
-def test_a_search_starts_no_nginx_for_it() -> None:
-    assert measured(Generator(), engine=WithoutNginx()) == ((), None)
+def test_a_search_learns_the_floor_of_the_rates_that_it_comes_to() -> None:
+    generator = Generator(0.4, 400.0, 300.0, 500.0)
+    with floors_at((), generator, Engine(), OBJECTIVE, Stop()) as floors:  # type: ignore[arg-type]
+        assert floors.found == ()
+        assert [floors.hopeless(rate) for rate in (50.0, 60.0, 40.0)] == [None, None, None]
+        why = floors.hopeless(100.0)
+    assert why is not None
+    assert why.startswith("k6, the connection and this machine alone take p99 300 ms")
+    assert [found.rate_rps for found in floors.found] == [64.0, 128.0]
+    assert [plan.rate_rps for plan in generator.plans] == [64.0, 128.0, 128.0, 128.0], "each once, but for hiccups"
+
+
+def test_a_search_goes_on_without_nginx_and_without_a_floor() -> None:
+    for engine, generator in ((WithoutNginx(), Generator()), (Engine(), Generator(LabError("no", "memory", "doctor")))):
+        with floors_at((), generator, engine, OBJECTIVE, Stop()) as floors:  # type: ignore[arg-type]
+            assert (floors.hopeless(50.0), floors.hopeless(100.0), floors.found) == (None, None, ())
+        assert floors.unknown
+
+
+def test_a_run_asks_nginx_before_its_first_window_and_no_later() -> None:
+    generator = Generator(0.4)
+    with floors_at((100.0,), generator, Engine(), OBJECTIVE, Stop()) as floors:  # type: ignore[arg-type]
+        assert floors.hopeless(100.0) is None
+        assert floors.hopeless(250.0) is None
+    assert len(generator.plans) == 1
 
 
 def test_windows_are_void_where_the_floor_alone_breaks_the_objective() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from wsgilab.measure.inside import to_inside
+from wsgilab.measure.inside import idle_cores, to_inside
 from wsgilab.measure.readings import Metrics, Reading, WorkerSeen, to_reading
 from wsgilab.model.window import Inside
 
@@ -97,3 +97,42 @@ def test_connections_are_the_proxys_where_there_is_one_and_its_exporter_is_no_cl
 def test_a_limit_of_memory_is_told_in_megabytes() -> None:
     limited = reading(100.0, memory_limit_bytes=512e6)
     assert account(limited, limited).memory_limit_mb == 512.0
+
+
+def test_a_start_costs_what_workers_that_came_in_the_window_had_used_by_their_first_request() -> None:
+    before = reading(100.0, {1: replace(worker(x1=5), start_cpu_s=9.0)})
+    gone = replace(worker(100.2, living=False), start_cpu_s=0.2)
+    after = reading(
+        102.0, {1: replace(worker(x1=6), start_cpu_s=9.0), 2: gone, 3: replace(worker(101.0), start_cpu_s=0.4)}
+    )
+    assert account(before, after).start_cpu_s == pytest.approx(0.3)
+    assert account(before, before).start_cpu_s is None
+
+
+def test_what_the_server_says_of_itself_is_kept() -> None:
+    said = reading(100.0, slots_configured=32.0, worker_timeout_s=1.0)
+    inside = account(said, said)
+    assert (inside.slots_configured, inside.worker_timeout_s) == (32, 1.0)
+
+
+class TestIdleUse:
+    RESTED = reading(100.0, own_cpu_s=5.0, requests=800.0, start_time=50.0)
+
+    def test_is_what_it_used_from_the_end_of_one_window_to_the_next(self) -> None:
+        """0.4 of a CPU for ten seconds, with its health asked for now and then."""
+        before = reading(110.0, own_cpu_s=9.0, cpu_s=20.0, requests=803.0, start_time=50.0)
+        assert to_inside([before], [], self.RESTED).idle_cores == pytest.approx(0.4)
+        assert to_inside([before], []).idle_cores is None
+
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {"start_time": 90.0},  # another start
+            {"requests": 900.0},  # somebody asks
+            {"worker_ends": {"max_requests": 3.0}},  # its workers start
+            {"at": 101.0},
+        ],
+    )
+    def test_is_unknown_where_something_else_went_on(self, changes: dict[str, Any]) -> None:
+        before = reading(110.0, own_cpu_s=9.0, requests=800.0, start_time=50.0)
+        assert idle_cores(self.RESTED, replace(before, **changes)) is None

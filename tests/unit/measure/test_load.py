@@ -127,7 +127,7 @@ CONSOLE = (
 
 
 def test_the_commonest_answer_that_is_not_2xx_is_described() -> None:
-    told = {"redirect_to": '/login?next="x[31m"', "host": "127.0.0.1:8003", "blames_host": False}
+    told = {"redirect_to": '/login?next="x[31m"', "host": "127.0.0.1:8003", "blames_host": False, "refused_by": ""}
     assert refusal(CONSOLE, {"200": 90, "302": 6, "503": 4}) == told
     assert refusal(CONSOLE, {"302": 1, "503": 4})["blames_host"] is True
 

@@ -91,7 +91,7 @@ class World(Stop):
         return reading and replace(reading, at=self.now)
 
     def bench(self, hopeless: dict[float, str] | None = None, **k6: Any) -> Bench:
-        return Bench(self, K6Generator(K6("k6", **k6)), self, hopeless=hopeless or {})  # type: ignore[arg-type]
+        return Bench(self, K6Generator(K6("k6", **k6)), self, hopeless=(hopeless or {}).get)  # type: ignore[arg-type]
 
     def run(self, *plans: WindowPlan) -> list[Window]:
         windows: list[Window] = []
@@ -157,7 +157,7 @@ def test_figures_come_from_the_part_that_k6_measured(world: World) -> None:
     )
     assert isinstance(world.result, LoadResult)
     world.result = replace(world.result, started_at=1003.5)
-    window, _ = measure_window(plan(warmup_s=1.0, duration_s=4.0), SERVERS[0], world.bench())
+    window = measure_window(plan(warmup_s=1.0, duration_s=4.0), SERVERS[0], world.bench()).window
     assert window.usage is not None
     assert window.usage.cpu_ms_per_request == 0.0
 
@@ -166,7 +166,7 @@ def test_what_k6_may_use_is_all_the_cpus_that_it_has(world: World) -> None:
     assert isinstance(world.result, LoadResult)
     world.result = replace(world.result, k6_cpu_s=8.5, wall_s=9.0)
     for cpus, valid in ((frozenset({1}), False), (frozenset({1, 2}), True)):
-        window, _ = measure_window(plan(), SERVERS[0], world.bench(cpus=cpus))
+        window = measure_window(plan(), SERVERS[0], world.bench(cpus=cpus)).window
         assert (window.void is None) is valid
         world.now = 1000.0
 
@@ -394,10 +394,10 @@ def test_a_log_is_kept_without_secrets_and_home_folders() -> None:
 
 def test_where_the_floor_alone_breaks_the_objective_no_window_counts(world: World) -> None:
     why = "k6 alone takes longer"
-    window, _ = measure_window(plan(), SERVERS[0], world.bench(hopeless={100.0: why}))
+    window = measure_window(plan(), SERVERS[0], world.bench(hopeless={100.0: why})).window
     assert window.void == why
     world.now = 1000.0
-    window, _ = measure_window(plan(), SERVERS[0], world.bench(hopeless={250.0: why}))
+    window = measure_window(plan(), SERVERS[0], world.bench(hopeless={250.0: why})).window
     assert window.void is None
 
 
@@ -497,3 +497,64 @@ def test_where_a_service_of_the_app_has_ended_no_window_says_anything_of_a_serve
     world.death = dies  # type: ignore[method-assign]
     (window,) = world.run(plan())
     assert (window.void, window.died) == ("the service db ended by SIGKILL in the window", None)
+
+
+# ── who asked, and who refused ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def counting(world: World, so_many: float, afterwards_rps: float = 0.0) -> Callable[[], Reading]:
+    """So many requests by the end of k6's schedule, and others afterwards."""
+
+    def read() -> Reading:
+        after_s = max(0.0, world.now - 1000.0 - K6_TAKES_S)
+        done = min(1.0, (world.now - 1000.0) / K6_TAKES_S)
+        return replace(QUIET, requests=so_many * done + afterwards_rps * after_s)
+
+    return read
+
+
+def test_an_app_that_calls_itself_stops_with_k6(world: World) -> None:
+    world.exporter = counting(world, 1040.0)
+    (window,) = world.run(plan())
+    assert window.void is None
+    assert window.usage
+    assert (window.usage.requests, window.usage.asked_alone_rps) == (1040.0, 0.0)
+
+
+def test_somebody_else_does_not(world: World) -> None:
+    world.exporter = counting(world, 1040.0, afterwards_rps=9.0)
+    (window,) = world.run(plan())
+    assert window.void
+    assert window.void.startswith("the counts disagree: k6 sent 800 requests and got 800 answers, the app counted 10")
+
+
+def test_nobody_waits_to_see_where_the_counts_agree(world: World) -> None:
+    (window,) = world.run(plan())
+    assert window.usage
+    assert window.usage.asked_alone_rps is None
+    assert window.took_s < K6_TAKES_S + 0.5
+
+
+def test_a_servers_log_says_what_it_turned_away(world: World) -> None:
+    world.written = "booting\ninvalid request block size: 9300 (max 4096)...skip\n"
+    world.result = load_result([], 600, statuses={"502": 600}, total_ok=0)
+    world.exporter = lambda: QUIET
+    (window,) = world.run(plan())
+    assert window.void is None
+    assert window.usage
+    assert window.usage.inside
+    assert window.usage.inside.refusals == {"buffer-size": 1}
+    assert "invalid request block size" in window.log[-1]
+
+
+def test_what_a_server_uses_between_its_windows_is_told(world: World) -> None:
+    """A thread of the app takes 0.3 of a CPU, asked or not; the other server's window lies in between."""
+    world.exporter = lambda: replace(QUIET, own_cpu_s=world.now * 0.3)
+    world.result = load_result([], 600, statuses={"200": 0}, total_requests=0, total_sent=0, total_ok=0)
+    first, _, third = world.run(plan("gunicorn"), plan("uwsgi"), plan("gunicorn", round=2))
+    assert first.usage
+    assert first.usage.inside
+    assert first.usage.inside.idle_cores is None
+    assert third.usage
+    assert third.usage.inside
+    assert third.usage.inside.idle_cores == pytest.approx(0.3)

@@ -16,7 +16,7 @@ import worker_ends
 import workers
 from tally import Tally, Worker
 from uwsgi_stats import UwsgiStats
-from worker_ends import ExitStatuses, GunicornEnds, describe
+from worker_ends import ExitStatuses, GunicornNotes, describe
 from workers import Workers
 
 NOTHING = Tally(0.0, 0.0, (), {}, (), ())
@@ -51,8 +51,8 @@ def dead(*those: Worker) -> Tally:
 
 
 def test_the_first_reason_that_gunicorn_gives_counts_and_the_end_once(tmp_path: Path) -> None:
-    notes = tmp_path / "gunicorn-ends"
-    ends = GunicornEnds(notes)
+    notes = tmp_path / "gunicorn-notes"
+    ends = GunicornNotes(notes)
     assert ends.read() is None, "some other server"
     notes.write_text("11 timeout\n11 exit 1\n11 ended exit 0\n12 SIGKILL\n12 ended exit 0\n13 ended exit 0\n14 time")
     assert ends.read() == {"timeout": 1, "SIGKILL": 1, "exit 0": 1}
@@ -63,7 +63,7 @@ def test_the_first_reason_that_gunicorn_gives_counts_and_the_end_once(tmp_path: 
 
 def test_a_number_given_out_again_has_reasons_of_its_own(tmp_path: Path) -> None:
     (tmp_path / "ends").write_text("11 timeout\n11 ended exit 0\n11 ended exit 0\n")
-    assert GunicornEnds(tmp_path / "ends").read() == {"timeout": 1, "exit 0": 1}
+    assert GunicornNotes(tmp_path / "ends").read() == {"timeout": 1, "exit 0": 1}
 
 
 @pytest.mark.parametrize(("status", "words"), [(0, "exit 0"), (3 << 8, "exit 3"), (9, "SIGKILL"), (134, "SIGABRT")])
@@ -182,5 +182,32 @@ def test_what_any_other_server_ends_in_order_too(
 
 
 def test_where_gunicorn_tells_nobody_else_is_asked(tmp_path: Path, clock: Clock) -> None:
-    (tmp_path / "gunicorn-ends").write_text("7 max_requests\n7 ended exit 0\n")
+    (tmp_path / "gunicorn-notes").write_text("7 max_requests\n7 ended exit 0\n")
     assert Workers(tmp_path).read(dead(a_worker(7)), None).ends == {"max_requests": 1}
+
+
+def test_gunicorn_says_what_it_goes_by_and_a_reload_may_change_it(tmp_path: Path) -> None:
+    notes = tmp_path / "gunicorn-notes"
+    notes.write_text("set timeout 30\nset slots 4\n7 max_requests\n7 ended exit 0\n")
+    watch = Workers(tmp_path)
+    assert watch.read(NOTHING, None).settings == {"timeout": 30.0, "slots": 4.0}
+    with notes.open("a") as file:
+        file.write("8 reload\nset timeout 5\n")
+    assert watch.read(NOTHING, None).settings == {"timeout": 5.0, "slots": 4.0}
+    assert watch.read(NOTHING, None).ends == {"max_requests": 1}, "settings are no ends"
+
+
+def test_uwsgi_says_its_slots_and_its_variable_the_patience(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UWSGI_HARAKIRI", "20")
+    assert Workers(tmp_path).read(NOTHING, None).settings == {}, "some other server"
+    assert Workers(tmp_path).read(NOTHING, UWSGI).settings == {"timeout": 20.0}
+    assert Workers(tmp_path).read(NOTHING, replace(UWSGI, slots=8)).settings == {"slots": 8.0, "timeout": 20.0}
+
+
+def test_what_a_start_has_cost_is_told_as_long_as_the_start(tmp_path: Path, clock: Clock) -> None:
+    here, gone = a_worker(os.getpid(), time.time()), replace(a_worker(999_999), start_cpu_s=0.3)
+    watch = Workers(tmp_path)
+    told = watch.read(replace(living(replace(here, start_cpu_s=0.2)), dead=(gone,)), None)
+    assert told.start_cpu_s == {os.getpid(): 0.2, 999_999: 0.3}
+    clock.now += 11.0
+    assert watch.read(living(here), None).start_cpu_s == {}

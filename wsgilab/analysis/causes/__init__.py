@@ -12,8 +12,10 @@ from collections.abc import Sequence
 
 from wsgilab.analysis.causes import answers, app_time, connections, cpu, deadlock, deaths, memory, slots
 from wsgilab.analysis.causes.evidence import Context, Evidence
+from wsgilab.analysis.counts import calls_each
 from wsgilab.model.cause import Cause, Kind
 from wsgilab.model.outcomes import Rating
+from wsgilab.model.server import ServerFacts
 from wsgilab.model.slo import Slo
 from wsgilab.model.window import Window
 
@@ -38,15 +40,18 @@ LAWS = (
 """In the order in which they are asked."""
 
 
-def context(windows: Sequence[Window], objective: Slo, cores: int) -> Context:
+def context(windows: Sequence[Window], objective: Slo, cores: int, servers: Sequence[ServerFacts] = ()) -> Context:
     """What the valid windows of all servers say together. `cores`: CPUs that the servers share."""
+    apps = {facts.name: facts.app for facts in servers}
     statuses: dict[tuple[float, str], Counter[str]] = defaultdict(Counter)
     for window in windows:
         statuses[window.plan.rate_rps, window.plan.server].update(window.load.statuses if window.load else {})
-    calls_itself = any(
-        answers.calls_each(window.load, window.usage) > 1 for window in windows if window.load and window.usage
-    )
-    return Context(objective, cores, statuses, calls_itself)
+    calling = {
+        apps.get(window.plan.server, "")
+        for window in windows
+        if window.load and window.usage and calls_each(window.load, window.usage) > 1
+    }
+    return Context(objective, cores, statuses, calling)
 
 
 def find(evidence: Evidence, rating: Rating) -> tuple[Cause, ...]:

@@ -6,19 +6,21 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from wsgilab.analysis.causes.evidence import NO_ANSWER, Evidence, added
+from wsgilab.analysis.counts import calls_each
 from wsgilab.model import words
 from wsgilab.model.cause import Cause, Kind
 from wsgilab.model.interval import Interval
-from wsgilab.model.window import LoadResult, Usage, Window
+from wsgilab.model.window import Window
 
 MOSTLY, HARDLY = 0.5, 0.1
 """An answer explains a result where it is as common as half of the requests that got none at all."""
 ALL = 0.995
 OVERLOAD = {"502", "503", "504"}
 """What a proxy, or a server in front of its own workers, answers when nothing behind it is free."""
+NGINX_HEADERS = "large_client_header_buffers"
 OF_NGINX = {
     "413": "client_max_body_size",
-    "414": "large_client_header_buffers",
+    "414": NGINX_HEADERS,
     "502": "{program} closed the connection or was not there",
     "504": "{program} did not answer in time",
 }
@@ -34,8 +36,7 @@ ADVICE = {
     "404": "is the path of --workload right?",
     "405": "not with this method",
 }
-CALLS = {2: "two requests", 3: "three requests", 4: "four requests"}
-COUNT_SHARE, COUNT_SLACK, MOST_CALLS = 0.01, 3, 20
+CALLS = {2.0: "two requests", 3.0: "three requests", 4.0: "four requests"}
 
 
 def others_than_2xx(statuses: Mapping[str, int]) -> Counter[str]:
@@ -81,25 +82,12 @@ def answered_by_the_app(evidence: Evidence) -> Cause | None:
 
 
 def app_calls_itself(evidence: Evidence) -> Cause | None:
-    """The app counted a whole number of requests for each that k6 sent."""
-    most = max((calls_each(load, usage) for load, usage in evidence.pairs), default=1)
-    if most < 2:
+    """The app counted more requests than k6 sent, and nobody else was there."""
+    most = max((calls_each(load, usage) for load, usage in evidence.pairs), default=1.0)
+    if most == 1:
         return None
-    many = CALLS.get(most, f"{most} requests")
+    many = CALLS.get(most, f"{most:.3g} requests")
     return Cause(Kind.ANSWER, f"the app counted {many} for each that k6 sent: does it call itself?", explains=False)
-
-
-def calls_each(load: LoadResult, usage: Usage) -> int:
-    """How many requests the app counted for each that k6 sent, where that is a whole number for all of them; else 1.
-
-    An app that calls itself does so for each request alike. Somebody else's load would have to be the same as k6's.
-    """
-    slack = COUNT_SLACK + COUNT_SHARE * load.total_requests
-    if not load.total_requests or usage.requests <= load.total_sent + slack:
-        return 1
-    times = round(usage.requests / load.total_requests)
-    is_whole = times * (load.total_requests - slack) <= usage.requests <= times * (load.total_sent + slack)
-    return times if 2 <= times <= MOST_CALLS and is_whole else 1
 
 
 def _commonest(evidence: Evidence) -> tuple[str, int]:
@@ -132,10 +120,13 @@ def _silent(evidence: Evidence) -> float:
 
 
 def _setting(evidence: Evidence) -> str:
-    """The setting that turned requests away: by the server's log, or by arithmetic; empty where neither tells."""
+    """The setting that turned requests away: by the server's log, its answer, or arithmetic; empty where none tells."""
     logged = added([inside.refusals for inside in evidence.insides]).most_common(1)
     if logged:
         return logged[0][0]
+    answered = next((load.refused_by for load in evidence.loads if load.refused_by), "")
+    if answered:
+        return answered
     setting, most = LINE_LIMITS.get(evidence.program, ("", 0))
     path = next((window.plan.workload for window in evidence.windows), "")
     return setting if setting and len(f"GET {path} HTTP/1.1") > most else ""
@@ -144,6 +135,8 @@ def _setting(evidence: Evidence) -> str:
 def _who(evidence: Evidence, status: str, setting: str) -> str:
     """`gunicorn (limit_request_line)`, `nginx: uWSGI closed (buffer-size)`."""
     proxy, program = evidence.server.via, evidence.program
+    if setting == NGINX_HEADERS and proxy:
+        return f"{proxy} ({setting})"
     if setting:
         return f"{proxy}: {program} closed ({setting})" if proxy and setting == CLOSED else f"{program} ({setting})"
     if proxy and status in OF_NGINX:

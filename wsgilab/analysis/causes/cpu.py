@@ -14,6 +14,8 @@ SET_USED_UP, OWN_SHARE = 0.95, 0.6
 """From this share of all its CPUs in use on, by anything, they are a limit too: the kernel's work on its connections is
 not charged to a server. And from this share on, most of it is the server's own."""
 HALF = 0.5
+WORTH_A_WORD = 0.05
+"""CPUs that a server uses without a request: heartbeats and timers are far below."""
 THROTTLED = 0.05
 """Share of a window."""
 
@@ -35,9 +37,9 @@ def used_up(evidence: Evidence) -> Cause | None:
     if usable < evidence.context.cores:
         cpus += f" of {evidence.context.cores} (a Python process uses one)"
     if not cpu_ms:
-        return Cause(Kind.CPU, f"limited by CPU: {used(evidence)}, {offered}")
+        return Cause(Kind.CPU, f"limited by CPU: {used(evidence)}, {offered}{_idle_use(evidence)}")
     law = f"{cpus} ÷ {words.amount(Interval(cpu_ms), 'ms')} CPU per request = {usable * 1000 / cpu_ms:.0f} rps"
-    return Cause(Kind.CPU, f"limited by CPU: {law}, {offered}")
+    return Cause(Kind.CPU, f"limited by CPU: {law}, {offered}{_idle_use(evidence)}")
 
 
 def used_with_others(evidence: Evidence) -> Cause | None:
@@ -54,6 +56,12 @@ def used_with_others(evidence: Evidence) -> Cause | None:
     else:
         sentence = f"the servers' CPUs were used by something else: {max(0.0, whole - own):.2f} of {cpus}"
     return Cause(Kind.CPU, sentence)
+
+
+def _idle_use(evidence: Evidence) -> str:
+    """`, with 0.42 CPU in use while nothing is asked`; empty where that is not worth a word, or not known."""
+    idle = mean([inside.idle_cores for inside in evidence.insides])
+    return f", with {idle:.2f} CPU in use while nothing is asked" if idle and idle >= WORTH_A_WORD else ""
 
 
 def is_used_up(evidence: Evidence) -> bool:

@@ -11,6 +11,8 @@ from wsgilab.model.cause import Cause, Kind
 
 REPLACED = ("max_requests", "reload", "recycled", "cheaper")
 """Ends that the server plans: another worker takes over."""
+ORDERLY = "exit 0"
+"""In order, and not for a reason of the server's own: those are told from it."""
 COSTLY_CORES = 0.1
 """CPUs that starts alone must take before they explain anything."""
 OFTEN_PER_S = 0.5
@@ -33,7 +35,7 @@ def workers_ended(evidence: Evidence) -> Cause | None:
     killed = sum(usage.oom_kills for usage in evidence.usages)
     if not ends or (killed and set(ends) <= {"SIGKILL", "unknown"}):
         return None
-    sentences = [ended(why, count, evidence.program) for why, count in ends.most_common()]
+    sentences = [ended(why, count, evidence.program, _timeout_s(evidence)) for why, count in ends.most_common()]
     if "timeout" in ends and not killed:
         sentences[list(dict(ends.most_common())).index("timeout")] += ": not the kernel, not memory"
     return Cause(Kind.DEATH, "; ".join(sentences), of_app=True)
@@ -45,21 +47,23 @@ def workers_replaced(evidence: Evidence) -> Cause | None:
     count = ends.total()
     if not count:
         return None
-    span_s, outside_s = _span_s(evidence), _outside_cpu_s(evidence)
+    span_s, start_s = _span_s(evidence), _start_cpu_s(evidence)
     said = f"workers replaced {times(count)} ({words.listed(list(ends))})"
-    if outside_s is None:
+    if start_s is None:
         return Cause(Kind.DEATH, said, explains=count / span_s >= OFTEN_PER_S)
-    cost = f"each start costs about {words.number(outside_s / count)} s of CPU"
-    costs_cores = outside_s / span_s >= COSTLY_CORES * evidence.context.cores
-    return Cause(Kind.DEATH, f"{said}, {cost}" if costs_cores else said, explains=costs_cores)
+    costs_cores = start_s * count / span_s >= COSTLY_CORES * evidence.context.cores
+    return Cause(Kind.DEATH, f"{said}, each start costs {words.number(start_s)} s of CPU", explains=costs_cores)
 
 
-def ended(why: str, count: int, program: str = "the server") -> str:
-    """`gunicorn killed its own worker 12 times (timeout)`, `workers died 3 times (exit status 1)`."""
+def ended(why: str, count: int, program: str = "the server", timeout_s: float | None = None) -> str:
+    """`gunicorn killed its own worker 12 times (timeout 30 s)`, `workers died 3 times (exit status 1)`."""
     if why in ("timeout", "harakiri"):
-        return f"{program} killed its own worker {times(count)} ({why})"
+        return f"{program} killed its own worker {times(count)} ({why}{f' {timeout_s:g} s' if timeout_s else ''})"
     if why in REPLACED:
         return f"workers replaced {times(count)} ({why})"
+    if why == ORDERLY:
+        unplanned = "not by max_requests or a reload: does the app call sys.exit?"
+        return f"workers ended {times(count)} with exit status 0, {unplanned}"
     if why.startswith("exit "):
         return f"workers died {times(count)} (exit status {why.removeprefix('exit ')})"
     if why.startswith("SIG"):
@@ -81,9 +85,15 @@ def _ends(evidence: Evidence) -> Counter[str]:
     return added([inside.worker_ends for inside in evidence.insides])
 
 
-def _outside_cpu_s(evidence: Evidence) -> float | None:
-    known = [inside.outside_cpu_s for inside in evidence.insides if inside.outside_cpu_s is not None]
-    return sum(known) if known else None
+def _start_cpu_s(evidence: Evidence) -> float | None:
+    """What the start of a worker costs, on average over those that were seen."""
+    known = [(inside.worker_starts, inside.start_cpu_s) for inside in evidence.insides if inside.start_cpu_s]
+    starts = sum(count for count, _ in known)
+    return sum(count * seconds for count, seconds in known) / starts if starts else None
+
+
+def _timeout_s(evidence: Evidence) -> float | None:
+    return next((inside.worker_timeout_s for inside in evidence.insides if inside.worker_timeout_s), None)
 
 
 def _span_s(evidence: Evidence) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import cached_property
 from statistics import fmean
@@ -11,6 +11,7 @@ from statistics import fmean
 from wsgilab.analysis import stats
 from wsgilab.model.server import ServerFacts
 from wsgilab.model.slo import Slo
+from wsgilab.model.slots import Slots
 from wsgilab.model.window import Inside, LoadResult, Sample, Usage, Window
 
 NO_ANSWER = "0"
@@ -25,20 +26,6 @@ PROGRAMS = (
 
 
 @dataclass(frozen=True)
-class Slots:
-    """How many requests a server handles at once: what compose.yaml declares, and what was seen where that differs."""
-
-    declared: int | None
-    seen: int | None = None
-    """None where nothing contradicts the declaration."""
-
-    @property
-    def count(self) -> int | None:
-        """What laws reckon with; None where nothing bounds it, or nothing is known."""
-        return self.declared if self.seen is None else self.seen
-
-
-@dataclass(frozen=True)
 class Context:
     """What one server's windows cannot tell alone."""
 
@@ -47,8 +34,8 @@ class Context:
     """CPUs that the servers share."""
     statuses: Mapping[tuple[float, str], Mapping[str, int]] = field(default_factory=dict)
     """What was answered, by rate and server."""
-    calls_itself: bool = False
-    """Whether the app was seen to send requests to itself under some server."""
+    calling: Set[str] = frozenset()
+    """The apps that were seen to send requests to themselves, under some server."""
 
 
 @dataclass(frozen=True)
@@ -132,6 +119,11 @@ class Evidence:
         )
 
     @property
+    def calls_itself(self) -> bool:
+        """Whether the app that this server serves was seen to send requests to itself, here or under another server."""
+        return self.server.app in self.context.calling
+
+    @property
     def program(self) -> str:
         """What runs: `gunicorn`, `uWSGI`."""
         return program(self.server.variant_of or self.server.name)
@@ -150,16 +142,18 @@ def busy_cores(window: Window) -> float | None:
     """CPU seconds per second in the measured part, by the first and the last reading in it."""
     if window.load is None or window.usage is None:
         return None
-    samples = list(_measured(window, window.load))
+    samples = list(measured_samples(window))
     if len(samples) >= 2 and samples[-1].at > samples[0].at:
         return (samples[-1].cpu_s - samples[0].cpu_s) / (samples[-1].at - samples[0].at)
     goodput, cpu_ms = stats.goodput_rps(window), window.usage.cpu_ms_per_request
     return None if goodput is None or cpu_ms is None else goodput * cpu_ms / 1000
 
 
-def _measured(window: Window, load: LoadResult) -> Iterator[Sample]:
-    end = load.started_at + window.plan.duration_s
-    return (sample for sample in (window.usage.samples if window.usage else ()) if load.started_at <= sample.at <= end)
+def measured_samples(window: Window) -> Iterator[Sample]:
+    """The readings that fell into the measured part."""
+    start = window.load.started_at if window.load else 0.0
+    end = start + window.plan.duration_s
+    return (sample for sample in (window.usage.samples if window.usage else ()) if start <= sample.at <= end)
 
 
 def mean(values: Sequence[float | None]) -> float | None:

@@ -1,10 +1,13 @@
-"""Memory that grows with every request."""
+"""Memory that grows with every request, told from what the first requests load."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
-from statistics import median
+from statistics import fmean
 
+from wsgilab.analysis import stats
 from wsgilab.analysis.causes.evidence import Evidence
 from wsgilab.model import words
 from wsgilab.model.cause import Cause, Kind
@@ -12,19 +15,34 @@ from wsgilab.model.interval import Interval
 from wsgilab.model.window import Sample, Usage, Window
 
 LEAST_MB = 16.0
-"""Growth in one window that is not worth a word: arenas, caches and code that the first requests load."""
-LEAST_READINGS = 3
-STEADY = 0.5
-"""The second half of a window must grow at least this many times as fast, per request, as all of it."""
+"""Growth that is not worth a word: arenas, caches and code that requests load now and then."""
+LEAST_STEPS, LEAST_REQUESTS = 4, 50
+"""Fewer steps from reading to reading in a window, or fewer requests in all, tell no growth from a start: each of the
+processes of a server loads code with its first requests."""
+STEADY = 0.8
+"""What is loaded at first comes ever slower: the second half of a window must grow at least so many times as fast, per
+request, as all of it."""
 LIKE_HALF_A_GB = 512.0
 
 
+@dataclass(frozen=True)
+class Step:
+    """From one reading to the next."""
+
+    mb: float
+    requests: float
+
+    @property
+    def per_request(self) -> float:
+        """MB for each request."""
+        return self.mb / self.requests
+
+
 def grows(evidence: Evidence) -> Cause | None:
-    """Memory grew steadily in every window, by the same for each request."""
-    growths = [growth_mb(window) for window in evidence.windows]
-    if not growths or not all(growths):
+    """Memory grew from reading to reading in every window, by the same for each request."""
+    each_mb = growth_mb(evidence.windows)
+    if each_mb is None:
         return None
-    each_mb = median(growth for growth in growths if growth is not None)
     left_mb, until = LIKE_HALF_A_GB, f"each {LIKE_HALF_A_GB:.0f} MB"
     if limit := next((inside.memory_limit_mb for inside in evidence.insides if inside.memory_limit_mb), None):
         left_mb = max(0.0, limit - max(usage.memory_mb or 0.0 for usage in evidence.usages))
@@ -34,32 +52,44 @@ def grows(evidence: Evidence) -> Cause | None:
     return Cause(Kind.DEATH, f"memory grew by {_size(each_mb)} per request: {room}", explains=False, of_app=True)
 
 
-def growth_mb(window: Window) -> float | None:
-    """MB per request, where memory grew steadily in the window; None where it did not, or nothing tells.
+def growth_mb(windows: Sequence[Window]) -> float | None:
+    """MB per request, where memory grew from each reading to the next in all these windows; None where it did not.
 
-    The exporter reads the memory of a process now and then, and repeats it in between: only readings that differ from
-    the one before count. Threads that wait hold memory too, and so do workers that are added: a window that ended with
-    requests in flight, or whose workers changed, shows nothing.
+    Threads that wait hold memory too, and so do workers that are added: a window that ended with requests in flight, or
+    whose workers changed, shows nothing.
     """
+    by_window = [_steps(window) for window in windows]
+    steps = [step for own in by_window for step in own]
+    if not by_window or not all(map(_is_steady, by_window)):
+        return None
+    if sum(step.mb for step in steps) < LEAST_MB or sum(step.requests for step in steps) < LEAST_REQUESTS:
+        return None
+    growth = stats.mean([step.per_request for step in steps])
+    return growth.value if growth and growth.low is not None and growth.low > 0 else None
+
+
+def _steps(window: Window) -> list[Step]:
+    """From reading to reading, without the first step: it holds what the first requests load."""
     samples = window.usage.samples if window.usage and _has_the_same_workers(window.usage) else ()
-    fresh = [after for before, after in pairwise(samples) if after.memory_bytes != before.memory_bytes]
-    if len(fresh) < LEAST_READINGS or samples[-1].in_flight > 0:
-        return None
-    first, middle, last = fresh[0], fresh[len(fresh) // 2], fresh[-1]
-    if (last.memory_bytes - first.memory_bytes) / 1e6 < LEAST_MB:
-        return None
-    whole, later = _per_request(first, last), _per_request(middle, last)
-    return whole if whole and later and later >= STEADY * whole else None
+    if not samples or samples[-1].in_flight > 0 or not all(sample.rss_bytes for sample in samples):
+        return []
+    return [_step(before, after) for before, after in pairwise(samples) if after.requests > before.requests][1:]
+
+
+def _step(before: Sample, after: Sample) -> Step:
+    return Step((after.rss_bytes - before.rss_bytes) / 1e6, after.requests - before.requests)
+
+
+def _is_steady(steps: Sequence[Step]) -> bool:
+    if len(steps) < LEAST_STEPS or any(step.mb <= 0 for step in steps):
+        return False
+    later = [step.per_request for step in steps[len(steps) // 2 :]]
+    return fmean(later) >= STEADY * fmean(step.per_request for step in steps)
 
 
 def _has_the_same_workers(usage: Usage) -> bool:
     inside = usage.inside
     return inside is not None and inside.workers_min == inside.workers_max and not inside.worker_starts
-
-
-def _per_request(before: Sample, after: Sample) -> float | None:
-    requests = after.requests - before.requests
-    return (after.memory_bytes - before.memory_bytes) / 1e6 / requests if requests > 0 else None
 
 
 def _size(mb: float) -> str:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from wsgilab.analysis import stats
-from wsgilab.analysis.causes.evidence import Evidence, Slots, busy_cores
+from wsgilab.analysis.causes.evidence import Evidence, busy_cores
 from wsgilab.model import words
 from wsgilab.model.cause import Cause, Kind
 from wsgilab.model.interval import Interval
+from wsgilab.model.slots import Slots
 from wsgilab.model.window import Inside, Window
 
 ENOUGH = 0.9
@@ -39,19 +41,27 @@ class Declared(Protocol):
 
 def observe(server: Declared, windows: Sequence[Window], cores: int) -> Slots:
     """The slots of a server, by what all its windows showed."""
-    seen = [(window, count) for window in windows if (count := at_once(window)) is not None]
+    known = [(window, count) for window in windows if (count := at_once(window)) is not None]
+    full = max((count for window, count in known if _shows_all(window, count, cores)), default=None)
+    set_for = Slots(server.slots, configured=_configured(server, windows))
+    if set_for.told is None:
+        return replace(set_for, seen=full if server.concurrency == words.UNKNOWN else None)
     # A worker that ends and the one that replaces it may both be there for a moment.
-    most = max((count for window, count in seen if not _has_ends(window)), default=0)
-    if server.slots is None:
-        full = [count for window, count in seen if _shows_all(window, count, cores)]
-        known = server.concurrency != words.UNKNOWN
-        return Slots(None, None if known else max(full, default=None))
-    if most >= max(server.slots + 1, MORE * server.slots):
-        return Slots(server.slots, most)
-    if not any(count >= server.slots for _, count in seen):
-        full = [count for window, count in seen if _shows_all(window, count, cores)]
-        return Slots(server.slots, max(full, default=None))
-    return Slots(server.slots)
+    most = max((count for window, count in known if not _has_ends(window)), default=0)
+    if most >= max(set_for.told + 1, MORE * set_for.told):
+        return replace(set_for, seen=most, full=full is not None and full >= most)
+    if any(count >= set_for.told for _, count in known):
+        return set_for
+    if full is None and set_for.configured is not None and most:
+        return replace(set_for, seen=most, full=False)
+    return replace(set_for, seen=full)
+
+
+def _configured(server: Declared, windows: Sequence[Window]) -> int | None:
+    """What the server says of itself, where that is not what was declared."""
+    insides = [window.usage.inside for window in windows if window.usage and window.usage.inside]
+    said = max((inside.slots_configured for inside in insides if inside.slots_configured), default=None)
+    return None if said == server.slots else said
 
 
 def at_once(window: Window) -> int | None:
@@ -66,8 +76,10 @@ def at_once(window: Window) -> int | None:
 
 def do_not_overlap(evidence: Evidence) -> Cause | None:
     """Each process had one request inside the app at a time, though it is set to have many, and others waited."""
-    declared, workers, seen = evidence.slots.declared, _workers(evidence), evidence.slots.seen
-    if declared is None or not workers or seen is None or seen > workers or declared < 2 * workers:
+    declared, workers, seen = evidence.slots.told, _workers(evidence), evidence.slots.seen
+    if declared is None or not workers or seen is None or not evidence.slots.full:
+        return None
+    if seen > workers or declared < 2 * workers:
         return None
     if any(inside.at_once_in_one_process != 1 for inside in evidence.insides):
         return None
@@ -81,18 +93,16 @@ def too_few(evidence: Evidence) -> Cause | None:
     """More was offered than the slots have room for, or had before workers were added."""
     count, rate_rps = evidence.slots.count, evidence.rate_rps
     service_ms = max(evidence.alone_ms or 0.0, evidence.service_ms or 0.0)
-    if count is None or not service_ms:
+    if count is None or not service_ms or _is_only_a_bound(evidence.slots):
         return None
     least = min(_at_first(evidence), count)
     if rate_rps < ENOUGH * least / service_ms * 1000:
         return None
-    declared, seen = evidence.slots.declared, evidence.slots.seen
-    how = f" seen ({declared} declared)" if seen is not None and declared is not None else ""
-    law = _law(count, service_ms, how)
+    law = _law(count, service_ms, _how(evidence.slots))
     if least < count:
         changed = f"{least / service_ms * 1000:.0f} to {count / service_ms * 1000:.0f} rps"
         low, high = _workers_first(evidence), _workers(evidence)
-        law = f"{least} to {count} slots{how} ÷ {words.duration(Interval(service_ms))} = {changed}"
+        law = f"{least} to {count} slots{_how(evidence.slots)} ÷ {words.duration(Interval(service_ms))} = {changed}"
         law += f" as {words.counted(low, 'worker')} became {high}"
     return Cause(Kind.SLOTS, f"limited by slots: {law}, {words.rps(rate_rps)} offered")
 
@@ -157,6 +167,19 @@ def _grew(inside: Inside | None) -> bool:
     if inside is None or inside.worker_ends or inside.workers_min is None or inside.workers_max is None:
         return False
     return inside.workers_min < inside.workers_max
+
+
+def _how(slots: Slots) -> str:
+    """` seen (8 declared)`, ` configured`."""
+    if slots.seen is None or not slots.full:
+        return "" if slots.configured is None else " configured"
+    told = "configured" if slots.configured is not None else "declared"
+    return f" seen ({slots.told} {told})" if slots.told is not None else ""
+
+
+def _is_only_a_bound(slots: Slots) -> bool:
+    """Whether there may be more than are known."""
+    return slots.seen is not None and not slots.full and slots.configured is None
 
 
 def _law(count: int, service_ms: float, how: str = "") -> str:

@@ -11,6 +11,7 @@ from factories import MODELS, RUN, evidence, inside, inside_of, load_result, pla
 
 from wsgilab.analysis import causes
 from wsgilab.analysis.causes import answers
+from wsgilab.analysis.counts import calls_each
 from wsgilab.analysis.pipeline import analyse
 from wsgilab.model.outcomes import Rating
 from wsgilab.model.server import ServerFacts
@@ -77,6 +78,12 @@ def test_the_apps_own_answers_are_named_first(statuses: Mapping[str, int], load:
         ({"400": 600}, UWSGI, {}, "HTTP 400 by nginx or uWSGI"),
         ({"502": 600}, UWSGI, {}, "HTTP 502 by nginx: uWSGI closed the connection or was not there"),
         ({"400": 600}, None, {}, "HTTP 400 by gunicorn"),
+        (
+            {"431": 600},
+            None,
+            {"refusals": {"limit_request_field_size": 9}},
+            "HTTP 431 by gunicorn (limit_request_field_size)",
+        ),
     ],
 )
 def test_what_the_server_or_nginx_refuses_before_the_app_is_a_result_with_its_setting(
@@ -162,15 +169,34 @@ class TestCallsItself:
     )
     def test_only_a_whole_number_is_taken_for_it(self, counted: float, calls: int) -> None:
         load = load_result([45.0] * 600)
-        assert answers.calls_each(load, usage(counted)) == calls
+        assert calls_each(load, usage(counted)) == calls
+
+    @pytest.mark.parametrize(
+        ("counted", "alone_rps", "calls"),
+        [
+            (1040, 0.0, 1.3),  # it stopped with k6
+            (1040, 5.0, 1.3),
+            (1040, 20.0, 1),  # of 27 a second: somebody else goes on
+            (1600, 0.0, 2),
+            (1600, 80.0, 1),  # as much as k6, and not the app
+            (805, 0.0, 1),  # health checks
+        ],
+    )
+    def test_what_goes_on_without_k6_is_somebody_elses(self, counted: float, alone_rps: float, calls: float) -> None:
+        assert calls_each(load_result([45.0] * 600), usage(counted, asked_alone_rps=alone_rps)) == calls
+
+    def test_a_part_of_the_requests_is_said_with_its_ratio(self) -> None:
+        some = replace(plain_window([24.0] * 600), usage=usage(1040, asked_alone_rps=0.0))
+        (cause,) = causes.find(evidence(some), Rating.GOOD)
+        assert cause.sentence == "the app counted 1.3 requests for each that k6 sent: does it call itself?"
 
     def test_few_answers_are_no_measure(self) -> None:
         """Workers that are killed for their timeout count each request; k6 got no answer to most of them."""
         load = load_result([24.0] * 4, 240, total_requests=4, total_sent=320)
-        assert answers.calls_each(load, usage(20)) == 1
+        assert calls_each(load, usage(20)) == 1
 
     def test_nothing_answered_is_no_number_at_all(self) -> None:
-        assert answers.calls_each(load_result([], 600, total_requests=0), usage(1600)) == 1
+        assert calls_each(load_result([], 600, total_requests=0), usage(1600)) == 1
 
 
 class TestInAVerdict:

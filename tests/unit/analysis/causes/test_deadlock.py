@@ -6,14 +6,14 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from factories import MODELS, evidence, inside_of, load_result, plain_window, usage
+from factories import MODELS, evidence, inside_of, load_result, plain_window, samples, usage
 
 from wsgilab.analysis import causes
 from wsgilab.model.outcomes import Rating
 from wsgilab.model.window import Window
 
 SINGLE = MODELS["dev-single"].facts
-KNOWN = {"context": {"calls_itself": True}}
+KNOWN = {"context": {"calling": {""}}}
 
 
 def stuck(ok: int = 0, in_flight: float = 1.0, cpu_ms: float | None = None) -> Window:
@@ -60,5 +60,34 @@ def test_a_server_that_answers_is_free_or_works_is_not_stuck(measured: Window, c
 
 def test_a_run_learns_from_any_server_that_the_app_calls_itself() -> None:
     twice = replace(plain_window([45.0] * 600), usage=usage(1600))
-    assert causes.context([stuck(), twice], evidence(stuck()).context.objective, 1).calls_itself
-    assert not causes.context([stuck()], evidence(stuck()).context.objective, 1).calls_itself
+    objective = evidence(stuck()).context.objective
+    assert causes.context([stuck(), twice], objective, 1).calling == {""}
+    assert causes.context([stuck()], objective, 1).calling == set()
+
+
+def test_what_one_app_does_is_not_said_of_another() -> None:
+    """Variants of one run may serve different apps."""
+    twice = replace(plain_window([45.0] * 600), usage=usage(1600))
+    other = replace(SINGLE, name="other", app="mood=fine")
+    caller = replace(MODELS["gunicorn"].facts, app="mood=calls itself")
+    around = causes.context([twice], evidence(stuck()).context.objective, 1, [other, caller])
+    assert around.calling == {"mood=calls itself"}
+    assert "the app calls itself" not in first(stuck(), context={"calling": around.calling})
+
+
+class TestSomeRequestsCallTheApp:
+    """The first of them takes the only slot for ever; those before were answered."""
+
+    def stands(self, requests_each_s: float) -> Window:
+        measured = stuck(ok=5)
+        readings = samples(1.0, 0.0, 8)
+        moving = [replace(one, requests=5 + requests_each_s * number) for number, one in enumerate(readings)]
+        assert measured.usage
+        return replace(measured, usage=replace(measured.usage, samples=tuple(moving)))
+
+    def test_no_request_ended_in_the_measured_part(self) -> None:
+        assert first(self.stands(0.0), **KNOWN).startswith("deadlock: the app calls itself, and its only slot")
+        assert first(self.stands(0.0)).startswith("its only slot is held by a request that does not end")
+
+    def test_a_slot_that_comes_free_is_no_deadlock(self) -> None:
+        assert "deadlock" not in first(self.stands(1.0), **KNOWN)

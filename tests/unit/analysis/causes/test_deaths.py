@@ -71,13 +71,18 @@ def test_what_the_kernel_kills_for_memory_is_told_from_what_the_server_kills() -
 
 class TestReplaced:
     def test_often_is_a_cause_with_its_cost(self) -> None:
-        churn = window(worker_ends={"max_requests": 16}, worker_starts=16, outside_cpu_s=5.6)
-        assert first(churn) == "workers replaced 16 times (max_requests), each start costs about 0.35 s of CPU"
+        churn = window(worker_ends={"max_requests": 16}, worker_starts=16, start_cpu_s=0.35)
+        assert first(churn) == "workers replaced 16 times (max_requests), each start costs 0.35 s of CPU"
 
     def test_now_and_then_is_worth_a_word_and_explains_nothing(self) -> None:
-        found = deaths.workers_replaced(evidence(window(worker_ends={"max_requests": 1}, outside_cpu_s=0.4)))
+        found = deaths.workers_replaced(
+            evidence(window(worker_ends={"max_requests": 1}, worker_starts=1, start_cpu_s=0.4))
+        )
         assert found
-        assert (found.sentence, found.explains) == ("workers replaced once (max_requests)", False)
+        assert (found.sentence, found.explains) == (
+            "workers replaced once (max_requests), each start costs 0.40 s of CPU",
+            False,
+        )
 
     @pytest.mark.parametrize(("times", "explains"), [(3, False), (4, True)])
     def test_where_the_cost_is_not_known_often_is_every_other_second(self, times: int, explains: bool) -> None:
@@ -93,3 +98,15 @@ def test_without_ends_nothing_died() -> None:
     for quiet in (window(), plain_window([24.0] * 600)):
         kinds = {cause.kind for cause in causes.find(evidence(quiet), Rating.BAD)}
         assert Kind.DEATH not in kinds
+
+
+def test_a_timeout_is_said_as_long_as_it_is_where_the_server_tells() -> None:
+    known = window(worker_ends={"timeout": 12}, worker_timeout_s=1.0)
+    assert first(known) == "gunicorn killed its own worker 12 times (timeout 1 s): not the kernel, not memory"
+    assert "(timeout)" in first(window(worker_ends={"timeout": 12}))
+
+
+def test_an_orderly_end_that_the_server_did_not_plan_is_not_called_a_death() -> None:
+    assert first(window(worker_ends={"exit 0": 3})) == (
+        "workers ended 3 times with exit status 0, not by max_requests or a reload: does the app call sys.exit?"
+    )

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
+import tempfile
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import test_answers as answers
@@ -17,6 +21,8 @@ from factories import MODELS, evidence, inside_of, plain_window, window
 from support import ROOT
 
 from wsgilab.analysis import causes
+from wsgilab.engines import start_failure
+from wsgilab.lab.servers import load_lab
 from wsgilab.model.outcomes import Rating
 from wsgilab.model.window import Window
 
@@ -31,7 +37,7 @@ def first(measured: Window, place: int = 0, **changes: Any) -> str:
     return causes.find(evidence(measured, **changes), Rating.BAD)[place].sentence
 
 
-def refused(status: str) -> Window:
+def too_long(status: str) -> Window:
     measured = answers.answered({status: 600}, app={})
     return replace(measured, plan=replace(measured.plan, workload=LONG))
 
@@ -52,21 +58,26 @@ def said() -> list[str]:
         first(answers.answered({"302": 600}, redirect_to="/login", **HOST)),
         first(answers.answered({"400": 600}, blames_host=True, **HOST)),
         first(answers.answered({"413": 600}), context={"statuses": ALONE}),
-        first(refused("414")),
-        first(refused("502"), server=UWSGI),
+        first(too_long("414")),
+        first(too_long("502"), server=UWSGI),
+        first(answers.answered({"431": 600}, app={}, refused_by="limit_request_field_size")),
+        first(answers.answered({"400": 600}, app={}, refused_by="large_client_header_buffers"), server=UWSGI),
         first(used(plain_window([45.0] * 600), requests=1600), place=1),
+        first(used(plain_window([45.0] * 600), requests=1040, asked_alone_rps=0.0), place=1),
         first(deadlock.stuck(), server=deadlock.SINGLE, **deadlock.KNOWN),
         first(deadlock.stuck(), server=deadlock.SINGLE),
-        first(deaths.window(worker_ends={"timeout": 12})),
+        first(deaths.window(worker_ends={"timeout": 12}, worker_timeout_s=30.0)),
         first(deaths.window(worker_ends={"exit 1": 3})),
+        first(deaths.window(worker_ends={"exit 0": 3})),
         first(deaths.window(oom_kills=2.0, memory_limit_mb=512.0)),
-        first(deaths.window(worker_ends={"max_requests": 16}, outside_cpu_s=5.6)),
+        first(deaths.window(worker_ends={"max_requests": 16}, worker_starts=16, start_cpu_s=0.35)),
         first(leak, place=1),
         first(app_time.window([1001.0] * 360), server=GTHREAD),
         first(app_time.window([2.3] * 342 + [1002.0] * 18), server=GTHREAD),
         first(app_time.window([400.0] * 360), server=GTHREAD, alone_ms=50.0, alone_rps=5.0),
         first(app_time.window([413.0] * 120, 52.0, 20.0), server=GTHREAD),
         first(cpu.window(9.5, workers_max=1), server=MODELS["dev"].facts, cores=4),
+        first(cpu.window(9.5, idle_cores=0.42)),
         first(cpu.window(7.5, cpus_busy=0.99)),
         first(cpu.window(3.0, cpus_busy=0.99)),
         first(used(cpu.window(2.6), throttled_s=1.5)),
@@ -80,7 +91,7 @@ def said() -> list[str]:
 
 
 def test_the_table_says_what_the_lab_says_and_nothing_else() -> None:
-    section = (ROOT / "docs/how-to.md").read_text().split("## What the lab says when …")[1].split("\n## ")[0]
+    section = (ROOT / "docs/how-to.md").read_text().split("## What the lab says when …")[1].split("A cause that")[0]
     quoted = re.findall(r"^\| [^|]+ \| `([^`]+)` \| [^|]+ \|$", section, re.MULTILINE)
     assert quoted == said()
 
@@ -93,3 +104,41 @@ def test_every_law_has_its_line() -> None:
         *("killed_for_memory", "workers_ended", "workers_replaced", "slow_inside", "throttled", "used_up"),
         *("used_with_others", "do_not_overlap", "too_few", "all_taken", "queue_was_full", "grows"),
     }
+
+
+def refused() -> list[str]:
+    """What is said before any server starts."""
+    uwsgi = load_lab(ROOT, {}).servers["uwsgi"]
+    late = start_failure.not_loaded(uwsgi, "", "./lab run", within_s=30.0).what
+    long = "Listen queue size is greater than the system max net.core.somaxconn (4096)."
+    return [
+        *(f"LAB_APP={name} cannot be served: {why(source, name)}" for name, source in APPS),
+        late,
+        start_failure.read(long, uwsgi).cause,
+    ]
+
+
+APPS = (
+    ("app:app", "async def app(scope, receive, send): ..."),
+    ("app:app", "raise ModuleNotFoundError(\"No module named 'requests'\", name='requests')"),
+    ("app:create_app", "def create_app(name): ..."),
+)
+
+
+def why(source: str, name: str) -> str:
+    """Why this app cannot be served, in a process of its own: it is imported for that."""
+    program = (
+        "import os, sys; sys.path[:0] = [sys.argv[1]]; import app_loader\n"
+        "try: app_loader.load(sys.argv[2], sys.argv[3])\nexcept app_loader.NotServable as error: print(error)"
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "app.py").write_text(source)
+        services = str(ROOT / "services/serve")
+        line = [sys.executable, "-c", program, services, name, folder]
+        return subprocess.run(line, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def test_the_second_table_says_what_is_said_before_any_server_starts() -> None:
+    section = (ROOT / "docs/how-to.md").read_text().split("before any server starts; ")[1].split("\n## ")[0]
+    quoted = re.findall(r"^\| [^|]+ \| `([^`]+)` \| [^|]+ \|$", section, re.MULTILINE)
+    assert quoted == refused()

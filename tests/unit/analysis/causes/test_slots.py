@@ -9,11 +9,11 @@ import pytest
 from factories import MODELS, RUN, evidence, inside_of, plain_window, window
 
 from wsgilab.analysis import causes
-from wsgilab.analysis.causes.evidence import Slots
 from wsgilab.analysis.causes.slots import at_once, needed, observe
 from wsgilab.analysis.pipeline import analyse
 from wsgilab.model.outcomes import Rating
 from wsgilab.model.server import ServerFacts
+from wsgilab.model.slots import Slots
 from wsgilab.model.window import Window
 
 GUNICORN, UWSGI, DEV = (MODELS[name].facts for name in ("gunicorn", "uwsgi", "dev"))
@@ -39,12 +39,12 @@ class TestObserve:
     def test_more_than_declared_is_seen_whether_or_not_others_wait(self) -> None:
         """GUNICORN_CMD_ARGS=--threads=8 makes 32 of 4."""
         threads = served(24.0, 250, at_once=32, at_once_in_one_process=8)
-        assert observe(GUNICORN, [threads], 1) == Slots(4, 32)
-        assert Slots(4, 32).count == 32
+        assert observe(GUNICORN, [threads], 1) == Slots(4, 32, full=False)
+        assert Slots(4, 32, full=False).count == 32
 
     def test_one_more_may_be_a_body_that_was_closed_late(self) -> None:
         assert observe(UWSGI, [served(24.0, 250, at_once=9)], 1) == Slots(8)
-        assert observe(MODELS["dev-single"].facts, [served(24.0, 40, at_once=2)], 1) == Slots(1, 2)
+        assert observe(MODELS["dev-single"].facts, [served(24.0, 40, at_once=2)], 1) == Slots(1, 2, full=False)
 
     def test_fewer_than_declared_count_only_where_requests_waited_for_them(self) -> None:
         """UWSGI_CHEAPER=1 leaves two of eight."""
@@ -160,8 +160,8 @@ def test_reports_say_how_the_number_is_known() -> None:
         return found
 
     seen = row(GUNICORN, served(24.0, 250, at_once=32, at_once_in_one_process=8))
-    assert (seen.at_once, seen.slots, seen.slots_seen, seen.slots_used) == ("32 seen", 4, 32, 32)
-    assert seen.why.startswith("32 slots seen ÷ 22.4 ms = about 1429 rps, 250 rps offered; p99 24.0 ms, under")
+    assert (seen.at_once, seen.slots, seen.slots_seen, seen.slots_used) == ("at least 32 seen", 4, 32, 32)
+    assert seen.why.startswith("at least 32 slots seen ÷ 22.4 ms = about 1429 rps, 250 rps offered; p99 24.0 ms, under")
     uwsgi = replace(served(440.0, 89, at_once=2, at_once_in_one_process=2, workers_max=1), plan=plan_of("uwsgi", 89))
     assert row(UWSGI, uwsgi).at_once == "4 × 2 declared, 2 seen"
     assert row(UWSGI, window("uwsgi", 100)).at_once == "4 × 2"
@@ -175,3 +175,41 @@ def first(measured: Window, server: ServerFacts | None = None, service_ms: float
     assert measured.usage
     measured = replace(measured, usage=replace(measured.usage, service_ms=service_ms))
     return causes.find(evidence(measured, server=server, **changes), Rating.BAD)[0].sentence
+
+
+class TestConfigured:
+    """GUNICORN_CMD_ARGS=--threads=8 makes 32 of 4, and gunicorn says so."""
+
+    def test_what_the_server_says_itself_goes_before_what_is_declared(self) -> None:
+        some = served(24.0, 250, at_once=19, at_once_in_one_process=8, slots_configured=32)
+        found = observe(GUNICORN, [some], 1)
+        assert found == Slots(4, 19, 32, full=False)
+        assert (found.count, found.in_words()) == (32, "32 slots configured (at least 19 seen at once)")
+        assert found.at_once("4") == "32 configured, at least 19 seen"
+
+    def test_where_all_were_seen_nothing_is_left_to_say(self) -> None:
+        every = served(900.0, 250, at_once=32, at_once_in_one_process=8, slots_configured=32)
+        found = observe(GUNICORN, [every], 1)
+        assert found == Slots(4, None, 32)
+        assert (found.count, found.in_words(), found.at_once("4")) == (32, "32 slots configured", "32 configured")
+
+    def test_what_agrees_with_the_label_is_said_as_before(self) -> None:
+        some = served(24.0, 100, at_once=3, slots_configured=4)
+        assert observe(GUNICORN, [some], 1) == Slots(4)
+
+    def test_fewer_that_were_all_taken_win(self) -> None:
+        blocked = served(440.0, 89, at_once=2, at_once_in_one_process=2, workers_max=1, slots_configured=16)
+        found = observe(GUNICORN, [blocked], 1)
+        assert (found, found.count) == (Slots(4, 2, 16), 2)
+        assert found.at_once("4") == "16 configured, 2 seen"
+        assert first(blocked).startswith("limited by slots: 2 slots seen (16 configured) ÷ 22.4 ms = 89 rps")
+
+    def test_their_law_is_that_of_all_of_them(self) -> None:
+        late = served(900.0, 1400, 0.1, at_once=19, at_once_in_one_process=8, slots_configured=32)
+        slots = observe(GUNICORN, [served(24.0, 250, at_once=19, slots_configured=32)], 1)
+        said = first(late, slots=slots)
+        assert said == "limited by slots: 32 slots configured ÷ 22.4 ms = 1429 rps, 1400 rps offered"
+
+    def test_so_many_at_least_limit_nothing(self) -> None:
+        late = served(900.0, 1400, 0.1)
+        assert "limited by slots" not in first(late, slots=Slots(4, 32, full=False))
