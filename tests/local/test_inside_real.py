@@ -57,6 +57,8 @@ def test_slots_are_seen_whatever_makes_them(
         assert inside.app_time_ms["+Inf"] == clients
         assert inside.app_time_ms["350"] == 0
         assert inside.connections_max is not None
+        configured = {"gunicorn": 3, "gthread": 8, "gevent": 2000, "uwsgi": 6}.get(name)
+        assert inside.slots_configured == configured, "what it says itself"
 
 
 def test_connections_are_those_of_clients_whether_accepted_or_not(tmp_path: Path) -> None:
@@ -86,6 +88,9 @@ def test_gunicorn_says_why_its_workers_end(arguments: str, path: str, why: str, 
             "two workers have ended",
         )
         assert set(inside.worker_ends) == {why}
+        assert inside.worker_timeout_s == (1.0 if why == "timeout" else 30.0)
+        assert inside.start_cpu_s is None or 0.005 < inside.start_cpu_s < 5
+        assert why != "max_requests" or inside.start_cpu_s, "what each that took over had used by its first request"
 
 
 def test_gunicorns_reload_and_a_kill_are_told_apart(tmp_path: Path) -> None:

@@ -94,6 +94,7 @@ def test_a_request_counts_once_its_body_is_closed(tmp_path: Path) -> None:
     assert tally.in_flight == 0
     assert tally.requests_by_code == {200: 1}
     assert [(worker.pid, worker.requests) for worker in tally.living] == [(os.getpid(), 1)]
+    assert 0 < tally.living[0].start_cpu_s <= time.process_time(), "what it had used when the request came"
     assert tally.cumulative_buckets[-1] == 1
     assert len(tally.cumulative_buckets) == len(BUCKET_EDGES_S) + 1
     assert tally.duration_sum_s > 0
