@@ -107,7 +107,7 @@ def long_line(lab: Lab) -> Rows:
         (
             "leaves",
             "bad",
-            r"workers ended \d+ times with exit status 0, not by max_requests or a reload: does the app call sys\.exit",
+            r"workers ended \d+ times with exit status 0, not by max_requests or a reload: by a signal",
         ),
         ("burns", "bad", r"limited by CPU: 1 CPU ÷ \d\d\.\d ms CPU per request = (1\d|20) rps, 60 rps offered; "),
         ("redirects", "bad", r"HTTP 302 to /login: a redirect is not followed, so name the path that it leads to[;,] "),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import time
 import urllib.request
 from itertools import count
@@ -27,7 +26,7 @@ def app(environ, start_response):
     elif mood == "exits" and number % 30 == 0:
         os._exit(1)
     elif mood == "leaves" and number % 30 == 0:
-        sys.exit(0)
+        os._exit(0)
     elif mood == "burns":
         burn(0.05)
     elif mood == "keeps":
