@@ -113,8 +113,8 @@ def long_line(lab: Lab) -> Rows:
         ("redirects", "bad", r"HTTP 302 to /login: a redirect is not followed, so name the path that it leads to[;,] "),
         ("fails", "bad", r"HTTP 500 from the app[;,] "),
         ("host", "bad", r"HTTP 400: the app does not serve this host \(Host: 127\.0\.0\.1:\d+\)[;,] "),
-        ("stuck", "bad", r"deadlock: the app calls itself, and its only slot is held by the request that waits"),
-        ("stuck-later", "bad", r"deadlock: the app calls itself, and its only slot is held by the request that waits"),
+        ("stuck", "bad", r"(deadlock: the app calls itself, and )?its only slot is held by "),
+        ("stuck-later", "bad", r"(deadlock: the app calls itself, and )?its only slot is held by "),
         ("overlaps", "good", r"2000 slots ÷ "),
         ("keeps", "good", r"1 slot ÷ "),
         ("twice", "good", r"4 slots ÷ "),
@@ -172,8 +172,10 @@ def test_a_line_too_long_is_a_result_with_the_setting_that_refused_it(long_line:
 
 def test_a_header_too_long_is_one_by_the_servers_own_account(lab: Lab, tmp_path: Path) -> None:
     """A cookie of 9 kB. Nothing but an answer's text, or a log, says which setting it was."""
-    (tmp_path / "app.py").write_text(PLAIN)
-    (tmp_path / "lab.toml").write_text(f'[[requests]]\npath = "/"\nheaders = {{Cookie = "a={"x" * 9000}"}}\n')
+    (tmp_path / "app.py").write_text(READS_NOTHING)
+    (tmp_path / "lab.toml").write_text(
+        f'[[requests]]\nname = "cookie"\npath = "/"\nheaders = {{Cookie = "a={"x" * 9000}"}}\n'
+    )
     servers = ("dev", "gunicorn", "uwsgi", "uwsgi-http")
     rows = measured(lab, servers, {}, "--app-dir", tmp_path, "--rate", "30", "--duration", "1")
     why = {name: row["why"].split(";")[0].split(", where")[0] for name, row in rows.items()}
@@ -183,27 +185,18 @@ def test_a_header_too_long_is_one_by_the_servers_own_account(lab: Lab, tmp_path:
     assert rows["dev"]["verdict"] == "good"
 
 
-PLAIN = """
-def app(environ, start_response):
+READS_NOTHING = """
+def app(environ, start_response):  # whatever is sent along
     start_response("200 OK", [("Content-Type", "text/plain")])
     return [b"ok"]
 """
-ONE_DIFFERS = """
-import os
-
-def app(environ, start_response):  # an upload of 64 KB, of which it reads nothing
-    refuses = environ["REQUEST_METHOD"] == "POST" and os.environ["LAB_SERVER"] == "waitress"
-    start_response("422 Unprocessable Entity" if refuses else "200 OK", [("Content-Type", "text/plain")])
-    return [b"no" if refuses else b"ok"]
-"""
 
 
-def test_an_upload_that_is_not_read_is_answered_alike_and_the_odd_one_out_is_named(lab: Lab, tmp_path: Path) -> None:
-    (tmp_path / "app.py").write_text(ONE_DIFFERS)
-    servers = ("dev", "gunicorn", "uwsgi", "waitress")
-    rows = measured(lab, servers, {}, "--app-dir", tmp_path, "--workload", "upload", "--rate", "30", "--duration", "1")
-    assert {name: row["verdict"] for name, row in rows.items()} == {
-        **dict.fromkeys(("dev", "gunicorn", "uwsgi"), "good"),
-        "waitress": "bad",
-    }
-    assert rows["waitress"]["why"].startswith("HTTP 422 from the app, where the other 3 servers answered 200; ")
+def test_where_answers_to_an_upload_that_is_not_read_differ_the_odd_server_is_named(lab: Lab, tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text(READS_NOTHING)
+    arguments = ("--app-dir", tmp_path, "--workload", "upload", "--rate", "30", "--duration", "1")
+    rows = measured(lab, ("dev", "gunicorn", "uwsgi"), {}, *arguments)
+    assert {rows[name]["verdict"] for name in ("dev", "gunicorn")} == {"good"}
+    assert rows["uwsgi"]["why"].startswith(
+        "answered by the app, and cut off on the way by nginx or uWSGI, where the other 2 servers answered 200: "
+    )

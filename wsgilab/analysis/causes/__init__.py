@@ -22,6 +22,7 @@ from wsgilab.model.window import Window
 LAWS = (
     deadlock.waits_for_itself,
     answers.refused_before_the_app,
+    answers.cut_off_on_the_way,
     answers.answered_by_the_app,
     answers.app_calls_itself,
     deaths.killed_for_memory,

@@ -67,6 +67,24 @@ def refused_before_the_app(evidence: Evidence) -> Cause | None:
     return Cause(Kind.ANSWER, f"{sentence}{_odd_one_out(evidence, status)}")
 
 
+def cut_off_on_the_way(evidence: Evidence) -> Cause | None:
+    """The app answered, and the client did not get all of it: not late, but closed by whoever is in between.
+
+    uWSGI closes a connection with what it has not read of a request; nginx, or the client, then loses the answer.
+    """
+    lost, late = evidence.statuses[NO_ANSWER], sum(load.unanswered + load.dropped for load in evidence.loads)
+    share, app = evidence.share(lost), evidence.app_statuses
+    died = any(inside.worker_ends for inside in evidence.insides) or any(usage.oom_kills for usage in evidence.usages)
+    if share < evidence.tolerated or late > HARDLY * lost or app is None or died:
+        return None
+    sent = sum(load.total_sent for load in evidence.loads)
+    if sum(count for status, count in app.items() if status[:1] == "2") < (1 - HARDLY) * sent:
+        return None
+    between = f"{evidence.server.via} or {evidence.program}" if evidence.server.via else evidence.program
+    cut = f"answered by the app, and cut off on the way{_on(share)} by {between}{_odd_one_out(evidence, NO_ANSWER)}"
+    return Cause(Kind.ANSWER, f"{cut}: does the app leave uploads unread?")
+
+
 def answered_by_the_app(evidence: Evidence) -> Cause | None:
     """The app itself answered with something other than 2xx."""
     status, count = _commonest(evidence)

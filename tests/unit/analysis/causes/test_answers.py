@@ -155,6 +155,32 @@ def test_the_odd_server_out_is_named_where_the_others_agree() -> None:
     assert sentence([answered({"413": 600})], context={"statuses": same}) == "HTTP 413 from the app"
 
 
+ALIKE = {(100.0, "uwsgi"): {"0": 600}, (100.0, "gunicorn"): {"200": 600}, (100.0, "dev"): {"200": 600}}
+
+
+class TestCutOff:
+    """uWSGI closes with the rest of an upload unread, and nginx loses the answer."""
+
+    def test_what_the_app_answered_and_nobody_got_is_named_with_who_is_in_between(self) -> None:
+        lost = answered({"0": 600}, app={"200": 800})
+        assert sentence([lost], UWSGI, context={"statuses": ALIKE}) == (
+            "answered by the app, and cut off on the way by nginx or uWSGI, where the other 2 servers answered 200: "
+            "does the app leave uploads unread?"
+        )
+
+    @pytest.mark.parametrize(
+        ("app", "load"),
+        [
+            ({"200": 300}, {}),  # half of them never came to the app
+            ({"500": 800}, {}),
+            ({"200": 800}, {"unanswered": 200}),  # late, and given up
+        ],
+    )
+    def test_what_was_late_or_never_there_is_something_else(self, app: dict[str, int], load: dict[str, int]) -> None:
+        seen = evidence(answered({"0": 600}, app=app, **load), server=UWSGI)
+        assert answers.cut_off_on_the_way(seen) is None
+
+
 class TestCallsItself:
     def test_two_requests_for_each_are_said_and_explain_nothing(self) -> None:
         twice = plain_window([45.0] * 600)

@@ -62,6 +62,7 @@ def said() -> list[str]:
         first(too_long("502"), server=UWSGI),
         first(answers.answered({"431": 600}, app={}, refused_by="limit_request_field_size")),
         first(answers.answered({"400": 600}, app={}, refused_by="large_client_header_buffers"), server=UWSGI),
+        first(answers.answered({"0": 600}, app={"200": 800}), server=UWSGI),
         first(used(plain_window([45.0] * 600), requests=1600), place=1),
         first(used(plain_window([45.0] * 600), requests=1040, asked_alone_rps=0.0), place=1),
         first(deadlock.stuck(), server=deadlock.SINGLE, **deadlock.KNOWN),
@@ -100,7 +101,13 @@ def test_every_law_has_its_line() -> None:
     """The test above cannot see a law that it does not ask."""
     asked = {law.__name__ for law in causes.LAWS}
     assert asked == {
-        *("waits_for_itself", "refused_before_the_app", "answered_by_the_app", "app_calls_itself"),
+        *(
+            "waits_for_itself",
+            "refused_before_the_app",
+            "cut_off_on_the_way",
+            "answered_by_the_app",
+            "app_calls_itself",
+        ),
         *("killed_for_memory", "workers_ended", "workers_replaced", "slow_inside", "throttled", "used_up"),
         *("used_with_others", "do_not_overlap", "too_few", "all_taken", "queue_was_full", "grows"),
     }
