@@ -20,15 +20,14 @@ import pytest
 from browser import marks, require_chromium, visit
 from hostile import Exchange, always, dripping, hostile, ok
 from panel_data import faults, query, targets
+from shown import sources_of
 from support import ROOT, Lab, free_ports, lab_environment, small_file_system, wait_for, windows_of
 
 from wsgilab.errors import MissingError
 from wsgilab.machine import http
 from wsgilab.machine.tools import find_prometheus
 from wsgilab.measure.remote_write import STALE, Series, encode, snappy, write
-from wsgilab.view.answers import Answers
 from wsgilab.view.dashboards import Span, load_dashboards, panels
-from wsgilab.view.prometheus import Prometheus
 from wsgilab.view.server import Site, find_library
 
 SERVERS = ["dev", "gunicorn", "uwsgi"]
@@ -117,7 +116,7 @@ def test_a_panel_of_an_unknown_type_is_named_in_its_place(recorded: Lab, shown: 
     shutil.copytree(ROOT / "grafana/dashboards", tmp_path / "grafana/dashboards")
     path = tmp_path / "grafana/dashboards/capacity.json"
     path.write_text(path.read_text().replace('"type": "bargauge"', '"type": "geomap"'))
-    with Site(0, Answers(tmp_path, tmp_path, Prometheus(prometheus_of(recorded)))) as site:
+    with Site(0, sources_of(tmp_path, prometheus_of(recorded), root=tmp_path)) as site:
         page = visit(chromium, f"{site.url}d/capacity", tmp_path / "profile")
     assert "A panel of type “geomap” cannot be drawn here" in page
 
@@ -142,7 +141,7 @@ def test_nonsense_is_named_in_the_place_of_its_panel(tmp_path: Path) -> None:
     said = json.dumps({"status": "error", "error": "<b>unknown</b> function"}).encode()
     with (
         hostile(always(ok(said, status=b"400 Bad Request"))) as server,
-        Site(0, Answers(ROOT, tmp_path, Prometheus(server.url))) as site,
+        Site(0, sources_of(tmp_path, server.url)) as site,
     ):
         page = visit(chromium, f"{site.url}d/capacity", tmp_path / "profile")
     drawings = [section.split('class="drawing"')[1] for section in page.split("<section ")[1:]]

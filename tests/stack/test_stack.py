@@ -33,7 +33,8 @@ def test_up_prints_the_verdict_and_the_stack_stays(stack: Stack, main_job: str) 
     for server in FIVE:
         assert server in main_job
     last = main_job[main_job.index("Kept in ") :]
-    assert f"Look closer:    http://127.0.0.1:{stack.port('GRAFANA_PORT')} (Grafana)" in last
+    assert f"Look closer:    http://127.0.0.1:{stack.port('HOME_PORT')} (everything), " in last
+    assert f"http://127.0.0.1:{stack.port('GRAFANA_PORT')} (Grafana)" in last
     assert re.search("Measure again: .*Stop: ", last, re.DOTALL)
     states = {name: each["State"]["Status"] for name, each in stack.containers().items()}
     assert {states.pop(name) for name in ("runner", "image", "prometheus-setup")} == {"exited"}
@@ -67,7 +68,7 @@ def test_the_lesson_is_reproduced(stack: Stack, main_job: str) -> None:
 
 def test_containers_are_given_a_proxy_and_those_that_must_not_ask_it_have_none(stack: Stack, main_job: str) -> None:
     """Nobody answers at that proxy: that the stack got up and measured says that nobody had to ask it."""
-    for service in ("gunicorn", "nginx", "nginx-exporter", "prometheus"):
+    for service in ("gunicorn", "nginx", "nginx-exporter", "prometheus", "home"):
         proxies = stack.inside(service, "sh", "-c", "echo $http_proxy $HTTP_PROXY $https_proxy $HTTPS_PROXY").split()
         assert set(proxies) == ({DEAD_PROXY} if service == "gunicorn" else set()), service
 
@@ -263,6 +264,18 @@ def dangling(stack: Stack) -> set[str]:
     command = ["docker", "images", "--quiet", "--filter", "dangling=true"]
     said = subprocess.run(command, env=stack.environment, capture_output=True, text=True, check=True).stdout
     return set(said.split())
+
+
+def test_the_home_page_shows_the_run_and_who_is_there(stack: Stack, main_job: str) -> None:
+    url = f"http://127.0.0.1:{stack.port('HOME_PORT')}"
+    page = http.ask(url).text
+    assert f'href="/runs/{stack.newest_run().name}"' in page
+    assert "The lesson's table" in http.ask(f"{url}/runs/{stack.newest_run().name}").text.replace("&#39;", "'")
+    for variable in ("DEV_PORT", "UWSGI_PORT", "PROMETHEUS_PORT"):
+        assert f'href="http://127.0.0.1:{stack.port(variable)}/"' in page, variable
+    now = http.ask(f"{url}/live/now").text
+    assert now.count(">idle<") == len(FIVE), "Prometheus told it"
+    assert http.ask(f"{url}/", headers={"Host": "evil.example"}).status == 403
 
 
 # ── locked in ───────────────────────────────────────────────────────────────────────────────────────────────────────

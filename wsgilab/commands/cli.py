@@ -22,7 +22,7 @@ COMMANDS = {
     "gate": Entry(MEASURE, "wsgilab.commands.gate", "Pass or fail an app, for a pipeline."),
     "init": Entry(MEASURE, "wsgilab.commands.init", "Write a first lab.toml: the traffic of an app."),
     "report": Entry(LOOK, "wsgilab.commands.report", "Render a run again, or say what changed between two."),
-    "view": Entry(LOOK, "wsgilab.commands.view", "The dashboards in a browser, without Grafana."),
+    "view": Entry(LOOK, "wsgilab.commands.view", "The lab in a browser: live, lesson, dashboards."),
     "exercise": Entry(
         WORKSHOP, "wsgilab.commands.exercise", "The exercises of the workshop, and whether yours are done."
     ),

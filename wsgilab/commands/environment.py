@@ -64,6 +64,11 @@ def prometheus_url() -> str | None:
     return access.url_of(os.environ)
 
 
+def is_the_home_page() -> bool:
+    """Whether this is the service `home` of compose.yaml: its network is its own, and Grafana is next to it."""
+    return os.environ.get("LAB_VIEW_IN_CONTAINER") == "1"
+
+
 def as_seen_from_the_host(path: Path) -> Path:
     """In a container, results are somewhere else than the person who looks for them would find them."""
     inside, outside = os.environ.get("LAB_RESULTS"), os.environ.get("LAB_RESULTS_OUTSIDE")

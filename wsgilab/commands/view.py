@@ -1,34 +1,41 @@
-"""`./lab view`: the committed dashboards in a browser, from the same Prometheus, where there is no Grafana."""
+"""`./lab view`: the lab in a browser: what is going on, what was found, the lesson, the dashboards."""
 
 from __future__ import annotations
 
+import os
+
 import click
 
+from wsgilab import api
 from wsgilab.commands import environment, values
 from wsgilab.commands.console import say
 from wsgilab.commands.grammar import Command, debug, option
 from wsgilab.commands.signals import stop_on_signals
 from wsgilab.errors import EXIT_DONE, Interrupted, MissingError
+from wsgilab.lab.servers import parse_port
+from wsgilab.machine.cpus import pinned
 from wsgilab.machine.http import public
 from wsgilab.machine.ports import another, holder
 from wsgilab.machine.waiting import Stop
 from wsgilab.measure.recorder import Recorder
-from wsgilab.view.answers import Answers
+from wsgilab.view.html_pages import Sources
 from wsgilab.view.prometheus import Prometheus
-from wsgilab.view.server import Site
+from wsgilab.view.runs import Runs
+from wsgilab.view.server import LOOPBACK, Site
 
-PORT = 3001
+PORT = "HOME_PORT"
 POLL_S = 1.0
+STEP_BACK = 10
+"""k6 is on the same CPUs, and goes first. Not outside of containers: Prometheus is started from here, and inherits it."""
 
 
-@click.command(cls=Command, name="view", example="./lab view --port 8080")
+@click.command(cls=Command, name="view", example="./lab view --port 8081")
 @option(
     "--port",
     type=values.whole("the port", 65535),
-    default=PORT,
     group="Options",
     metavar="N",
-    help=f"Where the page is, on 127.0.0.1 (default: {PORT}).",
+    help="Where the page is, on 127.0.0.1 (default: HOME_PORT of .env, 8080).",
 )
 @option(
     "--prometheus",
@@ -38,8 +45,8 @@ POLL_S = 1.0
     help="The Prometheus to show (default: the one on PROMETHEUS_PORT, started if there is none).",
 )
 @debug
-def command(port: int, prometheus: str | None) -> int:
-    """Show the dashboards in a browser, without Grafana.
+def command(port: int | None, prometheus: str | None) -> int:
+    """Show the lab in a browser: what is going on, the last run, the lesson, the dashboards.
 
     During a run, or afterwards; Ctrl-C ends it.
     """
@@ -47,11 +54,15 @@ def command(port: int, prometheus: str | None) -> int:
     with stop_on_signals() as stop, Recorder(lab, results, say) as recorder:
         url = prometheus or environment.prometheus_url() or recorder.url
         shown = Prometheus(url)
-        with _site(port, Answers(lab.root, results, shown)) as site:
+        sources = Sources(lab, Runs(results, api.judge), shown, in_container=environment.is_the_home_page())
+        if sources.in_container:
+            os.nice(STEP_BACK)
+        port = port or parse_port(PORT, lab.variables.get(PORT, ""))
+        with pinned(lab.cpus("LOAD_CPUS")), _site(port, sources) as site:
             try:
                 if url == recorder.url:
                     _start(recorder, stop)
-                print(f"The dashboards are at {site.url} and show the Prometheus at {public(url)}.", end=" ")
+                print(f"The lab is at {site.url} and shows the Prometheus at {public(url)}.", end=" ")
                 print("Ctrl-C ends this.", flush=True)
                 while True:
                     stop.wait(POLL_S)
@@ -71,9 +82,9 @@ def _start(recorder: Recorder, stop: Stop) -> None:
         say(error)
 
 
-def _site(port: int, answers: Answers) -> Site:
+def _site(port: int, sources: Sources) -> Site:
     try:
-        return Site(port, answers)
+        return Site(port, sources, "0.0.0.0" if sources.in_container else LOOPBACK)
     except OSError as error:
         raise MissingError(
             f"Port {port} on 127.0.0.1 is in use.",

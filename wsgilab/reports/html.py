@@ -43,7 +43,6 @@ def render(verdict: Verdict, manifest: Manifest) -> str:
         started=_minute(manifest.started_at),
         css=Markup((HERE / "report.css").read_text(encoding="utf-8")),
         swatches={name: swatch(look[name]) for name in look},
-        marks=MARKS,
         decided=any(row.rating == Rating.GOOD for row in verdict.servers),
         headline=_headline(verdict),
         latency=_latency_over_rates(verdict, look),
@@ -61,6 +60,13 @@ def render(verdict: Verdict, manifest: Manifest) -> str:
     )
 
 
+def lesson_table(verdict: Verdict, manifest: Manifest) -> Markup:
+    """The lesson's table alone, for another page that has the report's styles."""
+    look = looks([row.server for row in verdict.servers], manifest.servers)
+    table = _environment().get_template("lesson_table.html.j2")
+    return Markup(table.render(verdict=verdict, swatches={name: swatch(look[name]) for name in look}))
+
+
 @cache
 def _environment() -> Environment:
     made = Environment(
@@ -68,6 +74,7 @@ def _environment() -> Environment:
     )
     made.globals |= {
         "words": words,
+        "marks": MARKS,
         "metrics": METRICS,
         "columns": shown(Place.COLUMN),
         "costs": shown(Place.COST),

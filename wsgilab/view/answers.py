@@ -8,9 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from http import HTTPStatus
 from pathlib import Path
-from typing import Annotated, Any
-
-import msgspec
+from typing import Any
 
 from wsgilab.view.dashboards import (
     Dashboard,
@@ -25,9 +23,9 @@ from wsgilab.view.dashboards import (
 )
 from wsgilab.view.prometheus import PATIENCE_S, Prometheus, Query, Series, Unanswered, Unusable, number
 from wsgilab.view.refusal import NotShown
+from wsgilab.view.runs import Runs
 
 RUNS = 6
-LARGEST_MANIFEST_BYTES = 10_000_000
 ROWS_PER_DECADE = 10
 """In a heatmap: finer than that, cells are too flat to be seen."""
 LEAST, MOST = 1e-12, 1e12
@@ -37,9 +35,9 @@ LEAST, MOST = 1e-12, 1e12
 class Answers:
     """Answers of the API, as plain JSON values."""
 
-    def __init__(self, root: Path, results: Path, prometheus: Prometheus) -> None:
+    def __init__(self, root: Path, runs: Runs, prometheus: Prometheus) -> None:
         self._folder = root / "grafana/dashboards"
-        self._results = results
+        self._runs = runs
         self._prometheus = prometheus
 
     def dashboards(self) -> dict[str, Dashboard]:
@@ -48,12 +46,14 @@ class Answers:
 
     def runs(self) -> list[dict[str, Any]]:
         """The newest runs with their times in epoch milliseconds (`until` null while one is under way)."""
-        found: list[dict[str, Any]] = []
-        for path in sorted(self._results.glob("*/manifest.json"), reverse=True):
-            times = _times(path)
-            if times and len(found) < RUNS:
-                found.append({"name": path.parent.name, "since": times[0], "until": times[1]})
-        return found
+        return [
+            {
+                "name": run.name,
+                "since": _milliseconds(run.started_at),
+                "until": _milliseconds(run.finished_at) if run.finished_at else None,
+            }
+            for run in self._runs.newest(RUNS)
+        ]
 
     def data(self, uid: str, parameters: Mapping[str, str]) -> dict[str, Any]:
         """The data of every panel of a dashboard, and what is missing: of one panel (`problems`), or all (`problem`).
@@ -151,24 +151,6 @@ def heat(result: Sequence[Series], span: Span) -> dict[str, Any]:
         "rows_per_decade": ROWS_PER_DECADE,
         "cells": [[column, row, round(weight, 3)] for (column, row), weight in sorted(cells.items())],
     }
-
-
-class _Times(msgspec.Struct):
-    """What of a manifest is wanted here."""
-
-    started_at: Annotated[datetime, msgspec.Meta(tz=True)]
-    finished_at: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
-
-
-def _times(path: Path) -> tuple[int, int | None] | None:
-    """When a run began and ended; None where its manifest does not tell: one damaged run is no reason to show none."""
-    try:
-        if not path.is_file() or path.stat().st_size > LARGEST_MANIFEST_BYTES:
-            return None
-        times = msgspec.json.decode(path.read_bytes(), type=_Times)
-    except (OSError, ValueError, RecursionError):
-        return None
-    return _milliseconds(times.started_at), _milliseconds(times.finished_at) if times.finished_at else None
 
 
 def _milliseconds(moment: datetime) -> int:

@@ -1,4 +1,4 @@
-"""The site as a WSGI application: a page, its scripts, the dashboards, their data. Nothing here writes."""
+"""The site as a WSGI application: pages, their scripts and events, the dashboards and their data. Nothing here writes."""
 
 from __future__ import annotations
 
@@ -6,22 +6,26 @@ import json
 import logging
 import mimetypes
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
+from wsgilab.reports import html as reports
 from wsgilab.view.answers import Answers
+from wsgilab.view.events import Seats, Stream
+from wsgilab.view.html_pages import HtmlPages, Sources
 from wsgilab.view.refusal import NotShown
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 STATIC = Path(__file__).parent / "static"
-OURS = re.compile(r"(127\.0\.0\.1|localhost)(:[0-9]{1,5})?", re.IGNORECASE)
-"""A page of a foreign site, with its name pointed to 127.0.0.1, asks with that name, and must not read this one."""
+OURS = re.compile(r"(?P<host>[0-9]{1,3}(?:\.[0-9]{1,3}){3}|localhost)(?::[0-9]{1,5})?", re.IGNORECASE)
+"""A page of a foreign site, with its name pointed to this machine, asks with that name, and must not read this one. An
+address is nobody's name; which ones are listened to is decided elsewhere."""
 SECURITY = (
     # Nothing from elsewhere; ECharts sets styles on what it draws.
     (
@@ -33,6 +37,7 @@ SECURITY = (
     ("Referrer-Policy", "no-referrer"),
     ("X-Content-Type-Options", "nosniff"),
 )
+HTML, EVENTS = "text/html; charset=utf-8", "text/event-stream; charset=utf-8"
 log = logging.getLogger(__name__)
 
 
@@ -40,70 +45,151 @@ log = logging.getLogger(__name__)
 class Reply:
     """An answer to the browser."""
 
-    body: bytes
+    body: bytes | Stream
     kind: str = "text/plain; charset=utf-8"
     status: HTTPStatus = HTTPStatus.OK
     headers: tuple[tuple[str, str], ...] = ()
     may_be_kept: bool = False
 
 
-class Pages:
-    """What is at which address. `library`: the file of Apache ECharts."""
+@dataclass(frozen=True)
+class Asked:
+    """A request, as far as it matters here."""
 
-    def __init__(self, answers: Answers, library: Path) -> None:
-        self._answers = answers
+    host: str
+    path: str
+    parameters: Mapping[str, str]
+    gone: Callable[[], bool]
+    """Whether who asked has left."""
+
+
+class Pages:
+    """What is at which address. `library`: the file of Apache ECharts; without it, dashboards are Grafana's."""
+
+    def __init__(self, sources: Sources, library: Path | None) -> None:
+        self._answers = Answers(sources.lab.root, sources.runs, sources.prometheus)
+        self._runs = sources.runs
+        self._html = HtmlPages(sources)
+        self._seats = Seats()
         self._library = library
+
+    def close(self) -> None:
+        """Send those home who still get events."""
+        self._seats.close()
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
         reply = self._reply(environ)
+        size = () if isinstance(reply.body, Stream) else (("Content-Length", str(len(reply.body))),)
         headers = [
             ("Content-Type", reply.kind),
-            ("Content-Length", str(len(reply.body))),
+            *size,
             ("Cache-Control", "max-age=3600" if reply.may_be_kept else "no-store"),
             *SECURITY,
             *reply.headers,
         ]
         start_response(f"{reply.status.value} {reply.status.phrase}", headers)
+        if isinstance(reply.body, Stream):
+            return reply.body
         return [] if environ["REQUEST_METHOD"] == "HEAD" else [reply.body]
 
     def _reply(self, environ: WSGIEnvironment) -> Reply:
-        if not OURS.fullmatch(environ.get("HTTP_HOST", "")):
+        ours = OURS.fullmatch(environ.get("HTTP_HOST", ""))
+        if not ours:
             return Reply(b"Ask 127.0.0.1.", status=HTTPStatus.FORBIDDEN)
         if environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
             refused = b"This can only be read."
             return Reply(refused, status=HTTPStatus.METHOD_NOT_ALLOWED, headers=(("Allow", "GET, HEAD"),))
+        path, query = environ.get("PATH_INFO", ""), environ.get("QUERY_STRING", "")
+        asked = Asked(ours["host"].lower(), path, dict(parse_qsl(query)), environ.get("waitress.client_disconnected", _stays))
         try:
-            return self._route(environ.get("PATH_INFO", ""), dict(parse_qsl(environ.get("QUERY_STRING", ""))))
+            if path == "/live":
+                return self._events(asked, just_asked=environ["REQUEST_METHOD"] == "HEAD")
+            return self._page(asked) or self._part(asked) or self._dashboard(asked) or _nothing_here()
         except NotShown as error:
-            return _problem(error)
+            return self._problem(asked, error)
         except Exception as error:
-            log.debug("%s", environ.get("PATH_INFO"), exc_info=True)
+            log.debug("%s", path, exc_info=True)
             what = f"Something in ./lab view itself went wrong: {type(error).__name__}: {error}."
             next_step = "./lab view --debug shows where; please report it."
-            return _problem(NotShown(HTTPStatus.INTERNAL_SERVER_ERROR, what, next_step))
+            return self._problem(asked, NotShown(HTTPStatus.INTERNAL_SERVER_ERROR, what, next_step))
 
-    def _route(self, path: str, parameters: Mapping[str, str]) -> Reply:
+    def _page(self, asked: Asked) -> Reply | None:
+        """A page to read."""
+        path, host = asked.path, asked.host
         if path == "/":
-            return Reply(b"", status=HTTPStatus.FOUND, headers=(("Location", "/d/side-by-side"),))
-        if re.fullmatch(r"/d/[\w-]+(/[\w-]*)?", path, re.ASCII):
-            return _file(STATIC / "page.html")
-        if path == "/static/echarts.js":
+            return _html(self._html.home(host))
+        if path == "/lesson":
+            return _html(self._html.lesson(host))
+        if path == "/docs":
+            return _html(self._html.docs(host))
+        if match := re.fullmatch(r"/docs/([\w-]+)", path, re.ASCII):
+            return _html(self._html.text(host, match[1]))
+        if match := re.fullmatch(r"/runs/([\w.-]+)", path, re.ASCII):
+            return Reply(self._runs.report(match[1]), HTML)
+        return None
+
+    def _part(self, asked: Asked) -> Reply | None:
+        """What a page is made of."""
+        if asked.path == "/live/now":
+            return _html(self._html.now(asked.host))
+        if asked.path == "/health":
+            return Reply(b"ok")
+        if asked.path == "/static/report.css":
+            return _file(reports.HERE / "report.css")
+        if asked.path == "/static/echarts.js" and self._library:
             return _file(self._library, may_be_kept=True)
-        if match := re.fullmatch(r"/static/(\w+\.(?:js|css|svg))", path, re.ASCII):
+        if match := re.fullmatch(r"/static/(\w+\.(?:js|css|svg))", asked.path, re.ASCII):
             return _file(STATIC / match[1])
-        if path == "/api/dashboards":
+        if match := re.fullmatch(r"/docs/images/([\w-]+\.(?:png|svg))", asked.path, re.ASCII):
+            return _file(self._html.image(match[1]))
+        return None
+
+    def _dashboard(self, asked: Asked) -> Reply | None:
+        """The dashboards and their data, here or where Grafana is."""
+        if re.fullmatch(r"/d/[\w-]+(/[\w-]*)?", asked.path, re.ASCII):
+            if self._library:
+                return _file(STATIC / "page.html")
+            there = self._html.grafana(asked.host, asked.path)
+            return Reply(b"", status=HTTPStatus.FOUND, headers=(("Location", there),))
+        if asked.path == "/api/dashboards":
             return _json({"dashboards": list(self._answers.dashboards().values()), "runs": self._answers.runs()})
-        if match := re.fullmatch(r"/api/data/([\w-]+)", path, re.ASCII):
-            return _json(self._answers.data(match[1], parameters))
-        return _nothing_here()
+        if match := re.fullmatch(r"/api/data/([\w-]+)", asked.path, re.ASCII):
+            return _json(self._answers.data(match[1], asked.parameters))
+        return None
+
+    def _events(self, asked: Asked, *, just_asked: bool) -> Reply:
+        """The live part of the home page, each time that it changes."""
+        if just_asked:
+            return Reply(b"", EVENTS)
+        stream = self._seats.take(lambda: self._html.now(asked.host), asked.gone)
+        if stream is None:
+            said = b"All seats are taken; ask /live/now instead."
+            return Reply(said, status=HTTPStatus.SERVICE_UNAVAILABLE, headers=(("Retry-After", "5"),))
+        return Reply(stream, EVENTS)
+
+    def _problem(self, asked: Asked, error: NotShown) -> Reply:
+        """What is shown instead: to a reader as a page, to page.js as what it puts above the dashboard."""
+        if asked.path.startswith("/api/"):
+            return _json({"problem": {"what": error.what, "next": error.next_step}}, error.status)
+        return _html(self._html.problem(asked.host, error), error.status)
+
+
+def _stays() -> bool:
+    """Answer for a server that does not tell whether a reader has left."""
+    return False
+
+
+def _html(text: str, status: HTTPStatus = HTTPStatus.OK) -> Reply:
+    return Reply(text.encode(), HTML, status)
 
 
 def _file(path: Path, may_be_kept: bool = False) -> Reply:
     if not path.is_file():
         return _nothing_here()
     kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-    return Reply(path.read_bytes(), f"{kind}; charset=utf-8", may_be_kept=may_be_kept)
+    text = kind.startswith("text/") or kind.endswith(("javascript", "svg+xml"))
+    return Reply(path.read_bytes(), f"{kind}; charset=utf-8" if text else kind, may_be_kept=may_be_kept)
 
 
 def _nothing_here() -> Reply:
@@ -112,8 +198,3 @@ def _nothing_here() -> Reply:
 
 def _json(value: object, status: HTTPStatus = HTTPStatus.OK) -> Reply:
     return Reply(json.dumps(value, separators=(",", ":"), allow_nan=False).encode(), "application/json", status)
-
-
-def _problem(error: NotShown) -> Reply:
-    """What page.js shows above the dashboard, whatever it asked for."""
-    return _json({"problem": {"what": error.what, "next": error.next_step}}, error.status)

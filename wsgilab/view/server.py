@@ -13,13 +13,16 @@ from typing import Any
 from waitress import create_server  # type: ignore[import-untyped]
 
 from wsgilab.errors import MissingError
-from wsgilab.view.answers import Answers
+from wsgilab.view.events import SEATS
+from wsgilab.view.html_pages import Sources
 from wsgilab.view.pages import Pages
 
+LOOPBACK = "127.0.0.1"
 LIBRARY = "instaui_echarts"
 """The package that holds Apache ECharts as one file for the browser."""
 LIMITS = {
-    "threads": 8,  # a page that waits for Prometheus holds one
+    "threads": SEATS + 8,  # a page that waits for Prometheus holds one, and so does a reader of events
+    "channel_request_lookahead": 1,  # else nobody notices that a reader of events has left
     "connection_limit": 200,  # a browser opens six; those beyond wait
     "channel_timeout": 30,  # seconds without a word
     "cleanup_interval": 10,
@@ -37,12 +40,12 @@ logging.getLogger("waitress").addHandler(logging.NullHandler())
 class Site:
     """Serves in the background until the block is left. Raises OSError where the port is taken."""
 
-    def __init__(self, port: int, answers: Answers) -> None:
+    def __init__(self, port: int, sources: Sources, host: str = LOOPBACK) -> None:
         self._open: dict[int, Any] = {}
         """What waitress's loop listens to; the loop ends when nothing is left."""
-        pages = Pages(answers, find_library())
-        self._server = create_server(pages, map=self._open, host="127.0.0.1", port=port, **LIMITS)
-        self.url = f"http://127.0.0.1:{self._server.effective_port}/"
+        self._pages = Pages(sources, None if sources.in_container else find_library())
+        self._server = create_server(self._pages, map=self._open, host=host, port=port, **LIMITS)
+        self.url = f"http://{LOOPBACK}:{self._server.effective_port}/"
         self._thread = threading.Thread(target=self._server.run, daemon=True)
 
     def __enter__(self) -> Site:
@@ -52,6 +55,7 @@ class Site:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._pages.close()
         # Only the loop's own thread may touch what is in the loop.
         self._server.trigger.pull_trigger(self._hang_up)
         self._server.task_dispatcher.shutdown(timeout=END_S)

@@ -131,6 +131,18 @@ def test_grafana_lets_anyone_look_and_nobody_in() -> None:
     assert not [name for name in settings if "PASSWORD" in name]
 
 
+def test_the_home_page_knows_every_port_disturbs_nobody_and_only_reads() -> None:
+    home = RAW["home"]
+    ports = [port for service in RAW.values() for port in service.get("ports", ())]
+    assert set(re.findall(r"\$\{(\w+)\}", " ".join(ports))) - {"HOME_PORT"} <= set(home["environment"])
+    assert home["cpuset"] == "${LOAD_CPUS}"
+    assert home["image"] == RAW["runner"]["image"], "no image of its own"
+    assert "profiles" not in home, "a part of docker compose up"
+    assert "home" not in RAW["runner"]["depends_on"], "nothing is measured later because of it"
+    for mount in home["volumes"]:
+        assert "ro" in mount.rpartition(":")[2].split(","), mount
+
+
 def test_no_server_is_started_with_a_debugger() -> None:
     for server in LAB.servers.values():
         assert not {"--debug", "--debugger", "--reload"} & set(server.command)

@@ -10,10 +10,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from hostile import Exchange, Hostile, hostile, ok
-from support import ROOT
+from shown import sources_of
 
-from wsgilab.view.answers import Answers
-from wsgilab.view.prometheus import Prometheus
 from wsgilab.view.server import Site
 
 
@@ -39,5 +37,5 @@ def prometheus() -> Iterator[Hostile]:
 @pytest.fixture
 def site(prometheus: Hostile, tmp_path: Path) -> Iterator[Site]:
     """A site that shows it, with results in `tmp_path`."""
-    with Site(0, Answers(ROOT, tmp_path, Prometheus(prometheus.url))) as it:
+    with Site(0, sources_of(tmp_path, prometheus.url)) as it:
         yield it

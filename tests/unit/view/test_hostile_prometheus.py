@@ -8,12 +8,11 @@ from typing import Any
 
 import pytest
 from hostile import Answer, Exchange, Hostile, always, dripping, endless, ok
+from shown import answers_of
 from support import ROOT
 
 from wsgilab.view import answers
-from wsgilab.view.answers import Answers
 from wsgilab.view.dashboards import load_dashboards, panels
-from wsgilab.view.prometheus import Prometheus
 
 DASHBOARD = "capacity"
 """It has no variables: every question is one of a panel."""
@@ -25,7 +24,7 @@ ASKING = {
 def shown(prometheus: Hostile, answer: Answer, folder: Path, uid: str = DASHBOARD) -> dict[str, Any]:
     """What the page gets while Prometheus answers that."""
     prometheus.answer = answer
-    found = Answers(ROOT, folder, Prometheus(prometheus.url)).data(uid, {"var-server": "dev"})
+    found = answers_of(folder, prometheus.url).data(uid, {"var-server": "dev"})
     json.dumps(found, allow_nan=False)
     return found
 

@@ -9,11 +9,12 @@ from pathlib import Path
 import msgspec
 import pytest
 from hostile import Hostile
+from shown import answers_of
 from support import ROOT, free_ports
 
 from wsgilab.lab.servers import load_lab
 from wsgilab.measure.recorder import flags
-from wsgilab.view.answers import Answers, heat, on_grid
+from wsgilab.view.answers import heat, on_grid
 from wsgilab.view.dashboards import (
     Span,
     fill_in,
@@ -25,7 +26,7 @@ from wsgilab.view.dashboards import (
     span_of,
     variables,
 )
-from wsgilab.view.prometheus import Prometheus, Series, Unusable
+from wsgilab.view.prometheus import Series, Unusable
 from wsgilab.view.refusal import NotShown
 
 DASHBOARDS = load_dashboards(ROOT / "grafana/dashboards")
@@ -140,7 +141,7 @@ def test_what_lies_outside_the_time_is_left_out() -> None:
 
 @pytest.mark.parametrize("uid", DASHBOARDS)
 def test_an_answer_holds_every_target_of_every_panel(prometheus: Hostile, tmp_path: Path, uid: str) -> None:
-    answer = Answers(ROOT, tmp_path, Prometheus(prometheus.url)).data(uid, {"var-server": "dev"})
+    answer = answers_of(tmp_path, prometheus.url).data(uid, {"var-server": "dev"})
     for panel in panels(DASHBOARDS[uid]):
         assert set(answer["panels"][panel["id"]]) == {target["refId"] for target in panel.get("targets", [])}
     assert "problem" not in answer
@@ -151,7 +152,7 @@ def test_an_answer_holds_every_target_of_every_panel(prometheus: Hostile, tmp_pa
 
 def test_without_prometheus_the_answer_says_so(tmp_path: Path) -> None:
     (port,) = free_ports(1)
-    answer = Answers(ROOT, tmp_path, Prometheus(f"http://127.0.0.1:{port}")).data("side-by-side", {})
+    answer = answers_of(tmp_path, f"http://127.0.0.1:{port}").data("side-by-side", {})
     assert f"127.0.0.1:{port}" in answer["problem"]["what"]
 
 
@@ -162,7 +163,7 @@ def test_the_newest_runs_are_offered_as_times(tmp_path: Path) -> None:
         (tmp_path / name / "manifest.json").write_text(json.dumps(manifest))
     (tmp_path / "3-run").mkdir()
     (tmp_path / "3-run" / "manifest.json").write_text("{")
-    found = Answers(ROOT, tmp_path, Prometheus("http://127.0.0.1:1")).runs()
+    found = answers_of(tmp_path, "http://127.0.0.1:1").runs()
     assert [(run["name"], run["until"]) for run in found] == [("2-run", None), ("1-run", 1767225660000)]
 
 

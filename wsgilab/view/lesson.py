@@ -1,0 +1,154 @@
+"""The lesson: docs/lesson.md, its dated samples replaced by what this machine's last run says. Pure.
+
+A sample is a quotation that begins with **Measured** and the name of what is measured: a claim of the verdict,
+`patterns` or `shares`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from markdown_it.token import Token
+from markupsafe import Markup
+
+from wsgilab.model import words
+from wsgilab.model.interval import Interval
+from wsgilab.model.verdict import Claim, LoadRow, Verdict
+from wsgilab.reports.html import MARKS, lesson_table
+from wsgilab.view.documents import Document, in_docs, parsed, rendered
+from wsgilab.view.runs import Found
+
+BEGINNING = "Measured"
+PATTERNS, SHARES = "patterns", "shares"
+
+
+@dataclass(frozen=True)
+class Share:
+    """Where a server's typical response spent its time at one rate."""
+
+    server: str
+    rate_rps: float
+    response_ms: Interval
+    """The median."""
+    in_app_ms: Interval
+    """The mean."""
+
+    @property
+    def in_app(self) -> float:
+        """The share of the response that the app took; of one that was cut off, at most."""
+        return min(1.0, self.in_app_ms.value / self.response_ms.value) if self.response_ms.value else 0.0
+
+
+def lesson(text: str, found: Found | None) -> Document:
+    """The lesson as a page: with `found` filled in, or with its own samples where nothing has been measured."""
+    tokens = parsed(text, in_docs)
+    title = next((after.content for token, after in zip(tokens, tokens[1:], strict=False) if token.tag == "h1"), "")
+    fill = (lambda name: measured(name, found)) if found else _nothing
+    return Document(title, Markup("").join(_filled_in(tokens, fill)), ())
+
+
+def samples(text: str) -> list[str]:
+    """The names of what the text wants measured, in its order."""
+    tokens = parsed(text, in_docs)
+    return [name for _, _, name in _quotations(tokens) if name]
+
+
+def measured(name: str, found: Found) -> Markup | None:
+    """What a run says under one name; None where it has nothing of that name."""
+    verdict = found.verdict
+    if name == PATTERNS:
+        return _block(lesson_table(verdict, found.manifest), found, "wide")
+    if name == SHARES:
+        return _block(shares_table(list(shares(verdict))), found, "wide")
+    claim = next((claim for claim in verdict.claims if claim.id == name), None)
+    return _block(_claim(claim), found) if claim else None
+
+
+def shares(verdict: Verdict) -> Iterator[Share]:
+    """For each server and rate of which both times are known: the lowest rate first."""
+    for rate in verdict.rates_rps:
+        for row in verdict.servers:
+            load = row.at(rate)
+            if load and (share := _share(row.server, load)):
+                yield share
+
+
+def shares_table(found: Sequence[Share]) -> Markup:
+    """The shares as a table."""
+    head = ("Server", "Offered", "Median response", "Processing: in the app", "Handling and sending: the rest")
+    titles = Markup("").join(Markup('<th scope="col">{}</th>').format(title) for title in head)
+    body = Markup("").join(_share_row(share) for share in found)
+    return Markup(
+        '<div class="scroll" role="region" tabindex="0" aria-label="Where the time goes"><table class="figures">'
+        '<caption class="aside">Where the time of a typical response goes</caption>'
+        "<thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>"
+    ).format(titles, body)
+
+
+def _share(server: str, load: LoadRow) -> Share | None:
+    median, service = load["p50_ms"], load["service_ms"]
+    return Share(server, load.rate_rps, median, service) if median and service else None
+
+
+def _share_row(share: Share) -> Markup:
+    at_most, at_least = ("at most ", "at least ") if share.response_ms.censored else ("", "")
+    inside = round(share.in_app * 100)
+    cells = (
+        words.rps(share.rate_rps),
+        words.duration(share.response_ms),
+        f"{at_most}{inside} % ({words.duration(share.in_app_ms)})",
+        f"{at_least}{100 - inside} %",
+    )
+    return Markup('<tr><th scope="row"><bdi>{}</bdi></th>{}</tr>').format(
+        share.server, Markup("").join(Markup("<td>{}</td>").format(cell) for cell in cells)
+    )
+
+
+def _claim(claim: Claim) -> Markup:
+    return Markup(
+        '<p><span class="outcome {}"><span aria-hidden="true">{}</span> {}</span> <bdi>{}</bdi></p>'
+    ).format(
+        claim.result.replace(" ", "-"), MARKS.get(claim.result, "?"), claim.result, words.sentence(claim.evidence)
+    )
+
+
+def _block(content: Markup, found: Found, kind: str = "") -> Markup:
+    where = Markup('<p class="note">Measured on this machine: run <a href="/runs/{name}">{name}</a>.</p>').format(
+        name=found.name
+    )
+    return Markup('<blockquote class="measured {}">{}{}</blockquote>').format(kind, content, where)
+
+
+def _nothing(_name: str) -> Markup | None:
+    return None
+
+
+def _filled_in(tokens: Sequence[Token], fill: Callable[[str], Markup | None]) -> Iterator[Markup]:
+    """The text in pieces, with every sample replaced for which there is something."""
+    done = 0
+    for start, end, name in _quotations(tokens):
+        content = fill(name) if name else None
+        if content is not None:
+            yield rendered(tokens[done:start])
+            yield content
+            done = end
+    yield rendered(tokens[done:])
+
+
+def _quotations(tokens: Sequence[Token]) -> Iterator[tuple[int, int, str]]:
+    """(first token, the one after the last, name of what is measured) of each quotation; an empty name for others."""
+    start = 0
+    for place, token in enumerate(tokens):
+        if token.type == "blockquote_open" and token.level == 0:
+            start = place
+        if token.type == "blockquote_close" and token.level == 0:
+            yield start, place + 1, _name(tokens[start:place])
+
+
+def _name(quotation: Sequence[Token]) -> str:
+    inline = next((token for token in quotation if token.type == "inline"), None)
+    children = [child for child in (inline.children if inline else None) or [] if child.content.strip()]
+    if len(children) < 2 or children[0].content != BEGINNING or children[1].type != "code_inline":
+        return ""
+    return children[1].content
