@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from markdown_it.token import Token
 from markupsafe import Markup
@@ -21,6 +22,9 @@ from wsgilab.view.runs import Found
 
 BEGINNING = "Measured"
 PATTERNS, SHARES = "patterns", "shares"
+
+Fill = Callable[[str], Markup | None]
+"""What stands in the place of the sample of that name; None: the sample."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +48,7 @@ def lesson(text: str, found: Found | None) -> Document:
     """The lesson as a page: with `found` filled in, or with its own samples where nothing has been measured."""
     tokens = parsed(text, in_docs)
     title = next((after.content for token, after in zip(tokens, tokens[1:], strict=False) if token.tag == "h1"), "")
-    fill = (lambda name: measured(name, found)) if found else _nothing
+    fill: Fill = partial(measured, found=found) if found else _nothing
     return Document(title, Markup("").join(_filled_in(tokens, fill)), ())
 
 
@@ -124,7 +128,7 @@ def _nothing(_name: str) -> Markup | None:
     return None
 
 
-def _filled_in(tokens: Sequence[Token], fill: Callable[[str], Markup | None]) -> Iterator[Markup]:
+def _filled_in(tokens: Sequence[Token], fill: Fill) -> Iterator[Markup]:
     """The text in pieces, with every sample replaced for which there is something."""
     done = 0
     for start, end, name in _quotations(tokens):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -53,8 +54,10 @@ def test_shares_are_those_of_the_median() -> None:
 
 
 def test_what_a_run_says_is_escaped() -> None:
-    odd = Found("run", VERDICT, manifest(servers=[{"name": "dev", "pattern": "<script>"}]))
-    assert "<script>" not in str(measured(PATTERNS, odd))
+    servers = [replace(server, pattern="<script>") for server in SERVERS]
+    page = str(measured(PATTERNS, Found("run", analyse(story(), replace(RUN, servers=servers)), manifest())))
+    assert "&lt;script&gt;" in page
+    assert "<script>" not in page
 
 
 # ── the documentation ───────────────────────────────────────────────────────────────────────────────────────────────
