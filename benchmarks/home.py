@@ -2,9 +2,9 @@
 
     python benchmarks/home.py [--pairs N] [--idle S] [--browser]
 
-The page (`./lab view`) and its Prometheus run all the time, so that the two runs of a pair differ by the reader alone: one who
-gets events, or a headless Chromium (`--browser`), which takes CPU of its own wherever the system puts it. Of each pair the
-order is the other way round. Eight pairs take about ten minutes.
+The page (`./lab view`) and its Prometheus run all the time, so that the two runs of a pair differ by the reader alone:
+one who gets events, or a headless Chromium (`--browser`), which takes CPU of its own wherever the system puts it. The
+order changes from pair to pair. Eight pairs take about ten minutes.
 """
 
 from __future__ import annotations
@@ -87,9 +87,7 @@ def pin(pid: int) -> None:
         os.sched_setaffinity(int(task.name), {1})
 
 
-def pair(
-    results: Path, pid: int, port: int, browser: bool, number: int
-) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+def pair(results: Path, pid: int, port: int, browser: bool, number: int) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
     """What a run with a reader found, and one without."""
     found: dict[bool, Mapping[str, Any]] = {}
     for looked in (True, False) if number % 2 else (False, True):
@@ -97,7 +95,10 @@ def pair(
             before, started = cpu_s(pid), time.monotonic()
             found[looked] = measured(results, f"pair-{number}-{'with' if looked else 'without'}")
             used = (cpu_s(pid) - before) / (time.monotonic() - started)
-        print(f"pair {number + 1}, {'with' if looked else 'without'} a reader: page {used * 100:.2f} % of a core", flush=True)
+        print(
+            f"pair {number + 1}, {'with' if looked else 'without'} a reader: page {used * 100:.2f} % of a core",
+            flush=True,
+        )
     return found[True], found[False]
 
 
@@ -127,7 +128,13 @@ def looking(port: int, browser: bool) -> Iterator[None]:
     if browser:
         with tempfile.TemporaryDirectory() as profile:
             program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))))
-            flags = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={profile}", "--remote-debugging-port=0"]
+            flags = [
+                "--headless",
+                "--no-sandbox",
+                "--disable-gpu",
+                f"--user-data-dir={profile}",
+                "--remote-debugging-port=0",
+            ]
             command = [str(program), *flags, f"http://127.0.0.1:{port}/"]
             process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             try:

@@ -1,4 +1,4 @@
-"""The pages of `./lab view` in a real browser: on a phone, a tablet, a desktop and a projector; with scripts and without."""
+"""The pages of `./lab view` in a real browser: from a phone to a projector, with scripts and without."""
 
 from __future__ import annotations
 

@@ -64,10 +64,14 @@ class Place:
         yield Link("One server", "/d/one-server", "Where its time goes: connecting, nginx, the queue, the app")
         yield Link("Capacity", "/d/capacity", "How much each carries before it queues")
         yield Link("Lab health", "/d/lab-health", "Is the measurement to be believed?")
-        cat = "docker compose exec prometheus cat /etc/wsgilab/password" if self.in_container else (
-            "cat results/.prometheus/password"
+        cat = (
+            "docker compose exec prometheus cat /etc/wsgilab/password"
+            if self.in_container
+            else ("cat results/.prometheus/password")
         )
-        yield Link("Prometheus", self.prometheus, f"Every recorded series, and alerts that teach; user lab, password: {cat}")
+        yield Link(
+            "Prometheus", self.prometheus, f"Every recorded series, and alerts that teach; user lab, password: {cat}"
+        )
         while_it_runs = "" if self.in_container else "; it answers while a run has it"
         for server in self.lab.servers.values():
             if server.default:

@@ -1,4 +1,4 @@
-"""The project's Markdown as pages: docs/ as a site, without a build and without network. Pure, but for reading files."""
+"""The project's Markdown as pages: docs/ as a site, without a build or a network. Pure, but for reading files."""
 
 from __future__ import annotations
 

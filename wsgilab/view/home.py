@@ -161,4 +161,3 @@ def took(run: Past) -> str:
         return "did not end, or is under way"
     seconds = max(0.0, (run.finished_at - run.started_at).total_seconds())
     return f"{seconds / 60:.0f} min" if seconds >= 100 else f"{seconds:.0f} s"
-

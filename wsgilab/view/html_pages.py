@@ -8,7 +8,8 @@ from http import HTTPStatus
 from pathlib import Path
 
 from wsgilab.lab.servers import Lab
-from wsgilab.view import documents, home
+from wsgilab.view import documents
+from wsgilab.view import home as drawn
 from wsgilab.view.addresses import Place
 from wsgilab.view.lesson import lesson
 from wsgilab.view.live import Live
@@ -42,11 +43,11 @@ class HtmlPages:
     def home(self, host: str) -> str:
         """The home page."""
         runs, look = self._sources.runs, self._look(host)
-        return home.home(look, self._live.now(), runs.last(), runs.newest(PAST_RUNS), list(look.place.links()))
+        return drawn.home(look, self._live.now(), runs.last(), runs.newest(PAST_RUNS), list(look.place.links()))
 
     def now(self, host: str) -> str:
         """The part of it that lives."""
-        return str(home.right_now(self._look(host), self._live.now()))
+        return str(drawn.right_now(self._look(host), self._live.now()))
 
     def lesson(self, host: str) -> str:
         """The lesson, with what the last run says."""
@@ -57,7 +58,7 @@ class HtmlPages:
     def docs(self, host: str) -> str:
         """The list of texts."""
         texts = [(f"/docs/{name}", documents.read(self._docs, name)) for name in documents.names(self._docs)]
-        return home.render("docs.html.j2", self._look(host), "/docs", title="Docs", texts=texts)
+        return drawn.render("docs.html.j2", self._look(host), "/docs", title="Docs", texts=texts)
 
     def text(self, host: str, name: str) -> str:
         """One text of docs/, or the README. Raises NotShown."""
@@ -72,7 +73,7 @@ class HtmlPages:
 
     def problem(self, host: str, error: NotShown) -> str:
         """What a reader sees instead of a page."""
-        return home.render(
+        return drawn.render(
             "problem.html.j2",
             self._look(host),
             "",
@@ -87,7 +88,7 @@ class HtmlPages:
 
     def _document(self, host: str, page: documents.Document, here: str, remarks: Sequence[str] = ()) -> str:
         look = self._look(host)
-        return home.render(
+        return drawn.render(
             "document.html.j2", look, here, title=page.title, page=page, remarks=remarks, measure=look.place.measure
         )
 
@@ -101,7 +102,7 @@ class HtmlPages:
             what = f"{path.name} cannot be read: {error}."
             raise NotShown(HTTPStatus.NOT_FOUND, what, f"git checkout {path.name} brings it back.") from error
 
-    def _look(self, host: str) -> home.Look:
+    def _look(self, host: str) -> drawn.Look:
         sources = self._sources
         place = Place(host, sources.lab, sources.prometheus.url, sources.in_container)
-        return home.Look(place, sources.lab.servers, PLACES)
+        return drawn.Look(place, sources.lab.servers, PLACES)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 
 from markdown_it.token import Token
 from markupsafe import Markup
@@ -47,7 +48,7 @@ class Share:
 def lesson(text: str, found: Found | None) -> Document:
     """The lesson as a page: with `found` filled in, or with its own samples where nothing has been measured."""
     tokens = parsed(text, in_docs)
-    title = next((after.content for token, after in zip(tokens, tokens[1:], strict=False) if token.tag == "h1"), "")
+    title = next((after.content for token, after in pairwise(tokens) if token.tag == "h1"), "")
     fill: Fill = partial(measured, found=found) if found else _nothing
     return Document(title, Markup("").join(_filled_in(tokens, fill)), ())
 
@@ -110,9 +111,7 @@ def _share_row(share: Share) -> Markup:
 
 
 def _claim(claim: Claim) -> Markup:
-    return Markup(
-        '<p><span class="outcome {}"><span aria-hidden="true">{}</span> {}</span> <bdi>{}</bdi></p>'
-    ).format(
+    return Markup('<p><span class="outcome {}"><span aria-hidden="true">{}</span> {}</span> <bdi>{}</bdi></p>').format(
         claim.result.replace(" ", "-"), MARKS.get(claim.result, "?"), claim.result, words.sentence(claim.evidence)
     )
 

@@ -1,4 +1,4 @@
-"""The site as a WSGI application: pages, their scripts and events, the dashboards and their data. Nothing here writes."""
+"""The site as a WSGI application: pages, scripts, events, the dashboards and their data. Nothing here writes."""
 
 from __future__ import annotations
 
@@ -101,7 +101,9 @@ class Pages:
             refused = b"This can only be read."
             return Reply(refused, status=HTTPStatus.METHOD_NOT_ALLOWED, headers=(("Allow", "GET, HEAD"),))
         path, query = environ.get("PATH_INFO", ""), environ.get("QUERY_STRING", "")
-        asked = Asked(ours["host"].lower(), path, dict(parse_qsl(query)), environ.get("waitress.client_disconnected", _stays))
+        asked = Asked(
+            ours["host"].lower(), path, dict(parse_qsl(query)), environ.get("waitress.client_disconnected", _stays)
+        )
         try:
             if path == "/live":
                 return self._events(asked, just_asked=environ["REQUEST_METHOD"] == "HEAD")
@@ -134,7 +136,7 @@ class Pages:
         if asked.path == "/live/now":
             return _html(self._html.now(asked.host))
         if asked.path == "/health":
-            return Reply(b"ok")
+            return Reply(b"ok\n")
         if asked.path == "/static/report.css":
             return _file(reports.HERE / "report.css")
         if asked.path == "/static/echarts.js" and self._library:

@@ -139,7 +139,9 @@ class Runs:
         except OSError:
             pass
         what = f"There is no report of a run '{name:.80}'."
-        raise NotShown(HTTPStatus.NOT_FOUND, what, f"./lab report results/{name:.80} writes it." if NAME.fullmatch(name) else "")
+        raise NotShown(
+            HTTPStatus.NOT_FOUND, what, f"./lab report results/{name:.80} writes it." if NAME.fullmatch(name) else ""
+        )
 
     def _written(self) -> Iterator[tuple[Path, _Written]]:
         """Each run's folder and manifest, the newest first."""

@@ -155,7 +155,10 @@ def test_slots_and_queue_are_drawn_as_many_as_there_are(flow: Flow, busy: int, f
 
 def test_requests_move_only_where_there_are_any_and_the_faster_the_more() -> None:
     def paces(rps: float) -> list[float]:
-        return [float(pace) for pace in re.findall(r"--pace: ([\d.]+)s", picture(replace(BUSY, arriving_rps=rps), "#000", None))]
+        return [
+            float(pace)
+            for pace in re.findall(r"--pace: ([\d.]+)s", picture(replace(BUSY, arriving_rps=rps), "#000", None))
+        ]
 
     assert paces(10)[0] > paces(100)[0] > paces(1000)[0] >= 0.2
     assert "moving" not in picture(Flow("dev", Load.IDLE), "#000", None)
@@ -318,8 +321,6 @@ def test_the_question_to_prometheus_asks_for_recorded_series_only() -> None:
     rules = (LAB.root / "prometheus/rules.yaml").read_text()
     for name in live.RECORDED:
         assert f"record: {name}\n" in rules or name == "runner_server_slots"
-
-
 
 
 def test_a_prometheus_that_is_silent_keeps_no_page_waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
