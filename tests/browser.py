@@ -42,13 +42,15 @@ def visit(
     return done.stdout
 
 
-def measured(chromium: str, page: str, folder: Path, *, width: int, dark: bool, script: str) -> Any:
+def measured(chromium: str, page: str, folder: Path, *, width: int, dark: bool, script: str, alive: bool = True) -> Any:
     """What a script, a function of a document, finds in a page that is so many pixels wide.
 
-    The page is shown in a frame: no window of a headless Chromium is narrower than 500 pixels.
+    The page is shown in a frame: no window of a headless Chromium is narrower than 500 pixels. Not `alive`: none of its
+    own scripts run.
     """
+    frame = "" if alive else 'sandbox="allow-same-origin"'
     around = f"""<!doctype html><html style="color-scheme: light dark"><body style="margin: 0">
-<iframe style="border: 0; width: {width}px; height: 900px" srcdoc="{html.escape(page)}"></iframe><pre></pre>
+<iframe {frame} style="border: 0; width: {width}px; height: 900px" srcdoc="{html.escape(page)}"></iframe><pre></pre>
 <script>
 const examine = {script};
 onload = () => {{

@@ -26,7 +26,7 @@ from wsgilab.view.server import LOOPBACK, Site
 PORT = "HOME_PORT"
 POLL_S = 1.0
 STEP_BACK = 10
-"""k6 is on the same CPUs, and goes first. In its container only: elsewhere Prometheus is started here and inherits it."""
+"""k6 is on the same CPUs and goes first. In its container only: elsewhere, Prometheus would inherit it."""
 
 
 @click.command(cls=Command, name="view", example="./lab view --port 8081")

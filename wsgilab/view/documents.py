@@ -12,7 +12,7 @@ from typing import Any
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from wsgilab.view.refusal import NotShown
 
@@ -139,6 +139,8 @@ def _markdown() -> MarkdownIt:
     made = MarkdownIt("commonmark", {"html": False}).enable("table")
     made.add_render_rule("table_open", _table_open)
     made.add_render_rule("table_close", _table_close)
+    made.add_render_rule("code_block", _code)
+    made.add_render_rule("fence", _code)
     return made
 
 
@@ -149,3 +151,8 @@ def _table_open(*_: Any) -> str:
 
 def _table_close(*_: Any) -> str:
     return "</table>\n</div>\n"
+
+
+def _code(_renderer: object, tokens: Sequence[Token], place: int, *_: Any) -> str:
+    """Lines of code scroll by themselves, with the keyboard too."""
+    return f'<pre class="scroll" tabindex="0"><code>{escape(tokens[place].content)}</code></pre>\n'
