@@ -54,6 +54,7 @@ def home(look: Look, now: Now, last: Found | None, past: Sequence[Past], links: 
         decided=last is not None and any(row.rating == Rating.GOOD for row in last.verdict.servers),
         table=lesson_table(last.verdict, last.manifest) if last else "",
         past=past,
+        under_way=now.progress.name if now.progress else "",
         links=links,
         measure=look.place.measure,
     )
@@ -158,6 +159,6 @@ def when(found: Found) -> str:
 def took(run: Past) -> str:
     """How long a run took; it may have been killed, and never told."""
     if run.finished_at is None:
-        return "did not end, or is under way"
+        return "did not end"
     seconds = max(0.0, (run.finished_at - run.started_at).total_seconds())
     return f"{seconds / 60:.0f} min" if seconds >= 100 else f"{seconds:.0f} s"

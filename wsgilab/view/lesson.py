@@ -98,16 +98,22 @@ def _share(server: str, load: LoadRow) -> Share | None:
 
 def _share_row(share: Share) -> Markup:
     at_most, at_least = ("at most ", "at least ") if share.response_ms.censored else ("", "")
-    inside = round(share.in_app * 100)
     cells = (
         words.rps(share.rate_rps),
         words.duration(share.response_ms),
-        f"{at_most}{inside} % ({words.duration(share.in_app_ms)})",
-        f"{at_least}{100 - inside} %",
+        f"{_percent(share.in_app, at_most)} ({words.duration(share.in_app_ms)})",
+        _percent(1 - share.in_app, at_least),
     )
     return Markup('<tr><th scope="row"><bdi>{}</bdi></th>{}</tr>').format(
         share.server, Markup("").join(Markup("<td>{}</td>").format(cell) for cell in cells)
     )
+
+
+def _percent(share: float, bound: str) -> str:
+    """`97 %`, `at least 98 %`; what would round to nothing or to all is told by the bound that it keeps."""
+    if share < 0.01:
+        return "under 1 %"
+    return "over 99 %" if share > 0.99 else f"{bound}{share * 100:.0f} %"
 
 
 def _claim(claim: Claim) -> Markup:
