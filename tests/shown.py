@@ -9,11 +9,11 @@ from pathlib import Path
 
 from support import ROOT
 
-from wsgilab import api
 from wsgilab.lab.servers import load_lab
 from wsgilab.model.manifest import Manifest, ServerEntry
 from wsgilab.model.window import Window
 from wsgilab.reports import html
+from wsgilab.results.judged import judge
 from wsgilab.view.answers import Answers
 from wsgilab.view.html_pages import Sources
 from wsgilab.view.prometheus import Prometheus
@@ -23,7 +23,7 @@ LAB = load_lab(ROOT, {})
 
 
 def runs_of(results: Path) -> Runs:
-    return Runs(results, api.judge)
+    return Runs(results)
 
 
 def answers_of(results: Path, prometheus_url: str, root: Path = ROOT) -> Answers:
@@ -61,5 +61,5 @@ def write_run(folder: Path, windows: Sequence[Window], **changes: object) -> Pat
     (folder / "manifest.json").write_text(json.dumps(manifest.to_json()))
     (folder / "windows.jsonl").write_text("".join(json.dumps(asdict(window)) + "\n" for window in windows))
     if manifest.finished_at:
-        (folder / "report.html").write_text(html.render(api.judge(windows, manifest, []), manifest))
+        (folder / "report.html").write_text(html.render(judge(windows, manifest, []), manifest))
     return folder

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
-from wsgilab.commands.view import PORT
 from wsgilab.engines import compose
 from wsgilab.lab.servers import Lab
 from wsgilab.machine import processes
@@ -22,7 +21,6 @@ PROGRAMS = ("flask", "gunicorn", "uwsgi", "waitress-serve", "granian")
 SYSTEM = Path("/sys")
 FREE_MB, FREE_MB_WITH_DOCKER = 1_000, 6_000
 LEAST_CPUS = 2
-HOME_PORT = 8080
 
 
 def examine(lab: Lab) -> Iterator[Finding]:
@@ -85,8 +83,8 @@ def _images(root: Path) -> Finding:
 
 def _pages(lab: Lab) -> Finding:
     """The ports of pages: dashboards, Prometheus, the home page."""
-    ports = {"GRAFANA_PORT": 3000, "PROMETHEUS_PORT": 9090}
-    wanted = [int(lab.variables.get(name, port)) for name, port in ports.items()] + [PORT, HOME_PORT]
+    ports = {"HOME_PORT": 8080, "GRAFANA_PORT": 3000, "PROMETHEUS_PORT": 9090}
+    wanted = [int(lab.variables.get(name, port)) for name, port in ports.items()]
     for port in wanted:
         if not is_free(port):
             text = f"{port} is in use by {holder(port)}"

@@ -18,7 +18,6 @@ from wsgilab.commands import command_lines, environment
 from wsgilab.commands.console import console, say, show_json
 from wsgilab.commands.grammar import Command, as_json, debug, option
 from wsgilab.commands.solving import run_solution
-from wsgilab.commands.view import PORT
 from wsgilab.errors import EXIT_DONE, EXIT_NO_VALID_WINDOW, EXIT_NOT_PASSED, EXIT_USAGE, UsageError
 from wsgilab.lab import ROOT
 from wsgilab.model.words import counted
@@ -192,8 +191,9 @@ def _lint() -> int:
 
 
 def _addresses() -> shown.Addresses:
-    grafana = environment.lab().variables.get("GRAFANA_PORT", "3000")
-    return shown.Addresses(f"http://127.0.0.1:{PORT}", f"http://127.0.0.1:{grafana}")
+    known = environment.lab().variables
+    home, grafana = known.get("HOME_PORT", "8080"), known.get("GRAFANA_PORT", "3000")
+    return shown.Addresses(f"http://127.0.0.1:{home}", f"http://127.0.0.1:{grafana}")
 
 
 def _print(out: Console, markdown: str) -> None:

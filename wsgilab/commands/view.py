@@ -6,7 +6,6 @@ import os
 
 import click
 
-from wsgilab import api
 from wsgilab.commands import environment, values
 from wsgilab.commands.console import say
 from wsgilab.commands.grammar import Command, debug, option
@@ -54,7 +53,7 @@ def command(port: int | None, prometheus: str | None) -> int:
     with stop_on_signals() as stop, Recorder(lab, results, say) as recorder:
         url = prometheus or environment.prometheus_url() or recorder.url
         shown = Prometheus(url)
-        sources = Sources(lab, Runs(results, api.judge), shown, in_container=environment.is_the_home_page())
+        sources = Sources(lab, Runs(results), shown, in_container=environment.is_the_home_page())
         if sources.in_container:
             os.nice(STEP_BACK)
         port = port or parse_port(PORT, lab.variables.get(PORT, ""))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
@@ -17,12 +17,9 @@ import msgspec
 from wsgilab.errors import LabError
 from wsgilab.model.manifest import Manifest
 from wsgilab.model.verdict import Verdict
-from wsgilab.model.window import Window
 from wsgilab.results.folder import MANIFEST, WINDOWS, RunFolder
+from wsgilab.results.judged import judge
 from wsgilab.view.refusal import NotShown
-
-Judge = Callable[[Sequence[Window], Manifest, Sequence[str]], Verdict]
-"""Turns what a run left behind into its verdict."""
 
 REPORT = "report.html"
 NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,120}", re.ASCII)
@@ -89,9 +86,8 @@ class Found:
 class Runs:
     """The results folder."""
 
-    def __init__(self, folder: Path, judge: Judge) -> None:
+    def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._judge = judge
         self._judged: dict[tuple[str, int], Found | None] = {}
         self._turn = threading.Lock()
 
@@ -161,16 +157,10 @@ class Runs:
                 if key not in self._judged:
                     if len(self._judged) >= KEPT:
                         self._judged.clear()
-                    self._judged[key] = self._judge_anew(path)
+                    self._judged[key] = _judged_anew(path)
                 return self._judged[key]
         except (OSError, LabError):
             return None
-
-    def _judge_anew(self, path: Path) -> Found | None:
-        saved = RunFolder.open(path)
-        (windows, problems), (manifest, more) = saved.read(), saved.read_manifest()
-        verdict = self._judge(windows, manifest, (*problems, *more))
-        return Found(path.name, verdict, manifest) if verdict.rates_rps else None
 
 
 def _age_and_name(path: Path) -> tuple[int, str]:
@@ -214,3 +204,10 @@ def _progress(path: Path, written: _Written) -> Progress:
     servers = tuple(dict.fromkeys(server for _, server, _ in order))
     number, server, rate = order[done] if done < len(order) else (None, None, None)
     return Progress(path.name, done, len(order), server, rate, number, servers)
+
+
+def _judged_anew(path: Path) -> Found | None:
+    saved = RunFolder.open(path)
+    (windows, problems), (manifest, more) = saved.read(), saved.read_manifest()
+    verdict = judge(windows, manifest, (*problems, *more))
+    return Found(path.name, verdict, manifest) if verdict.rates_rps else None

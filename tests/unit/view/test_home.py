@@ -19,7 +19,7 @@ from hostile import Hostile, hostile, ok
 from shown import LAB, runs_of, sources_of, write_run
 from support import free_ports, wait_for
 
-from wsgilab.model.verdict import Verdict
+from wsgilab.results.judged import judge
 from wsgilab.view import live
 from wsgilab.view.addresses import Place
 from wsgilab.view.events import SEATS, Seats, event
@@ -27,7 +27,7 @@ from wsgilab.view.home import Look, right_now, said, status
 from wsgilab.view.live import Flow, Live, Load, Now
 from wsgilab.view.picture import MOST_DOTS, MOST_SQUARES, picture
 from wsgilab.view.prometheus import Prometheus
-from wsgilab.view.runs import Progress, Runs
+from wsgilab.view.runs import Progress
 from wsgilab.view.server import Site
 
 NOBODY = "http://127.0.0.1:1"
@@ -206,15 +206,11 @@ def test_a_run_under_way_hides_nothing_of_the_last_one(tmp_path: Path) -> None:
     assert found.name == "1-run"
 
 
-def test_a_run_is_judged_once_and_again_when_it_has_changed(tmp_path: Path) -> None:
+def test_a_run_is_judged_once_and_again_when_it_has_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     judged = []
-
-    def judge(windows: object, manifest: object, problems: object) -> Verdict:
-        judged.append(1)
-        return runs_of(tmp_path)._judge(windows, manifest, problems)  # type: ignore[arg-type]
-
+    monkeypatch.setattr("wsgilab.view.runs.judge", lambda *what: judged.append(1) or judge(*what))
     folder = write_run(tmp_path / "1-run", story(rounds=1))
-    runs = Runs(tmp_path, judge)
+    runs = runs_of(tmp_path)
     assert runs.last() == runs.last()
     assert len(judged) == 1
     with (folder / "windows.jsonl").open("a") as file:
