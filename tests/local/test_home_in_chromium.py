@@ -27,7 +27,7 @@ CONTRAST = 4.5
 """Of text: WCAG 2.2, success criterion 1.4.3, level AA."""
 WIDTHS = {"phone": 390, "tablet": 768, "desktop": 1280, "projector": 1920}
 EXAMINE = (ROOT / "tests/examine_report.js").read_text(encoding="utf-8")
-PAGES = ("/", "/lesson", "/docs", "/docs/how-to")
+PAGES = ("/", "/lesson", "/exercises", "/exercises/4", "/quiz", "/docs/how-to")
 WITHOUT_CAPTIONS = ("/docs/how-to",)
 """Markdown has none; the heading above a table says what it is."""
 

@@ -22,8 +22,13 @@ from wsgilab.view.addresses import Link, Place
 from wsgilab.view.live import Flow, Now
 from wsgilab.view.picture import picture
 from wsgilab.view.runs import Found, Past
+from wsgilab.workshop.catalogue import Exercise
+from wsgilab.workshop.progress import Step
 
 TEMPLATES = Path(__file__).parent / "templates"
+
+
+Done = tuple[Exercise, Step]
 
 
 @dataclass(frozen=True)
@@ -41,8 +46,10 @@ def render(name: str, look: Look, here: str, **values: object) -> str:
     return environment().get_template(name).render(places=look.pages, here=here, **values)
 
 
-def home(look: Look, now: Now, last: Found | None, past: Sequence[Past], links: Sequence[Link]) -> str:
-    """The home page."""
+def home(
+    look: Look, now: Now, last: Found | None, past: Sequence[Past], links: Sequence[Link], steps: Sequence[Done]
+) -> str:
+    """The home page. `steps`: each exercise, and how far the reader is with it."""
     return render(
         "home.html.j2",
         look,
@@ -56,6 +63,8 @@ def home(look: Look, now: Now, last: Found | None, past: Sequence[Past], links: 
         past=past,
         under_way=now.progress.name if now.progress else "",
         links=links,
+        exercises=steps,
+        passed=sum(step.passed_at is not None for _, step in steps),
         measure=look.place.measure,
     )
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 
+from wsgilab.errors import LabError
 from wsgilab.lab.servers import Lab
-from wsgilab.view import documents
+from wsgilab.view import documents, workshop_pages
 from wsgilab.view import home as drawn
 from wsgilab.view.addresses import Place
 from wsgilab.view.lesson import lesson
@@ -16,9 +18,19 @@ from wsgilab.view.live import Live
 from wsgilab.view.prometheus import Prometheus
 from wsgilab.view.refusal import NotShown
 from wsgilab.view.runs import Runs
+from wsgilab.workshop import catalogue, progress, quiz
+from wsgilab.workshop.catalogue import Exercise
+from wsgilab.workshop.progress import Progress
 
 PAST_RUNS = 12
-PLACES = (("/", "Home"), ("/lesson", "Lesson"), ("/d/side-by-side", "Dashboards"), ("/docs", "Docs"))
+PLACES = (
+    ("/", "Home"),
+    ("/lesson", "Lesson"),
+    ("/exercises", "Exercises"),
+    ("/quiz", "Quiz"),
+    ("/d/side-by-side", "Dashboards"),
+    ("/docs", "Docs"),
+)
 
 
 @dataclass(frozen=True)
@@ -43,7 +55,8 @@ class HtmlPages:
     def home(self, host: str) -> str:
         """The home page."""
         runs, look = self._sources.runs, self._look(host)
-        return drawn.home(look, self._live.now(), runs.last(), runs.newest(PAST_RUNS), list(look.place.links()))
+        links = list(look.place.links())
+        return drawn.home(look, self._live.now(), runs.last(), runs.newest(PAST_RUNS), links, self._steps())
 
     def now(self, host: str) -> str:
         """The part of it that lives."""
@@ -54,6 +67,25 @@ class HtmlPages:
         found = self._sources.runs.last()
         page = lesson(self._text("lesson"), found)
         return self._document(host, page, "/lesson", () if found else ("nothing has been measured here yet",))
+
+    def exercises(self, host: str) -> str:
+        """The list of exercises."""
+        return workshop_pages.exercises(self._look(host), self._catalogue(), self._progress())
+
+    def exercise(self, host: str, number: int) -> str:
+        """One of them. Raises NotShown where there is none of that number."""
+        found = {one.number: one for one in self._catalogue()}
+        if number not in found:
+            what = f"There is no exercise {number}."
+            raise NotShown(HTTPStatus.NOT_FOUND, what, "./lab exercise lists them.")
+        shown, following = found[number], found.get(number + 1)
+        return workshop_pages.exercise(self._look(host), shown, self._progress().step(shown.name), following)
+
+    def quiz(self, host: str) -> str:
+        """The quiz."""
+        with _not_shown():
+            questions = quiz.load(self._sources.lab.root / "workshop/quiz.yaml")
+        return workshop_pages.quiz(self._look(host), questions, self._progress().quiz, self._catalogue())
 
     def docs(self, host: str) -> str:
         """The list of texts."""
@@ -86,6 +118,22 @@ class HtmlPages:
         """Where Grafana shows the same dashboard."""
         return f"{self._look(host).place.grafana}{path}"
 
+    def _steps(self) -> list[drawn.Done]:
+        """Each exercise with how far the reader is; none where that cannot be read, which their own page explains."""
+        try:
+            known = self._progress()
+            return [(one, known.step(one.name)) for one in self._catalogue()]
+        except NotShown:
+            return []
+
+    def _catalogue(self) -> tuple[Exercise, ...]:
+        with _not_shown():
+            return catalogue.load(self._sources.lab.root / "workshop")
+
+    def _progress(self) -> Progress:
+        with _not_shown():
+            return progress.read(self._sources.runs.folder)
+
     def _document(self, host: str, page: documents.Document, here: str, remarks: Sequence[str] = ()) -> str:
         look = self._look(host)
         return drawn.render(
@@ -106,3 +154,12 @@ class HtmlPages:
         sources = self._sources
         place = Place(host, sources.lab, sources.prometheus.url, sources.in_container)
         return drawn.Look(place, sources.lab.servers, PLACES)
+
+
+@contextmanager
+def _not_shown() -> Iterator[None]:
+    """Turn what is wrong with a file into what a page says of it."""
+    try:
+        yield
+    except LabError as error:
+        raise NotShown(HTTPStatus.INTERNAL_SERVER_ERROR, error.what, error.next_command) from error

@@ -123,6 +123,12 @@ class Pages:
             return _html(self._html.home(host))
         if path == "/lesson":
             return _html(self._html.lesson(host))
+        if path == "/exercises":
+            return _html(self._html.exercises(host))
+        if match := re.fullmatch(r"/exercises/([0-9]{1,3})", path, re.ASCII):
+            return _html(self._html.exercise(host, int(match[1])))
+        if path == "/quiz":
+            return _html(self._html.quiz(host))
         if path == "/docs":
             return _html(self._html.docs(host))
         if match := re.fullmatch(r"/docs/([\w-]+)", path, re.ASCII):

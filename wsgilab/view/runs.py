@@ -87,7 +87,7 @@ class Runs:
     """The results folder."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self.folder = folder
         self._judged: dict[tuple[str, int], Found | None] = {}
         self._turn = threading.Lock()
 
@@ -128,7 +128,7 @@ class Runs:
 
     def report(self, name: str) -> bytes:
         """A run's report.html. Raises NotShown."""
-        path = self._folder / name / REPORT
+        path = self.folder / name / REPORT
         try:
             if NAME.fullmatch(name) and path.is_file() and path.stat().st_size <= LARGEST_REPORT_BYTES:
                 return path.read_bytes()
@@ -141,7 +141,7 @@ class Runs:
 
     def _written(self) -> Iterator[tuple[Path, _Written]]:
         """Each run's folder and manifest, the newest first."""
-        for path in sorted(self._folder.glob(f"*/{MANIFEST}"), key=_age_and_name, reverse=True):
+        for path in sorted(self.folder.glob(f"*/{MANIFEST}"), key=_age_and_name, reverse=True):
             written = _read(path)
             if written and NAME.fullmatch(path.parent.name):
                 yield path.parent, written
