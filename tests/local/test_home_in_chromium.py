@@ -28,6 +28,7 @@ CONTRAST = 4.5
 WIDTHS = {"phone": 390, "tablet": 768, "desktop": 1280, "projector": 1920}
 EXAMINE = (ROOT / "tests/examine_report.js").read_text(encoding="utf-8")
 PAGES = ("/", "/lesson", "/exercises", "/exercises/4", "/quiz", "/docs/how-to")
+SHOWN = [("/", width) for width in WIDTHS] + [(path, width) for path in PAGES[1:] for width in ("phone", "desktop")]
 WITHOUT_CAPTIONS = ("/docs/how-to",)
 """Markdown has none; the heading above a table says what it is."""
 
@@ -68,7 +69,7 @@ def page(site: Site, path: str) -> str:
     return text.replace('<link rel="stylesheet" href="/static/report.css">', f"<style>{css}</style>")
 
 
-@pytest.fixture(scope="module", params=[(path, width) for path in PAGES for width in WIDTHS], ids=" ".join)
+@pytest.fixture(scope="module", params=SHOWN, ids=" ".join)
 def found(request: pytest.FixtureRequest, site: Site, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What the browser says about a page at a width, dark on the phone and the projector, light elsewhere."""
     path, width = request.param
