@@ -80,6 +80,21 @@ def span_of_the_run(shown: str) -> tuple[int, int]:
     return run["since"], run["until"]
 
 
+def test_the_first_page_and_the_lesson_show_the_run(shown: str) -> None:
+    with urllib.request.urlopen(f"{shown}/", timeout=30) as answer:
+        page = answer.read().decode()
+    (run,) = get(f"{shown}/api/dashboards")["runs"]
+    assert f'/runs/{run["name"]}"' in page
+    for server in SERVERS:
+        assert f">{server}</bdi>" in page
+    with urllib.request.urlopen(f"{shown}/lesson", timeout=30) as answer:
+        lesson = answer.read().decode()
+    assert "Request handling</th>" in lesson, "Prometheus told the three stages apart"
+    stages = lesson.split("Request handling</th>")[1].split("</table>")[0]
+    for server in SERVERS:
+        assert stages.count(f"<bdi>{server}</bdi>") == 2, "at both rates"
+
+
 def test_every_target_has_data_for_every_server(recorded: Lab, shown: str) -> None:
     since, until = span_of_the_run(shown)
     span = Span(math.floor(since / 1000), math.ceil(until / 1000), 1.0)

@@ -18,6 +18,7 @@ from wsgilab.view.live import Live
 from wsgilab.view.prometheus import Prometheus
 from wsgilab.view.refusal import NotShown
 from wsgilab.view.runs import Runs
+from wsgilab.view.stages import stages
 from wsgilab.workshop import catalogue, progress, quiz
 from wsgilab.workshop.catalogue import Exercise
 from wsgilab.workshop.progress import Progress
@@ -65,7 +66,7 @@ class HtmlPages:
     def lesson(self, host: str) -> str:
         """The lesson, with what the last run says."""
         found = self._sources.runs.last()
-        page = lesson(self._text("lesson"), found)
+        page = lesson(self._text("lesson"), found, stages(self._sources.prometheus, found.manifest) if found else ())
         return self._document(host, page, "/lesson", () if found else ("nothing has been measured here yet",))
 
     def exercises(self, host: str) -> str:

@@ -20,6 +20,7 @@ from wsgilab.model.verdict import Claim, LoadRow, Verdict
 from wsgilab.reports.html import MARKS, lesson_table
 from wsgilab.view.documents import Document, in_docs, parsed, rendered
 from wsgilab.view.runs import Found
+from wsgilab.view.stages import Stages
 
 BEGINNING = "Measured"
 PATTERNS, SHARES = "patterns", "shares"
@@ -45,11 +46,14 @@ class Share:
         return min(1.0, self.in_app_ms.value / self.response_ms.value) if self.response_ms.value else 0.0
 
 
-def lesson(text: str, found: Found | None) -> Document:
-    """The lesson as a page: with `found` filled in, or with its own samples where nothing has been measured."""
+def lesson(text: str, found: Found | None, stages: Sequence[Stages] = ()) -> Document:
+    """The lesson as a page: with `found` filled in, or with its own samples where nothing has been measured.
+
+    `stages`: of that run, where it was recorded.
+    """
     tokens = parsed(text, in_docs)
     title = next((after.content for token, after in pairwise(tokens) if token.tag == "h1"), "")
-    fill: Fill = partial(measured, found=found) if found else _nothing
+    fill: Fill = partial(measured, found=found, stages=stages) if found else _nothing
     return Document(title, Markup("").join(_filled_in(tokens, fill)), ())
 
 
@@ -59,13 +63,14 @@ def samples(text: str) -> list[str]:
     return [name for _, _, name in _quotations(tokens) if name]
 
 
-def measured(name: str, found: Found) -> Markup | None:
+def measured(name: str, found: Found, stages: Sequence[Stages] = ()) -> Markup | None:
     """What a run says under one name; None where it has nothing of that name."""
     verdict = found.verdict
     if name == PATTERNS:
         return _block(lesson_table(verdict, found.manifest), found, "wide")
     if name == SHARES:
-        return _block(shares_table(list(shares(verdict))), found, "wide")
+        table = stages_table(stages) if stages else shares_table(list(shares(verdict)))
+        return _block(table, found, "wide")
     claim = next((claim for claim in verdict.claims if claim.id == name), None)
     return _block(_claim(claim), found) if claim else None
 
@@ -82,13 +87,28 @@ def shares(verdict: Verdict) -> Iterator[Share]:
 def shares_table(found: Sequence[Share]) -> Markup:
     """The shares as a table."""
     head = ("Server", "Offered", "Median response", "Processing: in the app", "Handling and sending: the rest")
-    titles = Markup("").join(Markup('<th scope="col">{}</th>').format(title) for title in head)
     body = Markup("").join(_share_row(share) for share in found)
-    return Markup(
-        '<div class="scroll" role="region" tabindex="0" aria-label="Where the time goes"><table class="figures">'
-        '<caption class="aside">Where the time of a typical response goes</caption>'
-        "<thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>"
-    ).format(titles, body)
+    remark = "A run that is recorded (./lab run --prometheus) tells handling from sending."
+    return _table(head, body, remark)
+
+
+def stages_table(found: Sequence[Stages]) -> Markup:
+    """The stages as a table."""
+    head = ("Server", "Offered", "Mean response", "Request handling", "Processing", "Sending")
+    rows = [
+        _row(
+            one.server,
+            words.rps(one.rate_rps),
+            words.duration(Interval(one.total_ms)),
+            *(
+                f"{_percent(part / one.total_ms, '')} ({words.duration(Interval(part))})"
+                for part in (one.handling_ms, one.processing_ms, one.sending_ms)
+            ),
+        )
+        for one in found
+        if one.total_ms > 0
+    ]
+    return _table(head, Markup("").join(rows), "Means over the measured seconds, as Prometheus recorded them.")
 
 
 def _share(server: str, load: LoadRow) -> Share | None:
@@ -104,9 +124,23 @@ def _share_row(share: Share) -> Markup:
         f"{_percent(share.in_app, at_most)} ({words.duration(share.in_app_ms)})",
         _percent(1 - share.in_app, at_least),
     )
+    return _row(share.server, *cells)
+
+
+def _row(server: str, *cells: str) -> Markup:
     return Markup('<tr><th scope="row"><bdi>{}</bdi></th>{}</tr>').format(
-        share.server, Markup("").join(Markup("<td>{}</td>").format(cell) for cell in cells)
+        server, Markup("").join(Markup("<td>{}</td>").format(cell) for cell in cells)
     )
+
+
+def _table(head: Sequence[str], body: Markup, remark: str) -> Markup:
+    titles = Markup("").join(Markup('<th scope="col">{}</th>').format(title) for title in head)
+    return Markup(
+        '<div class="scroll" role="region" tabindex="0" aria-label="Where the time goes"><table class="figures">'
+        '<caption class="aside">Where the time of a response goes</caption>'
+        "<thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>"
+        '<p class="note">{}</p>'
+    ).format(titles, body, remark)
 
 
 def _percent(share: float, bound: str) -> str:
