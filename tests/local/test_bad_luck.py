@@ -209,12 +209,6 @@ def test_an_app_that_cannot_be_served_is_refused_before_any_server_starts(lab: L
     assert all(str(log) in done.stderr and f"LAB_APP={name} cannot be served" in log.read_text() for log in kept)
 
 
-def test_an_app_that_is_never_imported_is_not_waited_for_by_each_server(lab: Lab, tmp_path: Path) -> None:
-    (tmp_path / "app.py").write_text("import time\ntime.sleep(60)\n")
-    done = lab("run", "--servers", "dev,gunicorn", "--app-dir", tmp_path, *ONE_WINDOW, LAB_START_TIMEOUT_S="2")
-    assert_explained(done, 4, "The app was not imported after 2 s, and no server was started.", "waits for something")
-
-
 def test_a_queue_longer_than_the_kernel_allows_is_named_with_what_it_allows(lab: Lab, tmp_path: Path) -> None:
     longest = int(Path("/proc/sys/net/core/somaxconn").read_text())
     variant = f"big=uwsgi,UWSGI_LISTEN={longest + 1}"

@@ -166,8 +166,8 @@ class LocalEngine:
         self._background.end([name])
         if ended and (how == WELL or not start_failure.is_everybodys(said)):
             return
-        within_s = None if ended else self._start_timeout_s
-        raise start_failure.not_loaded(server, said, self._again(server), self._background.withheld(said), within_s)
+        withheld = self._background.withheld(said)
+        raise start_failure.not_loaded(server, str(how) if ended else "", said, self._again(server), withheld)
 
     def _launch(self, server: Server) -> None:
         self._stop.check()

@@ -16,6 +16,7 @@ from wsgilab.model.server import Server
 LOG_LINES = 12
 APP_FAILED = "LAB_APP="
 """How services/serve/wsgi.py begins the line that says why the app cannot be served."""
+NEVER_IMPORTED = "The app was not imported in the time that a server has to start, and no server was started."
 OWN_FRAMES = "In the app's own files:"
 """And the line above the frames of the app's own files, which that line follows."""
 QUEUE_TOO_LONG = re.compile(r"Listen queue size is greater than the system max net\.core\.somaxconn \((\d+)\)")
@@ -57,18 +58,20 @@ def did_not_start(server: Server, reason: str, log: str, again: str, withheld: S
     return ServerError(what, cause, finding.next_command or again)
 
 
-def not_loaded(
-    server: Server, log: str, again: str, withheld: Sequence[str] = (), within_s: float | None = None
-) -> ServerError:
+def not_loaded(server: Server, how: str, log: str, again: str, withheld: Sequence[str] = ()) -> ServerError:
     """The error for an app that could not be imported, so that no server was started. `log`: what it wrote meanwhile.
 
-    `within_s`: the time that it was given, where it was not done by then.
+    `how`: the importing process ended; empty where it had to be ended, for it did not come to an end.
     """
-    error = did_not_start(server, "", log, again, withheld)
+    error = did_not_start(server, how, log, again, withheld)
     _, *lines = error.what.splitlines()
-    how = "cannot be loaded" if within_s is None else f"was not imported after {within_s:g} s"
-    cause = error.cause if within_s is None else "it waits for something meanwhile: a database, a lock, an answer"
-    return ServerError("\n".join([f"The app {how}, and no server was started.", *lines]), cause, again)
+    if not how:
+        cause = "it waits for something while it is imported: a database, a lock, an answer"
+        return ServerError("\n".join([NEVER_IMPORTED, *lines]), cause, again)
+    why = "" if any(APP_FAILED in line for line in lines) else f" (its process {how})"
+    return ServerError(
+        "\n".join([f"The app cannot be loaded{why}, and no server was started.", *lines]), error.cause, again
+    )
 
 
 def is_everybodys(log: str) -> bool:

@@ -79,12 +79,24 @@ def test_anything_else_is_shown_as_it_is_with_the_command_to_try_again() -> None
 
 def test_an_app_that_cannot_be_imported_is_no_servers_failure() -> None:
     server = load_lab(ROOT, {}).servers["uwsgi"]
-    error = not_loaded(server, "\n".join(["Traceback", "In the app's own files:", *FRAMES, REASON]), "./lab again")
+    error = not_loaded(
+        server,
+        "ended with exit code 3",
+        "\n".join(["Traceback", "In the app's own files:", *FRAMES, REASON]),
+        "./lab again",
+    )
     first, *lines = error.what.splitlines()
     assert first == "The app cannot be loaded, and no server was started."
     assert [line.removeprefix("  | ") for line in lines] == [*FRAMES, REASON]
-    late = not_loaded(server, "booting", "./lab again", within_s=30.0)
-    assert late.what.splitlines()[0] == "The app was not imported after 30 s, and no server was started."
+    killed = not_loaded(server, "ended with exit code 7", "booting", "./lab again").what.splitlines()
+    assert killed == [
+        "The app cannot be loaded (its process ended with exit code 7), and no server was started.",
+        "  | booting",
+    ]
+    late = not_loaded(server, "", "booting", "./lab again")
+    assert late.what.startswith(
+        "The app was not imported in the time that a server has to start, and no server was started."
+    )
     assert "waits for something" in late.cause
 
 

@@ -116,7 +116,7 @@ def test_every_law_has_its_line() -> None:
 def refused() -> list[str]:
     """What is said before any server starts."""
     uwsgi = load_lab(ROOT, {}).servers["uwsgi"]
-    late = start_failure.not_loaded(uwsgi, "", "./lab run", within_s=30.0).what
+    late = start_failure.not_loaded(uwsgi, "", "", "./lab run").what
     long = "Listen queue size is greater than the system max net.core.somaxconn (4096)."
     return [
         *(f"LAB_APP={name} cannot be served: {why(source, name)}" for name, source in APPS),
