@@ -8,8 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from wsgilab.analysis import checkup
-from wsgilab.analysis import gate as gates
-from wsgilab.analysis.gate import TOLERANCE
 from wsgilab.engines import choice, compose, own_app
 from wsgilab.engines.errands import Host
 from wsgilab.engines.stack import Stack
@@ -21,10 +19,10 @@ from wsgilab.machine.revisions import checked_out
 from wsgilab.machine.turns import turn_on_this_machine
 from wsgilab.machine.waiting import Stop
 from wsgilab.measure.checkup import WITNESS, check_up_here
+from wsgilab.measure.gating import question_of
 from wsgilab.measure.job import job_for, with_seed
 from wsgilab.measure.manifest import foreseen
 from wsgilab.measure.session import Measured, measure_here
-from wsgilab.model.controls import visible
 from wsgilab.model.finding import Finding
 from wsgilab.model.listener import UNHEARD, Listener, Outline
 from wsgilab.model.manifest import Manifest
@@ -75,11 +73,10 @@ def gate(
     request: Request,
     baseline: Path | str | None = None,
     against: str | None = None,
-    tolerance: float = TOLERANCE,
     listener: Listener | None = None,
     stop: Stop | None = None,
 ) -> Result:
-    """Ask whether the app may pass: it keeps the SLO, and no figure got worse by more than the tolerance: `./lab gate`.
+    """Ask whether the app may pass: it keeps the SLO, and no figure got worse beyond the tolerance: `./lab gate`.
 
     `baseline`: a verdict.json, or the folder of a run, of this machine and load. `against`: a revision of the app's git
     repository, which is measured next to the working tree. With neither, the SLO alone decides. `result.gate` says what
@@ -89,22 +86,22 @@ def gate(
     asked = _settled(request.but(command="gate"))
     if baseline is not None and against is not None:
         cause = "both say what to compare with"
-        raise UsageError("A baseline and a revision exclude each other.", cause, "./lab gate --against REF")
+        raise UsageError("A baseline and a revision exclude each other.", cause, "./lab gate --help")
     lab, servers = selection(asked)
     names = [server.name for server in servers]
-    earlier = _baseline(Path(baseline), asked, lab, servers) if baseline is not None else None
+    path = Path(baseline) if baseline is not None else None
+    earlier = _baseline(path, asked, lab, servers) if path else None
+    if earlier:
+        asked = asked.but(baseline=baselines.as_text(earlier, names, asked.rates_rps))
     with _next_to(against, asked, lab) as asked:
         result = _carry_out(asked, listener or UNHEARD, stop or Stop(), None)
-    reference = None
     if result.trouble:
         return result
-    if earlier and baseline is not None:
-        baselines.require_comparable(earlier, result.verdict.conditions, Path(baseline))
-        reference = gates.baseline(result.verdict, earlier, baselines.name_of(Path(baseline)))
-    elif asked.before:
-        pairs = {name: variants.before(name) for name in names}
-        reference = gates.next_to(result.verdict, pairs, visible(asked.before.name))
-    return _saved_gate(replace(result, gate=gates.judge(result.verdict, names, reference, tolerance)))
+    if earlier and path:
+        side_by_side = _side_by_side(asked, servers)
+        baselines.require_comparable(earlier, result.verdict.conditions, path, side_by_side)
+    question = question_of(asked, names, baselines.name_of(path) if path else "")
+    return _saved_gate(replace(result, gate=question.answer(result.verdict)))
 
 
 def check_up(
@@ -227,9 +224,14 @@ def _save(folder: RunFolder, verdict: Verdict, manifest: Manifest) -> Verdict:
 def _baseline(path: Path, request: Request, lab: Lab, servers: Sequence[Server]) -> Verdict:
     """An earlier run. Raises UsageError where this one could not be compared with it: before it takes its minutes."""
     earlier = baselines.read(path)
-    baselines.require_measured(earlier, [server.name for server in servers], request.rates_rps, path)
-    baselines.require_comparable(earlier, foreseen(job_for(request, servers).settings, lab, servers), path)
+    baselines.require_measured(earlier, [server.name for server in servers], request, path)
+    known = foreseen(job_for(request, servers).settings, lab, servers)
+    baselines.require_comparable(earlier, known, path, _side_by_side(request, servers))
     return earlier
+
+
+def _side_by_side(request: Request, servers: Sequence[Server]) -> str:
+    return baselines.command("gate", [server.name for server in servers], request, "--against", "HEAD~1")
 
 
 @contextmanager

@@ -204,6 +204,29 @@ def test_variants_run_in_containers_of_their_own_beside_the_stack(stack: Stack, 
     assert set(stack.containers()) == before, "the stack goes on, the variants are gone"
 
 
+def test_a_gate_measures_a_revision_in_a_container_of_its_own(stack: Stack, main_job: str, tmp_path: Path) -> None:
+    """Two revisions of an app, each mounted in its own container; the user's repository is where it was."""
+    before = set(stack.containers())
+    shop = tmp_path / "shop"
+    shop.mkdir()
+    app = "import time\ndef serve(environ, start):\n    time.sleep({})\n    start('200 OK', [])\n    return []\n"
+    me = ["-c", "user.name=test", "-c", "user.email=test@localhost", "-c", "commit.gpgsign=false"]
+    for words in (["init", "--quiet"], ["add", "."], [*me, "commit", "--quiet", "--message", "quick"]):
+        (shop / "shop.py").write_text(app.format(0.005))
+        subprocess.run(["git", *words], cwd=shop, check=True)
+    (shop / "shop.py").write_text(app.format(0.04))
+    done = stack.lab(
+        *("gate", "--app-dir", str(shop), "--app", "shop:serve", "--servers", "gunicorn", "--workload", "/"),
+        *("--against", "HEAD", "--slo", "p99<9s", "--rate", "20", "--rounds", "3", "--duration", "1", "--json"),
+    )
+    assert done.returncode == 6, done.stdout + done.stderr
+    checks = {check["about"]: check for check in json.loads(done.stdout)["checks"]}
+    assert checks["p50_ms"]["outcome"] == "got worse"
+    assert 3 < checks["p50_ms"]["ratio"]["value"] < 10
+    assert (stack.newest_run() / "gate.json").is_file()
+    assert set(stack.containers()) == before
+
+
 def test_the_host_starts_servers_anew_and_reads_their_logs_for_the_runner(stack: Stack, main_job: str) -> None:
     done = stack.lab(
         *("run", "--servers", "dev,gunicorn", "--slots", "2", "--workload", "/nothing", "--rate", "20"),

@@ -2,16 +2,17 @@
 
 Two figures settle it, p50 and CPU per request. They got worse where their change is beyond the tolerance and its 95 %
 interval is no wider than the tolerance on either side: that excludes chance as well. A wider interval, and that of any
-other figure, must lie beyond the tolerance as a whole. Where one that settles is wider and only reaches beyond the
-tolerance, it is too noisy to say. So chance has to make up for the tolerance too, and false alarms are rare although
-several figures are judged: `tests/unit/analysis/test_gate.py` simulates how rare.
+other figure, must lie beyond the tolerance as a whole, and by half its width again, as a 99 % interval would. Where one
+that settles is wider and reaches beyond the tolerance, it is too noisy to say. So chance has to make up for the
+tolerance too, and false alarms are rare although several figures are judged, and judged again when rounds are added:
+`tests/unit/measure/test_gating.py` simulates how rare.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from wsgilab.analysis import stats
 from wsgilab.model import words
@@ -19,11 +20,13 @@ from wsgilab.model.gate import OBJECTIVE, Check, Gate
 from wsgilab.model.interval import Interval
 from wsgilab.model.metrics import Mean, Metric, Place, shown
 from wsgilab.model.outcomes import Outcome, Rating
+from wsgilab.model.request import DEFAULT_TOLERANCE
 from wsgilab.model.verdict import LoadRow, ServerRow, Verdict
 
-TOLERANCE = 0.05
 GATED = shown(Place.GATE)
 OF_OBJECTIVE = {Rating.GOOD: Outcome.PASSED, Rating.BAD: Outcome.MISSED, Rating.INCONCLUSIVE: Outcome.NOISY}
+SURE = 1.5
+"""Times a 95 % interval: about a 99 % one, for each of five figures is a chance for a false alarm."""
 MORE_AT_MOST = 1_000
 """Rounds, the most there can be."""
 
@@ -39,8 +42,32 @@ class Reference:
     """after ÷ before, by server, rate and metric."""
 
 
+@dataclass(frozen=True)
+class Question:
+    """What a gate asks of a run."""
+
+    servers: tuple[str, ...]
+    """Those that it is about."""
+    tolerance: float = DEFAULT_TOLERANCE
+    against: str = ""
+    """What reports call that which they are compared with."""
+    pairs: Mapping[str, str] = field(default_factory=dict)
+    """The server of the same run that each is compared with."""
+    earlier: Verdict | None = None
+    """The run that they are compared with."""
+
+    def answer(self, verdict: Verdict) -> Gate:
+        """The gate of a run, or of as much of it as there is."""
+        reference = None
+        if self.pairs:
+            reference = next_to(verdict, self.pairs, self.against)
+        elif self.earlier:
+            reference = baseline(verdict, self.earlier, self.against)
+        return judge(verdict, self.servers, reference, self.tolerance)
+
+
 def judge(
-    verdict: Verdict, servers: Sequence[str], reference: Reference | None = None, tolerance: float = TOLERANCE
+    verdict: Verdict, servers: Sequence[str], reference: Reference | None = None, tolerance: float = DEFAULT_TOLERANCE
 ) -> Gate:
     """The gate for these servers of the verdict; the others are there to be compared with."""
     rows = [row for row in verdict.servers if row.server in servers]
@@ -51,7 +78,7 @@ def judge(
         checks=checks,
         against=reference.name if reference else None,
         tolerance=tolerance if reference else 0.0,
-        rounds_wanted=max(noisy, default=None),
+        rounds_wanted=max((rounds for rounds in noisy if rounds), default=None),
     )
     return replace(found, summary=_summary(found))
 
@@ -117,16 +144,21 @@ def _judge_ratio(metric: Metric, ratio: Interval | None, tolerance: float) -> tu
     most, the_tolerance = 1 + tolerance, f"the tolerance of {tolerance * 100:g} %"
     half = stats.half_width(ratio)
     decides = metric.settles and half is not None and half <= math.log(most)
-    surely = ratio.low if ratio.low is not None else 0.0
+    surely = _surely(ratio)
     at_most = ratio.high if ratio.high is not None else math.inf
     if surely > most or (decides and ratio.value > most):
         return Outcome.WORSE, f", beyond {the_tolerance}"
     if metric.settles and not decides and at_most > most:
         return Outcome.NOISY, f", an interval wider than {the_tolerance}"
-    if surely <= 1:
+    if ratio.low is None or ratio.low <= 1:
         return Outcome.PASSED, ""
     within = f"not surely beyond {the_tolerance}" if ratio.value > most else f"within {the_tolerance}"
     return Outcome.PASSED, f", more than before, {within}"
+
+
+def _surely(ratio: Interval) -> float:
+    """What a change is at least, with SURE times the width that the interval has below its figure."""
+    return ratio.value * (ratio.low / ratio.value) ** SURE if ratio.low else 0.0
 
 
 def _without_interval(metric: Metric, ratio: Interval | None) -> tuple[Outcome, str]:
@@ -145,8 +177,16 @@ def _judge_share(was: Interval | None, now: Interval | None, tolerance: float) -
     return Outcome.PASSED, ""
 
 
-def _rounds_wanted(check: Check, verdict: Verdict, tolerance: float) -> int:
-    """About how many rounds make an interval as narrow as the tolerance: it narrows with the root of their number."""
+def _rounds_wanted(check: Check, verdict: Verdict, tolerance: float) -> int | None:
+    """About how many rounds make an interval as narrow as the tolerance: it narrows with the root of their number.
+
+    None where no number would tell: nothing counts, or what does cannot be compared.
+    """
+    counts = any(
+        load.windows for row in verdict.servers if row.server == check.server if (load := row.at(check.rate_rps))
+    )
+    if not counts or (check.about != OBJECTIVE and check.ratio is None):
+        return None
     half = stats.half_width(check.ratio)
     factor = max(1.5, (half / math.log1p(tolerance)) ** 2) if half else 2.0
     return min(MORE_AT_MOST, math.ceil(factor * 1.1 * max(1, verdict.rounds)))

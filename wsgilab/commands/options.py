@@ -15,6 +15,7 @@ WHAT, APP, HOW_LONG, WHERE = "What is measured", "Your app", "How long", "Where"
 
 def schedule(command: str, rates: str) -> Callable[[Any], Any]:
     """A decorator for the options of a command that knows its windows before it starts. `rates`: its own, as typed."""
+    and_more = ", then more while it is too noisy to say" if command == "gate" else ""
     options = [
         option(
             "--rate",
@@ -29,7 +30,7 @@ def schedule(command: str, rates: str) -> Callable[[Any], Any]:
             type=values.whole("rounds", MAX_ROUNDS),
             group=HOW_LONG,
             metavar="N",
-            help=f"Windows of each server at each rate (default: {DEFAULT_ROUNDS[command]}).",
+            help=f"Windows of each server at each rate (default: {DEFAULT_ROUNDS[command]}{and_more}).",
         ),
         option(
             "--duration",

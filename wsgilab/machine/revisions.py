@@ -7,6 +7,7 @@ what git keeps about it under .git/worktrees goes with it. What a killed run lef
 from __future__ import annotations
 
 import re
+import shlex
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -53,14 +54,14 @@ def checked_out(folder: Path, ref: str) -> Iterator[Revision]:
         _remove_left(root)
         done = _git(root, *NO_HOOKS, "worktree", "add", "--detach", str(tree), commit, timeout_s=CHECK_OUT_TIMEOUT_S)
         if not done.ok:
-            raise _cannot_check_out(ref, done, place.path)
+            raise _cannot_check_out(root, ref, done, place.path)
         if not (tree / inside).is_dir():
             raise UsageError(
                 f"{ref} has no folder {inside}.",
                 "the app was somewhere else at that revision, or git does not hold it",
-                f"git -C {root} ls-tree --name-only {ref}",
+                _shown(root, "ls-tree", "--name-only", ref),
             )
-        yield Revision(ref if commit.startswith(ref) else f"{ref} ({commit[:7]})", tree / inside)
+        yield Revision(ref[:12] if commit.startswith(ref) else f"{ref} ({commit[:7]})", tree / inside)
     finally:
         _git(root, "worktree", "remove", "--force", "--force", str(tree))
         place.remove()
@@ -78,7 +79,7 @@ def _repository(folder: Path) -> Path:
         raise UsageError(
             f"git does not trust {folder}: it belongs to another user.",
             "a container or a CI runner that works as another user than the one who made the clone",
-            f"git config --global --add safe.directory {folder}",
+            shlex.join(["git", "config", "--global", "--add", "safe.directory", str(folder)]),
         )
     raise UsageError(
         f"{folder} is in no git repository.",
@@ -94,10 +95,10 @@ def _commit(root: Path, ref: str) -> str:
     shallow = _git(root, "rev-parse", "--is-shallow-repository").out.strip() == "true"
     if shallow:
         cause = "the clone is shallow: it holds the last commits alone (actions/checkout wants fetch-depth: 0)"
-        raise UsageError(f"There is no revision '{ref}' here.", cause, f"git -C {root} fetch --unshallow")
+        raise UsageError(f"There is no revision '{ref}' here.", cause, _shown(root, "fetch", "--unshallow"))
     names = _git(root, "for-each-ref", "--format=%(refname:short)").out.split()
     cause = did_you_mean(ref, names, "a typo, or a branch that was not fetched", cutoff=0.7)
-    raise UsageError(f"There is no revision '{ref}' here.", cause, f"git -C {root} branch --all")
+    raise UsageError(f"There is no revision '{ref}' here.", cause, _shown(root, "branch", "--all"))
 
 
 def _remove_left(root: Path) -> None:
@@ -108,15 +109,20 @@ def _remove_left(root: Path) -> None:
             _git(root, "worktree", "remove", "--force", "--force", str(tree))
 
 
-def _cannot_check_out(ref: str, done: Outcome, place: Path) -> MissingError:
+def _cannot_check_out(root: Path, ref: str, done: Outcome, place: Path) -> MissingError:
     full = "No space left" in done.err
     return MissingError(
         f"git cannot check out {ref}: {done.last_line}.",
         f"the disk of {place.parent} is full; TMPDIR names another place"
         if full
         else "the repository is damaged, or a filter (LFS) is missing",
-        f"df -h {place.parent}" if full else "git fsck",
+        f"df -h {place.parent}" if full else _shown(root, "fsck"),
     )
+
+
+def _shown(root: Path, *words: str) -> str:
+    """A git command for a person to paste."""
+    return shlex.join(["git", "-C", str(root), *words])
 
 
 def _git(folder: Path, *words: str, timeout_s: float = processes.TIMEOUT_S) -> Outcome:

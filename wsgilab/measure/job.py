@@ -9,13 +9,15 @@ from typing import Any
 
 from wsgilab.analysis import capacity
 from wsgilab.analysis.capacity import Goal
+from wsgilab.analysis.pipeline import RunFacts
 from wsgilab.lab.workloads import find_workload
 from wsgilab.measure import floor
+from wsgilab.measure.gating import Extended, Gating, question_of
 from wsgilab.measure.windows import Settings, plan_windows
 from wsgilab.model import slo
 from wsgilab.model.listener import Outline
 from wsgilab.model.request import Request
-from wsgilab.model.server import Server
+from wsgilab.model.server import Server, ServerFacts
 from wsgilab.model.slo import Slo
 from wsgilab.model.window import Window, WindowPlan
 
@@ -35,17 +37,26 @@ class Job:
     command: str
     settings: Settings
     objective: Slo
-    plans: Callable[[Sequence[Window]], Iterable[WindowPlan]]
-    """The windows to measure, one after the other; a search looks at those that are done, which the list grows by."""
+    plans: Callable[[Sequence[Window], Extended], Iterable[WindowPlan]]
+    """The windows to measure, one after the other; a search looks at those that are done, which the list grows by, and
+    so does a gate that may go on, which says so."""
     schedule: Mapping[str, Any]
     """What decides which windows are measured, for the manifest."""
     windows: int | None
-    """How many there are; None where a search decides."""
+    """How many there are, at least; None where a search decides."""
     takes_s: float
+    """Seconds for so many; of a search, at most."""
 
     def ends_round(self, measured: int) -> bool:
         """Whether a round is over when so many windows are measured."""
         return self.windows is not None and measured % (self.windows // self.settings.rounds) == 0
+
+    def with_rounds(self, rounds: int) -> Job:
+        """The same with another number of rounds."""
+        settings = replace(self.settings, rounds=rounds)
+        plans = plan_windows(settings)
+        takes_s = self.takes_s * rounds / self.settings.rounds
+        return replace(self, settings=settings, schedule=_order(plans), windows=len(plans), takes_s=takes_s)
 
     @property
     def outline(self) -> Outline:
@@ -67,7 +78,7 @@ class Job:
 
 def job_for(request: Request, servers: Sequence[Server]) -> Job:
     """The job of a request for these servers. Raises UsageError where it cannot be planned."""
-    return JOBS[request.command](request, [server.name for server in servers])
+    return JOBS[request.command](request, servers)
 
 
 def with_seed(request: Request) -> Request:
@@ -97,18 +108,36 @@ def plan_search(settings: Settings, goal: Goal, objective: Slo, measured: Sequen
             order += 1
 
 
-def _run(request: Request, servers: Sequence[str]) -> Job:
+def _run(request: Request, servers: Sequence[Server]) -> Job:
     settings = _settings(request, servers, request.rates_rps, request.windows_each)
     plans = plan_windows(settings)
     return Job(
         command=request.command,
         settings=settings,
         objective=slo.parse(request.slo),
-        plans=lambda _measured: plans,
-        schedule={"order": tuple((plan.round, plan.server, plan.rate_rps) for plan in plans)},
+        plans=lambda _measured, _extended: plans,
+        schedule=_order(plans),
         windows=len(plans),
         takes_s=sum(map(_takes_s, plans)) + floor.WINDOW_S * len(settings.rates_rps),
     )
+
+
+def _gate(request: Request, servers: Sequence[Server]) -> Job:
+    """As a run; where the number of rounds was not asked for, with more of them while it is too noisy to say."""
+    job = _run(request, servers)
+    if request.rounds:
+        return job
+    gating = Gating(
+        job.settings,
+        question_of(request, job.settings.servers),
+        RunFacts(tuple(map(ServerFacts.of, servers)), job.objective, request.command),
+        request.may_take_s,
+    )
+    return replace(job, plans=gating.plans)
+
+
+def _order(plans: Sequence[WindowPlan]) -> Mapping[str, Any]:
+    return {"order": tuple((plan.round, plan.server, plan.rate_rps) for plan in plans)}
 
 
 def _takes_s(plan: WindowPlan) -> float:
@@ -116,24 +145,25 @@ def _takes_s(plan: WindowPlan) -> float:
     return plan.warmup_s + plan.duration_s + OVERHEAD_S + (FRESH_START_S if plan.fresh else 0.0)
 
 
-def _search(request: Request, servers: Sequence[str]) -> Job:
-    goal = Goal(fine_s=request.window_s, coarse_s=min(Goal.coarse_s, request.window_s / 2), budget_s=request.budget_s)
+def _search(request: Request, servers: Sequence[Server]) -> Job:
+    coarse_s = min(Goal.coarse_s, request.window_s / 2)
+    goal = Goal(fine_s=request.window_s, coarse_s=coarse_s, budget_s=request.may_take_s)
     settings = _settings(request, servers, rates_rps=(), rounds=0)
     objective = slo.parse(request.slo)
     return Job(
         command=request.command,
         settings=settings,
         objective=objective,
-        plans=lambda measured: plan_search(settings, goal, objective, measured),
+        plans=lambda measured, _extended: plan_search(settings, goal, objective, measured),
         schedule={"search": goal.to_json()},
         windows=None,
         takes_s=goal.budget_s * len(servers) + floor.WINDOW_S * FLOORS_OF_A_SEARCH,
     )
 
 
-def _settings(request: Request, servers: Sequence[str], rates_rps: tuple[float, ...], rounds: int) -> Settings:
+def _settings(request: Request, servers: Sequence[Server], rates_rps: tuple[float, ...], rounds: int) -> Settings:
     return Settings(
-        servers=tuple(servers),
+        servers=tuple(server.name for server in servers),
         workload=find_workload(request.workload).name,
         rates_rps=rates_rps,
         rounds=rounds,
@@ -142,4 +172,4 @@ def _settings(request: Request, servers: Sequence[str], rates_rps: tuple[float, 
     )
 
 
-JOBS: Mapping[str, Callable[[Request, Sequence[str]], Job]] = {"run": _run, "capacity": _search, "gate": _run}
+JOBS: Mapping[str, Callable[[Request, Sequence[Server]], Job]] = {"run": _run, "capacity": _search, "gate": _gate}

@@ -108,7 +108,9 @@ class _Session:
             if not self._windows or not isinstance(error, Interrupted | LabError):
                 raise
             trouble = error
-        manifest = replace(manifest, finished_at=utc_now().isoformat(timespec="seconds"))
+        finished = utc_now().isoformat(timespec="seconds")
+        as_it_went = {"rounds": self._job.settings.rounds, **self._job.schedule}
+        manifest = replace(manifest, finished_at=finished, **as_it_went)
         return Measured(tuple(self._windows), manifest, self._folder, trouble)
 
     def _needs(self) -> dict[str, Any]:
@@ -131,7 +133,14 @@ class _Session:
 
         bench = Bench(self._engine, generator, self._stack.stop, telemetry.follow, floors.hopeless)
         with self._recorded(telemetry):
-            measure(self._job.plans(self._windows), bench, save, self._stack.listener.window_started)
+            plans = self._job.plans(self._windows, self._extend)
+            measure(plans, bench, save, self._stack.listener.window_started)
+
+    def _extend(self, rounds: int, why: str) -> None:
+        """There are more rounds now."""
+        self._job = self._job.with_rounds(rounds)
+        self._stack.listener.message(why)
+        self._stack.listener.planned(self._job.outline)
 
     def _save(self, window: Window) -> None:
         self._windows.append(window)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import random
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import count, islice
 
 from wsgilab.analysis.causes import deaths
 from wsgilab.analysis.counts import counted_more
@@ -88,16 +89,23 @@ def plan_windows(settings: Settings) -> list[WindowPlan]:
             "the rate is too low for windows so short",
             f"./lab run --rate {math.ceil(100 / settings.duration_s) / 100:g} --duration {settings.duration_s:g}",
         )
+    return [plan for plans in islice(plan_rounds(settings), settings.rounds) for plan in plans]
+
+
+def plan_rounds(settings: Settings) -> Iterator[list[WindowPlan]]:
+    """Round after round without an end: each the windows of it in their order. `plan_windows` says which."""
     shuffler = random.Random(settings.seed)
-    plans: list[WindowPlan] = []
-    for number in range(1, settings.rounds + 1):
-        cells = [(server, rate) for rate in settings.rates_rps for server in settings.servers]
-        shuffler.shuffle(cells)
-        for place, (server, rate) in enumerate(cells):
-            plan = settings.window(server, rate, settings.duration_s, number, order=len(plans))
-            comes_first = server not in [other for other, _ in cells[:place]]
-            plans.append(replace(plan, fresh=number > 1 and comes_first))
-    return plans
+    cells = [(server, rate) for rate in settings.rates_rps for server in settings.servers]
+    for number in count(1):
+        order = list(cells)
+        shuffler.shuffle(order)
+        yield [
+            replace(
+                settings.window(server, rate, settings.duration_s, number, (number - 1) * len(cells) + place),
+                fresh=number > 1 and server not in [other for other, _ in order[:place]],
+            )
+            for place, (server, rate) in enumerate(order)
+        ]
 
 
 def measure(

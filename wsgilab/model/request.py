@@ -17,8 +17,11 @@ COMMANDS = ("run", "capacity", "gate", "doctor")
 ENGINES = ("auto", "compose", "local", "attached")
 DEFAULT_SLO = "p99<250ms"
 DEFAULT_DURATION_S = {"run": 2.5, "capacity": 8.0, "gate": 2.5}
-DEFAULT_ROUNDS = {"run": 3, "gate": 20}
-"""A gate has to tell a tenth more CPU per request from chance, on a machine that others use too."""
+DEFAULT_ROUNDS = {"run": 3, "gate": 6}
+"""A gate goes on after these, as long as it is too noisy to say and its budget lasts."""
+DEFAULT_BUDGET_S = {"capacity": 180.0, "gate": 270.0}
+"""A gate has five minutes, with starting servers."""
+DEFAULT_TOLERANCE = 0.05
 DEFAULTS = "default"
 """Among `slots`: as it is set."""
 MAX_SLOTS = 256
@@ -68,11 +71,11 @@ class Request:
     rates_rps: tuple[float, ...] = field(default=(100.0, 250.0), metadata={"low": 0, "high": MAX_RATE_RPS})
     """Offered requests per second, each measured in each round. A search for capacities finds its own."""
     rounds: int | None = _number(None, 0, MAX_ROUNDS)
-    """Windows of each server at each rate. None: 3 for a run, 20 for a gate."""
+    """Windows of each server at each rate. None: 3 for a run; for a gate 6, and more while it is too noisy to say."""
     duration_s: float | None = _number(None, 0.5, MAX_DURATION_S)
     """Measured seconds of a window. None: 8 for a search, else 2.5."""
-    budget_s: float = _number(180.0, 20, MAX_BUDGET_S)
-    """Seconds that a search may take for each server."""
+    budget_s: float | None = _number(None, 20, MAX_BUDGET_S)
+    """Seconds that a search may take for each server, or a gate in all. None: 180 and 270."""
     slo: str = DEFAULT_SLO
     """What counts as good."""
     seed: int | None = None
@@ -99,6 +102,10 @@ class Request:
     """Whether connections are used again; every request opens one of its own otherwise."""
     before: Revision | None = None
     """The app as it was. Each server is measured with both, in the same rounds."""
+    baseline: str | None = None
+    """An earlier run that a gate compares with: the text of its verdict.json, or of a part of it."""
+    tolerance: float = _number(DEFAULT_TOLERANCE, 0, 1)
+    """By which share a figure may get worse before a gate fails."""
     settings: Mapping[str, str] = field(default_factory=dict)
     """Variables of compose.yaml that shall not be what .env says: ports, CPU sets, workers."""
     out: str | None = None
@@ -143,8 +150,13 @@ class Request:
 
     @property
     def windows_each(self) -> int:
-        """Windows of each server at each rate: as many as were asked for, or the command's own number."""
+        """Windows of each server at each rate: as many as were asked for, or the command's own number, at least."""
         return self.rounds or DEFAULT_ROUNDS[self.command]
+
+    @property
+    def may_take_s(self) -> float:
+        """Seconds that a search may take for each server, or a gate in all."""
+        return self.budget_s or DEFAULT_BUDGET_S[self.command]
 
     @property
     def variables(self) -> dict[str, str]:

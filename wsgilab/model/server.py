@@ -76,6 +76,11 @@ class ServerFacts:
     """What tells its app from those of the other servers; nothing to read."""
 
     @classmethod
+    def of(cls, server: Server) -> ServerFacts:
+        """Those of a server that is going to be measured."""
+        return cls(server.name, server.pattern, server.concurrency, server.slots, server.via, server.variant_of)
+
+    @classmethod
     def from_manifest(cls, manifest: Manifest) -> tuple[ServerFacts, ...]:
         """The servers that a manifest names, in its order; what it does not say about one stays unknown."""
         return tuple(

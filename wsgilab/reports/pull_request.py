@@ -35,7 +35,7 @@ def _lines(gate: Gate, verdict: Verdict) -> Iterator[str]:
         cells = [_kept(by_subject[OBJECTIVE]), *(_cell(by_subject.get(key)) for key in compared)]
         yield f"| {' | '.join([bold(place), *cells])} |"
     yield ""
-    for check in gate.of(*FAILURES, Outcome.NOISY):
+    for check in (*gate.of(*FAILURES), *gate.of(Outcome.NOISY)):
         yield f"- {MARKS[check.outcome]} {bold(check.place)}: {plain(check.sentence)}"
     if gate.rounds_wanted:
         yield f"- About {words.counted(gate.rounds_wanted, 'round')} would tell what was too noisy to say."

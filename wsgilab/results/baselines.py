@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import msgspec
 from wsgilab.analysis.comparison import UNKNOWN_ORIGIN, obstacles
 from wsgilab.analysis.gate import missing
 from wsgilab.errors import UsageError
+from wsgilab.lab.workloads import SCRIPT, TRAFFIC
 from wsgilab.model import words
 from wsgilab.model.conditions import Conditions
 from wsgilab.model.controls import all_visible, visible
@@ -20,11 +23,10 @@ from wsgilab.model.interval import Interval
 from wsgilab.model.metrics import Place, shown
 from wsgilab.model.outcomes import Rating
 from wsgilab.model.privacy import without_home
+from wsgilab.model.request import Request
 from wsgilab.model.verdict import VERDICT_SCHEMA, LoadRow, ServerRow, Verdict
 from wsgilab.results.folder import VERDICT
 from wsgilab.results.saved import converted
-
-SIDE_BY_SIDE = "./lab gate --against REF"
 
 
 class _Load(msgspec.Struct):
@@ -54,23 +56,26 @@ def read(path: Path) -> Verdict:
     """The figures of an earlier run. Raises UsageError where there are none that can be used."""
     file = path / VERDICT if path.is_dir() else path
     try:
-        data = json.loads(file.read_bytes())
-        found: _File = converted(data, _File)
-        rows = tuple(_row(server) for server in found.servers)
+        return from_text(file.read_bytes())
     except OSError as error:
         cause = "a typo, or a run that did not get that far"
         raise UsageError(f"{name_of(file)} cannot be read: {error.strerror}.", cause, f"ls {file.parent}") from error
     except (ValueError, RecursionError) as error:
         raise _no_verdict(file, path) from error
+
+
+def from_text(text: str | bytes) -> Verdict:
+    """What a baseline needs of a verdict.json. Raises ValueError or RecursionError for anything else."""
+    found: _File = converted(json.loads(text), _File)
     if found.schema != VERDICT_SCHEMA or found.command == "capacity":
-        raise _no_verdict(file, path)
+        raise ValueError("no verdict of a run")
     verdict = Verdict(
         command=found.command,
         engine=found.conditions.engine or "",
         workload=found.workload,
         rounds=found.rounds,
         slo=found.slo,
-        servers=rows,
+        servers=tuple(_row(server) for server in found.servers),
         comparisons=(),
         claims=(),
         void_windows=(),
@@ -79,15 +84,25 @@ def read(path: Path) -> Verdict:
     return all_visible(verdict)
 
 
+def as_text(verdict: Verdict, servers: Sequence[str], rates_rps: Sequence[float]) -> str:
+    """What a gate of these servers and rates needs of a baseline, for `from_text`: a request takes it along."""
+    rows = tuple(
+        replace(row, loads=tuple(load for load in row.loads if load.rate_rps in rates_rps))
+        for row in verdict.servers
+        if row.server in servers
+    )
+    return json.dumps(replace(verdict, servers=rows).to_json(), separators=(",", ":"))
+
+
 def name_of(path: Path) -> str:
     """How reports name a baseline."""
     return visible(without_home(str(path), os.path.expanduser("~")))
 
 
-def require_comparable(before: Verdict, now: Conditions, path: Path) -> None:
+def require_comparable(before: Verdict, now: Conditions, path: Path, side_by_side: str) -> None:
     """Raise UsageError where another machine, load or app made the baseline, naming what differs.
 
-    `now` may know less than the baseline does: before a run it does.
+    `now` may know less than the baseline does: before a run it does. `side_by_side`: the command that needs none.
     """
     then = before.conditions.as_far_as(now)
     differences = [UNKNOWN_ORIGIN] if before.conditions.unknown else obstacles(then, now)
@@ -101,22 +116,41 @@ def require_comparable(before: Verdict, now: Conditions, path: Path) -> None:
     )
     if differences[0] == UNKNOWN_ORIGIN:
         cause = "an earlier version of the lab wrote it (`./lab report` writes it anew), or its manifest was lost"
-    raise UsageError(f"{name_of(path)} is no baseline here: {'; '.join(differences)}.", cause, SIDE_BY_SIDE)
+    raise UsageError(f"{name_of(path)} is no baseline here: {'; '.join(differences)}.", cause, side_by_side)
 
 
-def require_measured(before: Verdict, servers: Sequence[str], rates_rps: Sequence[float], path: Path) -> None:
-    """Raise UsageError where the baseline lacks a server or a rate."""
-    lacking = missing(servers, rates_rps, before)
-    if not lacking:
-        return
-    has = [f"{row.server} at {words.rps(load.rate_rps)}" for row in before.servers for load in row.loads]
-    rates = ",".join(f"{rate:g}" for rate in rates_rps)
-    again = f"./lab run --servers {','.join(servers)} --rate {rates} --rounds 20"
-    raise UsageError(
-        f"{name_of(path)} has no {words.listed(lacking, 'or')}.",
-        f"it was measured with other servers or rates: {words.listed(has) if has else 'it has none'}",
-        again,
-    )
+def require_measured(before: Verdict, servers: Sequence[str], request: Request, path: Path) -> None:
+    """Raise UsageError where the baseline lacks a server or a rate, or has one round of it only."""
+    again = command("run", servers, request, "--rounds", "20")
+    measured = {f"{row.server} at {words.rps(load.rate_rps)}": load for row in before.servers for load in row.loads}
+    if lacking := missing(servers, request.rates_rps, before):
+        raise UsageError(
+            f"{name_of(path)} has no {words.listed(lacking, 'or')}.",
+            f"it was measured with other servers or rates: {words.listed(list(measured)) or 'it has none'}",
+            again,
+        )
+    once = [f"{server} at {words.rps(rate)}" for server in servers for rate in request.rates_rps]
+    once = [place for place in once if measured[place].windows < 2]
+    if once:
+        raise UsageError(
+            f"{name_of(path)} has one valid window only of {words.listed(once)}.",
+            "a run of one round: without a second one nobody knows how much its figures vary",
+            again,
+        )
+
+
+def command(name: str, servers: Sequence[str], request: Request, *more: str) -> str:
+    """A command that measures what the request does, with `more` options."""
+    rates = ",".join(f"{rate:g}" for rate in request.rates_rps)
+    said = {
+        "--app-dir": request.app_dir,
+        "--app": request.app,
+        "--workload": request.workload,
+        "--script": request.script,
+    }
+    found_anyway = ("mix", TRAFFIC, SCRIPT, None)
+    options = [word for pair in said.items() if pair[1] not in found_anyway for word in pair if word]
+    return shlex.join(["./lab", name, "--servers", ",".join(servers), *options, "--rate", rates, *more])
 
 
 def _row(server: _Server) -> ServerRow:

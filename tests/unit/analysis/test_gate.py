@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import random
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -99,7 +98,8 @@ def test_a_gate_that_measured_nothing_does_not_pass() -> None:
         (Interval(1.05, 1.02, 1.08), Outcome.PASSED),
         (Interval(1.04, 1.00, 1.08), Outcome.PASSED),
         (Interval(0.80, 0.70, 0.90), Outcome.PASSED),
-        (Interval(1.30, 1.10, 1.54), Outcome.WORSE),
+        (Interval(1.30, 1.16, 1.46), Outcome.WORSE),
+        (Interval(1.30, 1.10, 1.54), Outcome.NOISY),
         (Interval(1.12, 1.03, 1.22), Outcome.NOISY),
         (Interval(1.00, 0.90, 1.11), Outcome.NOISY),
         (Interval(0.93, 0.86, 1.01), Outcome.PASSED),
@@ -118,7 +118,8 @@ def test_what_settles_a_gate_is_known_or_it_cannot_pass(metric: str, ratio: Inte
 @pytest.mark.parametrize(
     ("ratio", "outcome"),
     [
-        (Interval(1.30, 1.10, 1.54), Outcome.WORSE),
+        (Interval(1.30, 1.16, 1.46), Outcome.WORSE),
+        (Interval(1.30, 1.10, 1.54), Outcome.PASSED),
         (Interval(1.12, 1.03, 1.22), Outcome.PASSED),
         (Interval(1.06, 1.02, 1.10), Outcome.PASSED),
         (Interval(1.00, 0.80, 1.25), Outcome.PASSED),
@@ -224,93 +225,6 @@ def test_what_a_baseline_lacks_is_named() -> None:
         "dev at 100 rps",
         "dev at 250 rps",
     ]
-
-
-# ── how often it is wrong ───────────────────────────────────────────────────────────────────────────────────────────
-#
-# Two revisions in one run, paired by round. The window's luck is skewed even on the logarithmic scale (a gamma of shape
-# 4), in a window of fifty there is a hiccup, both share a drift over the run, and each start of a server has its luck,
-# which its windows repeat. CALM is assumed for an idle machine, from window to window (standard deviation, on the
-# logarithmic scale), DISTURBED what they show where others are at work on the same two cores.
-
-GATES = 2000
-CALM = {"p50_ms": 0.01, "p99_ms": 0.08, CPU: 0.02}
-DISTURBED = {"p50_ms": 0.05, "p99_ms": 0.20, CPU: 0.05}
-OF_A_START = {"p50_ms": 0.004, "p99_ms": 0.01, CPU: 0.007, "memory_mb": 0.002}
-DRIFT, HICCUPS = 0.10, 0.02
-ROUNDS, STARTS = 20, 4
-
-
-def luck(rng: random.Random, spread: float) -> float:
-    hiccup = rng.expovariate(1 / (2 * spread)) if rng.random() < HICCUPS else 0.0
-    return (rng.gammavariate(4, 1) - 4) / 2 * spread + hiccup
-
-
-def windows(rng: random.Random, metric: str, spread: float, slope: float, more: float) -> list[Interval]:
-    of_start = [rng.gauss(0, OF_A_START[metric]) for _ in range(STARTS)]
-    return [
-        Interval(
-            USUAL[metric]
-            * more
-            * math.exp(
-                luck(rng, spread) + of_start[number * STARTS // ROUNDS] + slope * (number + rng.random()) / ROUNDS
-            )
-        )
-        for number in range(ROUNDS)
-    ]
-
-
-def simulated(rng: random.Random, noise: Mapping[str, float], more_cpu: float) -> Gate:
-    after, before, pairs = {}, {}, []
-    for metric, spread in noise.items():
-        slope = rng.gauss(0, DRIFT)
-        was = windows(rng, metric, spread, slope, 1.0)
-        now = windows(rng, metric, spread, slope, more_cpu if metric == CPU else 1.0)
-        before[metric], after[metric] = stats.typical(was), stats.typical(now)
-        pairs.append((metric, stats.paired_ratio(list(zip(now, was, strict=True)))))
-    of_starts = [[Interval(112 * math.exp(rng.gauss(0, OF_A_START["memory_mb"]))) for _ in range(STARTS)] for _ in "ab"]
-    pairs.append(("memory_mb", stats.unpaired_ratio(*of_starts)))
-    found = verdict(
-        row("gunicorn", load(**after)),
-        row("gunicorn-before", load(**before)),
-        comparisons=[
-            Comparison("gunicorn", "gunicorn-before", 100.0, metric, ratio, Difference.NOT_SHOWN)
-            for metric, ratio in pairs
-        ],
-    )
-    return gate.judge(found, ["gunicorn"], gate.next_to(found, {"gunicorn": "gunicorn-before"}, "main"))
-
-
-def shares(noise: Mapping[str, float], more_cpu: float) -> Counter[Outcome]:
-    """How many of a hundred gates end so."""
-    rng = random.Random(17)
-    found = Counter(simulated(rng, noise, more_cpu).outcome for _ in range(GATES))
-    print(f"{more_cpu - 1:.0%} more CPU: {', '.join(f'{count / GATES:.1%} {name}' for name, count in found.items())}")
-    return Counter({outcome: 100 * count / GATES for outcome, count in found.items()})  # type: ignore[misc]
-
-
-@pytest.mark.parametrize("noise", [CALM, DISTURBED], ids=["calm", "disturbed"])
-def test_of_a_hundred_gates_of_identical_code_at_most_two_fail(noise: Mapping[str, float]) -> None:
-    """With 1.7 in a hundred, twenty gates have at most one false alarm with a probability of 95 %."""
-    assert shares(noise, 1.0)[Outcome.WORSE] <= 1.7
-
-
-def test_on_a_calm_machine_identical_code_passes() -> None:
-    assert shares(CALM, 1.0)[Outcome.PASSED] >= 98
-
-
-@pytest.mark.parametrize(("noise", "caught"), [(CALM, 99), (DISTURBED, 93)], ids=["calm", "disturbed"])
-def test_ten_per_cent_more_cpu_is_caught_in_at_least_nine_of_ten(noise: Mapping[str, float], caught: float) -> None:
-    found = shares(noise, 1.1)
-    assert found[Outcome.WORSE] >= caught
-    assert found[Outcome.PASSED] <= 1, "what is not caught is too noisy to say"
-
-
-def test_five_per_cent_more_is_reported_as_it_was_measured() -> None:
-    rng = random.Random(3)
-    ratios = [about(simulated(rng, CALM, 1.05), CPU).ratio for _ in range(200)]
-    assert sum(ratio.low <= 1.05 <= ratio.high for ratio in ratios if ratio and ratio.low and ratio.high) >= 0.88 * 200
-    assert sum(abs(ratio.value - 1.05) < 0.02 for ratio in ratios if ratio) >= 0.95 * 200
 
 
 def test_everything_a_gate_judges_is_in_the_table_of_metrics() -> None:

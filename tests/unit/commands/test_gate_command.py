@@ -83,14 +83,17 @@ def code_of(*words: object) -> int:
 def test_a_plain_gate_asks_for_its_own_defaults(measured: Measured) -> None:
     assert code_of() == 0
     assert measured.request.command == "gate"
-    assert (measured.request.rates_rps, measured.request.windows_each, measured.request.window_s) == ((100.0,), 20, 2.5)
-    assert measured.against == {"baseline": None, "against": None, "tolerance": 0.05}
+    assert (measured.request.rates_rps, measured.request.windows_each, measured.request.window_s) == ((100.0,), 6, 2.5)
+    assert (measured.request.tolerance, measured.request.may_take_s) == (0.05, 270.0)
+    assert measured.against == {"baseline": None, "against": None}
 
 
 def test_options_reach_it(measured: Measured) -> None:
-    code_of("--rate", "20,60", "--rounds", 8, "--against", "main", "--tolerance", "2.5 %", "--slo", "p95<1s")
+    code_of("--rate", "20,60", "--rounds", 8, "--against", "main", "--slo", "p95<1s")
     assert (measured.request.rates_rps, measured.request.rounds, measured.request.slo) == ((20.0, 60.0), 8, "p95<1s")
-    assert measured.against == {"baseline": None, "against": "main", "tolerance": 0.025}
+    assert measured.against == {"baseline": None, "against": "main"}
+    code_of("--tolerance", "2.5 %", "--budget", 60)
+    assert (measured.request.tolerance, measured.request.may_take_s) == (0.025, 60.0)
     code_of("--baseline", "old.json")
     assert measured.against["baseline"] == Path("old.json")
 
@@ -115,6 +118,7 @@ def test_rates_of_a_lab_toml_come_before_the_gates_own(measured: Measured, tmp_p
         (["--tolerance", "101%"], "at most 100%"),
         (["--junit", "/nowhere/at/all.xml"], "/nowhere/at/all.xml cannot be written"),
         (["--markdown", "/"], "/ cannot be written"),
+        (["--budget", "10"], "above 20"),
         (["--quick"], "an option of ./lab run"),
     ],
 )

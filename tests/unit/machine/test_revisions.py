@@ -73,9 +73,10 @@ def test_a_revision_stands_next_to_the_working_tree_for_a_while(shop: Path) -> N
 
 
 def test_a_commit_is_its_own_name(shop: Path) -> None:
-    commit = git(shop, "rev-parse", "HEAD")[:9]
-    with checked_out(shop, commit) as revision:
-        assert revision.name == commit
+    commit = git(shop, "rev-parse", "HEAD")
+    for asked, said in ((commit[:9], commit[:9]), (commit, commit[:12])):
+        with checked_out(shop, asked) as revision:
+            assert revision.name == said
 
 
 def interrupted_in(shop: Path, seen: list[Path]) -> None:

@@ -14,11 +14,13 @@ from support import ROOT
 from wsgilab import api
 from wsgilab.errors import UsageError
 from wsgilab.model.conditions import Conditions
+from wsgilab.model.request import Request
 from wsgilab.model.verdict import Verdict
 from wsgilab.results import baselines
 from wsgilab.results.folder import RunFolder
 
 GOLDEN = ROOT / "tests/golden/run"
+AGAINST = "./lab gate --servers gunicorn --rate 100 --against HEAD~1"
 
 
 @pytest.fixture
@@ -49,8 +51,8 @@ def test_a_committed_verdict_holds_every_figure_and_its_conditions(committed: Pa
 
 def test_a_run_is_a_baseline_of_its_own_machine_and_load(committed: Path, verdict: Verdict) -> None:
     before = baselines.read(committed)
-    baselines.require_comparable(before, verdict.conditions, committed)
-    baselines.require_measured(before, ["gunicorn", "uwsgi"], [50.0, 100.0], committed)
+    baselines.require_comparable(before, verdict.conditions, committed, AGAINST)
+    baselines.require_measured(before, ["gunicorn", "uwsgi"], Request(rates_rps=(50.0, 100.0)), committed)
 
 
 @pytest.mark.parametrize(
@@ -72,17 +74,17 @@ def test_one_of_another_machine_load_or_app_is_refused_with_the_way_out(
     before = baselines.read(committed)
     now = replace(verdict.conditions, **changed)
     with pytest.raises(UsageError) as refused:
-        baselines.require_comparable(before, now, committed)
+        baselines.require_comparable(before, now, committed, AGAINST)
     assert said in refused.value.what
-    assert refused.value.next_command == "./lab gate --against REF"
+    assert refused.value.next_command == AGAINST
 
 
 def test_before_a_run_only_what_is_known_is_asked(committed: Path, verdict: Verdict) -> None:
     before = baselines.read(committed)
     known = Conditions(workload="mix", duration_s=1.5, host={"cpus": verdict.conditions.host["cpus"]})
-    baselines.require_comparable(before, known, committed)
+    baselines.require_comparable(before, known, committed, AGAINST)
     with pytest.raises(UsageError, match="host: cpus 2 and 64"):
-        baselines.require_comparable(before, replace(known, host={"cpus": 64}), committed)
+        baselines.require_comparable(before, replace(known, host={"cpus": 64}), committed, AGAINST)
 
 
 def test_one_that_does_not_say_what_it_was_measured_on_is_refused(committed: Path, verdict: Verdict) -> None:
@@ -90,15 +92,36 @@ def test_one_that_does_not_say_what_it_was_measured_on_is_refused(committed: Pat
     del data["conditions"]
     committed.write_text(json.dumps(data))
     with pytest.raises(UsageError, match="is not known"):
-        baselines.require_comparable(baselines.read(committed), verdict.conditions, committed)
+        baselines.require_comparable(baselines.read(committed), verdict.conditions, committed, AGAINST)
+
+
+GATED = Request(rates_rps=(100.0,), app="shop:app", app_dir="/home/me/my shop", workload="/orders?page=2")
+
+
+def refused_for(committed: Path, *servers: str) -> UsageError:
+    with pytest.raises(UsageError) as refused:
+        baselines.require_measured(baselines.read(committed), servers, GATED, committed)
+    return refused.value
 
 
 def test_what_it_lacks_is_named_with_the_command_that_measures_it(committed: Path) -> None:
-    with pytest.raises(UsageError) as refused:
-        baselines.require_measured(baselines.read(committed), ["gunicorn", "waitress"], [100.0], committed)
-    assert "has no waitress at 100 rps." in refused.value.what
-    assert "gunicorn at 100 rps" in refused.value.cause
-    assert refused.value.next_command == "./lab run --servers gunicorn,waitress --rate 100 --rounds 20"
+    refused = refused_for(committed, "gunicorn", "waitress")
+    assert "has no waitress at 100 rps." in refused.what
+    assert "gunicorn at 100 rps" in refused.cause
+    assert refused.next_command == (
+        "./lab run --servers gunicorn,waitress --app-dir '/home/me/my shop' --app shop:app --workload '/orders?page=2' "
+        "--rate 100 --rounds 20"
+    )
+
+
+def test_one_round_of_it_is_none(committed: Path) -> None:
+    """No gate could pass against a figure without an interval, however long it went on."""
+    data = json.loads(committed.read_text())
+    for server in data["servers"]:
+        for load in server["loads"]:
+            load["windows"] = 1
+    committed.write_text(json.dumps(data))
+    assert "has one valid window only of gunicorn at 100 rps." in refused_for(committed, "gunicorn").what
 
 
 def _spoil(data: dict[str, Any], **figures: Any) -> None:
