@@ -45,6 +45,9 @@ def parse(text: str) -> Spec:
     if not module or not expression:
         missing = "" if colon else " (the colon is missing)"
         raise NotServable(f"it must read module:attribute, such as app:app{missing}")
+    if "/" in module or module.endswith(".py"):
+        name = module.removeprefix("./").removesuffix(".py").replace("/", ".")
+        raise NotServable(f"a module is named as it is imported, not as a file: {name}:{expression}")
     if _NAME.fullmatch(expression):
         return Spec(module, expression)
     import ast
@@ -68,7 +71,7 @@ def load(text: str, app_dir: str) -> WsgiApp:
     """Import what LAB_APP says, and call it where it is a factory. Raises NotServable, whatever is wrong with it."""
     spec = parse(text)
     if app_dir:
-        sys.path.insert(0, app_dir)
+        sys.path[:0] = [app_dir, *_sources(app_dir)]
     target = _imported(spec, app_dir)
     for name in spec.path.split("."):
         try:
@@ -100,12 +103,28 @@ def _imported(spec: Spec, app_dir: str) -> object:
     try:
         return importlib.import_module(spec.module)
     except ModuleNotFoundError as error:
-        if error.name != spec.module.partition(".")[0]:
+        top = spec.module.partition(".")[0]
+        if type(error) is not ModuleNotFoundError:  # importlib.metadata.PackageNotFoundError: it has no such module
+            reason = "its own project is not installed: require its folder too"
+            raise NotServable(f"importing {spec.module} failed: {error} ({reason})") from error
+        if error.name != top:
             raise NotServable(f"importing {spec.module} failed: {error}") from error
         where = app_dir or os.getcwd()
-        raise NotServable(f"there is no module {spec.module} in {where} or among the packages") from None
+        raise NotServable(f"there is no module {spec.module} in {where} or among the packages{_hint(where)}") from None
     except (Exception, SystemExit) as error:
         raise NotServable(f"importing {spec.module} raised {type(error).__name__}: {error}") from error
+
+
+def _sources(folder: str) -> list[str]:
+    """`src` in a folder, where many projects keep their package."""
+    path = os.path.join(folder, "src")
+    return [path] if os.path.isdir(path) else []
+
+
+def _hint(folder: str) -> str:
+    """Why a folder may not have a module that somebody expects in it."""
+    is_package = os.path.exists(os.path.join(folder, "__init__.py"))
+    return ". The folder is itself a package: name the one above it" if is_package else ""
 
 
 def _made(spec: Spec, factory: Callable[..., Any]) -> Any:

@@ -14,6 +14,7 @@ the next worker, for ever.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import traceback
@@ -43,6 +44,10 @@ def _load_out_of_our_way(spec: str, app_dir: str) -> metrics.WsgiApp:
     """
     ours = {name: sys.modules.pop(name) for name in (__name__, *OURS) if name in sys.modules}
     sys.path[:] = [entry for entry in sys.path if str(Path(entry).resolve()) != _HERE]
+    if app_dir:  # relative paths of an app are meant from there, as when somebody starts it by hand
+        app_dir = os.path.abspath(app_dir)
+        with contextlib.suppress(OSError):  # the loader says what is wrong with it
+            os.chdir(app_dir)
     try:
         return app_loader.load(spec, app_dir)
     except app_loader.NotServable as error:
@@ -67,7 +72,8 @@ def _show(error: BaseException, app_dir: str) -> None:
 
 
 def _is_own(file: str, folder: str) -> bool:
-    return os.path.realpath(file).startswith(folder) and "site-packages" not in file
+    # Names such as <frozen importlib> are no paths.
+    return os.path.isabs(file) and os.path.realpath(file).startswith(folder) and "site-packages" not in file
 
 
 def _metrics_dir() -> Path:

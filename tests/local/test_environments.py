@@ -14,8 +14,9 @@ import pytest
 from support import ROOT, small_file_system
 
 from wsgilab.errors import Interrupted, MissingError, UsageError
-from wsgilab.machine.environments import COMPLETE, Environment, Requirements, Workshop, find_python
+from wsgilab.machine.environments import COMPLETE, Environment, Workshop, find_python
 from wsgilab.machine.processes import ask
+from wsgilab.machine.requirements import Requirements
 from wsgilab.machine.waiting import Stop
 
 

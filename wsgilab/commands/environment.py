@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from wsgilab.errors import UsageError
-from wsgilab.lab import ROOT, own_app
+from wsgilab.lab import ROOT, app_finder, own_app
 from wsgilab.lab.servers import Lab, load_lab, variables_of
 from wsgilab.measure import access
 from wsgilab.model.request import MAX_START_TIMEOUT_S, Request
@@ -34,6 +34,8 @@ def request(command: str, asked: Mapping[str, Any], otherwise: Mapping[str, Any]
     paths = {name: str(value) for name, value in given.items() if isinstance(value, Path)}
     fields: dict[str, Any] = {**otherwise, **_places(), **own_app.fields(command, {**given, **paths})}
     settings = {**fields.pop("settings", {}), **_settings()}
+    if not (fields.get("app") or "LAB_APP" in settings) and fields.get("app_dir"):
+        fields["app"] = app_finder.find(Path(fields["app_dir"]))
     return Request(command=command, settings=settings, start_timeout_s=_start_timeout_s(), **fields)
 
 

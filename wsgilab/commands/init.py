@@ -16,13 +16,14 @@ from wsgilab.commands.grammar import Command, debug, flag, option
 from wsgilab.commands.options import APP
 from wsgilab.commands.signals import stop_on_signals
 from wsgilab.errors import EXIT_DONE, MissingError, ServerError, UsageError
-from wsgilab.lab import ROOT, drafts, own_app
-from wsgilab.lab.app_file import NAME
+from wsgilab.lab import ROOT, app_finder, draft_text, drafts, own_app
+from wsgilab.lab.app_file import NAME, read
 from wsgilab.lab.drafts import Draft
 from wsgilab.machine import processes
 from wsgilab.machine.environment import inherited
-from wsgilab.machine.environments import Requirements, Workshop
+from wsgilab.machine.environments import Workshop
 from wsgilab.machine.packages import cache_dir
+from wsgilab.machine.requirements import Requirements
 
 DEFAULT_APP = "app:app"
 IMPORT_TIMEOUT_S = 60.0
@@ -52,10 +53,10 @@ def command(app_dir: Path, app: str | None, source: Path | None, with_values: bo
         raise UsageError(f"There is no folder {app_dir}.", "a typo, or a path from elsewhere", f"ls {app_dir.parent}")
     if path.exists() and not force:
         raise UsageError(f"{path} is there already.", "it was written before", f"./lab run --app-dir {app_dir}")
-    spec = app or DEFAULT_APP
+    spec = app or _said(path) or app_finder.find(app_dir) or DEFAULT_APP
     draft = _from_file(source, with_values) if source else _from_routes(app_dir, spec)
     try:
-        path.write_text(drafts.written(draft, spec), encoding="utf-8")
+        path.write_text(draft_text.written(draft, spec), encoding="utf-8")
     except OSError as error:
         what = f"{path} cannot be written: {error.strerror}."
         raise MissingError(what, "the folder is not yours, or the disk is full", f"ls -ld {app_dir}") from error
@@ -64,6 +65,11 @@ def command(app_dir: Path, app: str | None, source: Path | None, with_values: bo
         say(f"left out: {note}.")
     print(f"Look it over, then: ./lab run --app-dir {app_dir}")
     return EXIT_DONE
+
+
+def _said(path: Path) -> str | None:
+    """Which app the lab.toml names that is to be written over."""
+    return read(path).app.app if path.exists() else None
 
 
 def _from_file(source: Path, with_values: bool) -> Draft:

@@ -61,7 +61,7 @@ def selection(command: str) -> Callable[[Any], Any]:
             group=WHAT,
             metavar="W",
             help="hello, io, cpu, mix, upload, a path of your app, or traffic for the requests of its lab.toml "
-            "(default: traffic where there are some, else mix).",
+            "(default: traffic where there are some, / for another app of yours, else mix).",
         ),
         option("--slo", group=WHAT, metavar="TERMS", help=f"What counts as good (default: '{DEFAULT_SLO}')."),
         *_app(),
@@ -142,7 +142,7 @@ def _app() -> list[Callable[[Any], Any]]:
             type=values.APP,
             group=APP,
             metavar="MODULE:ATTR",
-            help="The WSGI app to serve (default: app:app, the lab's own).",
+            help="The WSGI app to serve (default: the likeliest one in --app-dir; without that, the lab's own).",
         ),
         option(
             "--app-dir",

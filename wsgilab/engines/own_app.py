@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
 import tempfile
 from dataclasses import replace
 from pathlib import Path
 
 from wsgilab.engines.stack import Docker, Stack
 from wsgilab.errors import MissingError, UsageError
-from wsgilab.machine.environments import Requirements, Workshop
+from wsgilab.machine.environments import Workshop
 from wsgilab.machine.packages import cache_dir
+from wsgilab.machine.requirements import Requirements, gather
 from wsgilab.model.request import Request, Revision
 from wsgilab.model.server import App
 
 IMAGE = "wsgilab-app"
 BUILT_FOR = "wsgilab.app"
 """The label by which images of apps are found: docker image ls --filter label=wsgilab.app"""
+BUILT_FROM = "/tmp/install/app"
+"""Where services/Dockerfile has the requirements."""
 
 
 def prepared(stack: Stack, engine: str) -> Stack:
@@ -60,16 +62,14 @@ def _image(stack: Stack, requirements: Requirements, python: str | None) -> str:
     lock = (stack.lab.root / "locks/server.txt").read_text(encoding="utf-8")
     services = sorted((stack.lab.root / "services").rglob("*.py"))
     code = "".join(path.read_text(encoding="utf-8") for path in services)
-    digest = hashlib.sha256("\0".join([base, requirements.text(), lock, code]).encode()).hexdigest()
-    tag = f"{IMAGE}:{digest[:16]}"
-    if docker.ask("image", "inspect", tag).ok:
-        return tag
-    stack.listener.message("Building an image with the app's requirements, once …")
     with tempfile.TemporaryDirectory(prefix="wsgilab-requirements-") as name:
         folder = Path(name)
-        (folder / "0.txt").write_text("\n".join(requirements.lines) + "\n", encoding="utf-8")
-        for number, file in enumerate(requirements.files, 1):
-            shutil.copyfile(file, folder / f"{number}.txt")
+        gathered = gather(requirements, folder, BUILT_FROM)
+        digest = hashlib.sha256("\0".join([base, gathered.digest, lock, code]).encode()).hexdigest()
+        tag = f"{IMAGE}:{digest[:16]}"
+        if docker.ask("image", "inspect", tag).ok:
+            return tag
+        stack.listener.message("Building an image with the app's requirements, once …")
         code_of_build = docker.follow(
             *("build", "--quiet", "--target", "app", "--tag", tag, "--label", f"{BUILT_FOR}={digest[:16]}"),
             *("--build-context", f"requirements={folder}", "--file", "services/Dockerfile"),

@@ -9,10 +9,9 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import chain
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -39,6 +38,9 @@ VALUES = (
 STATIC = re.compile(r"\.(?:css|js|map|png|jpe?g|gif|svg|ico|webp|avif|woff2?|ttf|txt|xml)$", re.IGNORECASE)
 BODIES = ("POST", "PUT", "PATCH", "DELETE")
 METHODS = ("GET", "HEAD", "OPTIONS", *BODIES)
+LOGIN = re.compile(r"(?:/|_|-)(?:log|sign)[-_]?in/?$", re.IGNORECASE)
+HEALTH = ("/health", "/healthz", "/health/", "/livez", "/ping", "/up")
+"""Paths by which apps say that they are there, the likeliest first."""
 
 
 @dataclass
@@ -56,6 +58,8 @@ class Kind:
     """Names of a form's fields."""
     keys: tuple[str, ...] = ()
     """Names in a JSON body."""
+    aside: bool = False
+    """Whether it is to be a comment: it changes something, and nobody has said yet what it sends."""
 
 
 @dataclass
@@ -68,6 +72,10 @@ class Draft:
     rates: tuple[float, ...] = ()
     """Mean and peak of a log, in requests per second."""
     notes: list[str] = field(default_factory=list)
+    health: str | None = None
+    """A path that says whether the app is there."""
+    login: str | None = None
+    """A path that a form for logging in is sent to."""
 
 
 def from_routes(routes: Sequence[Mapping[str, Any]], app: str) -> Draft:
@@ -79,9 +87,16 @@ def from_routes(routes: Sequence[Mapping[str, Any]], app: str) -> Draft:
         methods = [method for method in METHODS if method in route["methods"]]
         for method in [name for name in methods if name not in ("HEAD", "OPTIONS")]:
             row = {name: _example(converters.get(name, "")) for name in re.findall(r"\{(\w+)\}", path)}
-            kinds.append(Kind(method, path, 1, rows=[row] if row else []))
-    notes = [] if kinds else ["the app names no routes: it is no Flask app, or has none; put its paths in here"]
-    return Draft(kinds or [Kind("GET", "/", 1)], f"the routes of {app}", notes=notes)
+            kinds.append(Kind(method, path, 1, rows=[row] if row else [], aside=method in BODIES))
+    health = next((kind.path for kind in kinds if kind.method == "GET" and kind.path in HEALTH), None)
+    login = next((kind.path for kind in kinds if kind.method == "POST" and LOGIN.search(kind.path)), None)
+    asked = [kind for kind in kinds if kind.path not in (health, login)]
+    changing = [f"{kind.method} {kind.path}" for kind in asked if kind.aside]
+    notes = [f"what changes something, until you say what it sends: {', '.join(changing)}"] if changing else []
+    if not any(kind.method == "GET" for kind in asked):
+        asked.insert(0, Kind("GET", "/", 1))
+        notes.append("the app names no routes to read: put its paths in here")
+    return Draft(asked, f"the routes of {app}", notes=notes, health=health, login=login)
 
 
 def from_log(lines: Iterable[str], values: bool = False) -> Draft:
@@ -145,49 +160,6 @@ def from_har(text: str, values: bool = False) -> Draft:
     others = sum(hosts.values()) - hosts[host]
     notes = [*_left_out(others, f"to other hosts than {host}"), *_left_out(static, "for static files")]
     return _commonest(kinds, f"{hosts[host]} requests that a browser recorded", notes, ())
-
-
-def written(draft: Draft, app: str) -> str:
-    """The text of lab.toml. Every command of the lab reads it as it is."""
-    lines = [f"# Drafted from {draft.source}. docs/reference.md lists every key.", ""]
-    lines += [f"# Left out or to be done: {note}." for note in draft.notes]
-    lines += ["[app]", f"app = {_quoted(app)}", "", "[traffic]"]
-    rates = ", ".join(f"{rate:g}" for rate in draft.rates)
-    lines += [
-        f"rates = [{rates}]  # requests per second: the log's mean and its busiest second"
-        if rates
-        else "# rates = [20, 60]"
-    ]
-    lines += ['# slo = "p99<250ms and failed<1%"', ""]
-    return "\n".join(chain(lines, *map(_kind_lines, _named(draft.kinds)))).rstrip() + "\n"
-
-
-def _kind_lines(named: tuple[str, Kind]) -> Iterator[str]:
-    name, kind = named
-    yield "[[requests]]"
-    yield f"name = {_quoted(name)}"
-    yield f"weight = {kind.count}"
-    if kind.method != "GET":
-        yield f"method = {_quoted(kind.method)}"
-    yield f"path = {_quoted(kind.path)}"
-    if kind.rows:
-        rows = ", ".join(
-            "{" + ", ".join(f"{key} = {_quoted(value)}" for key, value in row.items()) + "}" for row in kind.rows
-        )
-        yield f"data = [{rows}]"
-    elif placeholders := re.findall(r"\{(\w+)\}", kind.path):
-        example = ", ".join(f'{key} = "1"' for key in placeholders)
-        yield f"data = [{{{example}}}]  # values that exist in your app, or the name of a CSV file with these columns"
-    if kind.form:
-        yield "form = {" + ", ".join(f'{_key(key)} = ""' for key in kind.form) + "}  # fill in"
-    elif kind.keys:
-        yield "json = {" + ", ".join(f'{_key(key)} = ""' for key in kind.keys) + "}  # fill in"
-    elif kind.method in BODIES[:3]:
-        yield '# json = {item = 1}, form = {item = "1"}, body = "…" or body_file = "photo.jpg": what this request sends'
-    status = kind.statuses.most_common(1)[0][0] if kind.statuses else ""
-    if status and status[0] != "2":
-        yield f"expect = {{status = {status}}}"
-    yield ""
 
 
 def _count(kinds: dict[tuple[str, str], Kind], method: str, target: str, status: str, values: bool) -> Kind:
@@ -266,24 +238,5 @@ def _epoch(text: str) -> int | None:
         return None
 
 
-def _named(kinds: Sequence[Kind]) -> Iterator[tuple[str, Kind]]:
-    """Each kind with a name of its own: `GET items id`."""
-    taken: Counter[str] = Counter()
-    for kind in kinds:
-        words = re.sub(r"[^A-Za-z0-9_.-]+", " ", f"{kind.method} {kind.path.partition('?')[0]}").strip()
-        name = (words if words != kind.method else f"{kind.method} home")[:34].strip()
-        taken[name] += 1
-        yield (name if taken[name] == 1 else f"{name} {taken[name]}"), kind
-
-
 def _example(converter: str) -> str:
     return {"int": "1", "float": "1.0", "uuid": "00000000-0000-0000-0000-000000000000"}.get(converter, "example")
-
-
-def _quoted(text: str) -> str:
-    """A TOML basic string; JSON writes the same one."""
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
-
-
-def _key(text: str) -> str:
-    return text if re.fullmatch(r"[\w-]+", text, re.ASCII) else _quoted(text)

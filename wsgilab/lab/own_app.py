@@ -13,10 +13,11 @@ from wsgilab.errors import UsageError
 from wsgilab.lab import app_needs
 from wsgilab.lab.app_file import NAME, read
 from wsgilab.lab.workloads import SCRIPT, TRAFFIC
+from wsgilab.machine.requirements import names_a_file, told_from
 from wsgilab.model.app_file import AppFile
 from wsgilab.model.request import Request, Revision
 
-REQUIREMENTS, PROJECT = "requirements.txt", "pyproject.toml"
+REQUIREMENTS, PROJECT, SETUP = "requirements.txt", "pyproject.toml", "setup.py"
 
 
 def fields(command: str, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -79,7 +80,9 @@ def _workload(found: Mapping[str, Any], file: AppFile, path: Path | None) -> dic
     script = Path(found["script"]) if found.get("script") else None
     if script and not script.is_file():
         raise UsageError(f"There is no script {script}.", "a typo, or a path from elsewhere", f"ls {script.parent}")
-    workload = found.get("workload") or (SCRIPT if script else TRAFFIC if file.requests else None)
+    is_own = found.get("app") or found.get("app_dir")  # the named workloads ask for paths of the lab's own app
+    otherwise = SCRIPT if script else TRAFFIC if file.requests else "/" if is_own else None
+    workload = found.get("workload") or otherwise
     if workload == SCRIPT and not script:
         raise UsageError("The workload 'script' needs a script.", "--script was left out", "./lab run --script FILE")
     if workload == TRAFFIC and not file.requests:
@@ -104,21 +107,29 @@ def _requirements(asked: Sequence[str], file: AppFile, folder: Path | None) -> d
         return _lines_and_files(file.app.requirements, folder)
     if (folder / REQUIREMENTS).is_file():
         return _lines_and_files([REQUIREMENTS], folder)
-    return {"requirements": _of_project(folder / PROJECT) if (folder / PROJECT).is_file() else ()}
+    if (folder / PROJECT).is_file():
+        return {"requirements": _of_project(folder / PROJECT)}
+    return {"requirements": (str(folder.resolve()),) if (folder / SETUP).is_file() else ()}
 
 
 def _lines_and_files(words: Sequence[str], base: Path) -> dict[str, Any]:
-    files = [word for word in words if (base / word).is_file() or word.endswith((".txt", ".in"))]
+    files = [word for word in words if names_a_file(word, base)]
     return {
-        "requirements": tuple(word for word in words if word not in files),
+        "requirements": tuple(told_from(word, base) for word in words if word not in files),
         "requirement_files": tuple(str((base / word).resolve()) for word in files),
     }
 
 
 def _of_project(path: Path) -> tuple[str, ...]:
-    """The dependencies of a pyproject.toml (https://packaging.python.org/en/latest/specifications/pyproject-toml)."""
+    """The dependencies of a pyproject.toml (https://packaging.python.org/en/latest/specifications/pyproject-toml).
+
+    Where only its build can tell them (Poetry, say), the project itself is what is installed.
+    """
     try:
-        project = tomllib.loads(path.read_text(encoding="utf-8")).get("project", {})
+        said = tomllib.loads(path.read_text(encoding="utf-8"))
+        project = said.get("project", {"dynamic": ["dependencies"]})
+        if "build-system" in said and "dependencies" in project.get("dynamic", ()):
+            return (str(path.parent.resolve()),)
         return tuple(map(str, project.get("dependencies", ())))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, AttributeError) as error:
         cause = "no TOML, or not yours to read; --requirement says what to install instead"

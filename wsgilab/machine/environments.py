@@ -11,12 +11,14 @@ import os
 import re
 import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from wsgilab.errors import Interrupted, MissingError, UsageError
+from wsgilab.errors import Interrupted, MissingError
 from wsgilab.machine import pip_words, processes
+from wsgilab.machine.requirements import Gathered, Requirements, gather
 from wsgilab.machine.waiting import Stop
 
 OLDEST_PYTHON = (3, 9)
@@ -28,25 +30,6 @@ VENV_TIMEOUT_S = 300.0
 AT = ("Collecting ", "Processing ", "Building wheel", "Installing collected", "install: ")
 
 Announce = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Requirements:
-    """What an app needs installed: lines as pip takes them, and files of such lines."""
-
-    lines: tuple[str, ...] = ()
-    files: tuple[Path, ...] = ()
-
-    def __bool__(self) -> bool:
-        return bool(self.lines or self.files)
-
-    def text(self) -> str:
-        """All that decides what gets installed. Raises UsageError for a file that cannot be read."""
-        return "\n".join([*self.lines, *(_read(file) for file in self.files)])
-
-    def arguments(self) -> list[str]:
-        """The same as arguments for `pip install`."""
-        return [*self.lines, *(word for file in self.files for word in ("--requirement", str(file)))]
 
 
 @dataclass(frozen=True)
@@ -85,20 +68,21 @@ class Workshop:
         compiler or room that is not there, Interrupted.
         """
         interpreter = find_python(python)
-        kept = self.cache / "environments" / self._key(requirements, interpreter)
-        if (kept / COMPLETE).exists():
-            return Environment(kept)
-        self._sweep(kept)
-        try:
-            self._make(kept, requirements, interpreter)
-        except BaseException:
-            shutil.rmtree(kept, ignore_errors=True)
-            raise
+        with tempfile.TemporaryDirectory(prefix="wsgilab-requirements-") as name:
+            gathered = gather(requirements, Path(name), name)
+            kept = self.cache / "environments" / self._key(gathered.digest, interpreter)
+            if not (kept / COMPLETE).exists():
+                self._sweep(kept)
+                try:
+                    self._make(kept, requirements, gathered, interpreter)
+                except BaseException:
+                    shutil.rmtree(kept, ignore_errors=True)
+                    raise
         return Environment(kept)
 
-    def _key(self, requirements: Requirements, interpreter: Path) -> str:
+    def _key(self, digest: str, interpreter: Path) -> str:
         version = processes.ask([interpreter, "-VV"]).out
-        everything = "\0".join([str(interpreter.resolve()), version, requirements.text(), _read(self.lock)])
+        everything = "\0".join([str(interpreter.resolve()), version, digest, self.lock.read_text(encoding="utf-8")])
         return hashlib.sha256(everything.encode()).hexdigest()[:16]
 
     def _sweep(self, kept: Path) -> None:
@@ -109,21 +93,23 @@ class Workshop:
         except OSError as error:
             raise _cannot_write(kept, error.strerror) from error
 
-    def _make(self, kept: Path, requirements: Requirements, interpreter: Path) -> None:
+    def _make(self, kept: Path, requirements: Requirements, gathered: Gathered, interpreter: Path) -> None:
         self.announce("Installing the app's requirements and the servers into an environment of its own, once …")
         self._venv(kept, interpreter)
-        own = requirements.arguments()
+        own = ["--requirement", str(gathered.file)] if requirements else []
         line = [sys.executable, str(self.installer), "--lock", str(self.lock), "--for", str(kept / "bin/python")]
         done = processes.follow([*line, *_own_pip(), *own], self._told, self.stop, environment=_clean_environment())
         if self.stop.requested:
             raise Interrupted
         if not done.ok:
-            raise pip_words.no_room(done, self.cache) or pip_words.explained(done, own)
+            done = replace(done, out=gathered.told(done.out), err=gathered.told(done.err))
+            raise pip_words.no_room(done, self.cache) or pip_words.explained(done, requirements.arguments())
         (kept / COMPLETE).touch()
 
     def _told(self, line: str) -> None:
         """Pass on the lines that say what the installer is at."""
         if line.startswith(AT):
+            line = line.partition(" (from ")[0]  # a file with all requirements in it, which is gone by then
             self.announce(f"  {line if len(line) < 90 else line[:89] + '…'}")
 
     def _venv(self, kept: Path, interpreter: Path) -> None:
@@ -179,15 +165,6 @@ def _pythons_on_path() -> Iterator[Path]:
 
 def _clean_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name not in MISLEADING}
-
-
-def _read(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(
-            f"{file} cannot be read: {error}.", "a typo, or not a file of requirements", f"ls -l {file}"
-        ) from error
 
 
 def _cannot_write(folder: Path, reason: str | None) -> MissingError:

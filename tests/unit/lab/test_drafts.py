@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 from wsgilab.errors import UsageError
 from wsgilab.lab.app_file import NAME, read, traffic_for_k6
-from wsgilab.lab.drafts import Draft, from_har, from_log, from_routes, written
+from wsgilab.lab.draft_text import written
+from wsgilab.lab.drafts import Draft, from_har, from_log, from_routes
 from wsgilab.model.app_file import AppFile
 
 LOG = """\
@@ -74,10 +76,26 @@ def test_routes_become_requests_with_example_values(tmp_path: Path) -> None:
     assert [(kind.name, kind.method, kind.path) for kind in found.requests] == [
         ("GET home", "GET", "/"),
         ("GET items item", "GET", "/items/{item}"),
-        ("PUT items item", "PUT", "/items/{item}"),
     ]
     assert found.requests[1].data == [{"item": "1"}]
     assert parsed(from_routes([], "shop:app"), tmp_path).requests[0].path == "/"
+
+
+def test_what_changes_something_is_a_comment_to_fill_in_and_a_login_too(tmp_path: Path) -> None:
+    routes = [
+        {"rule": "/log-in", "methods": ["GET", "POST"]},
+        {"rule": "/items/<item>", "methods": ["GET", "DELETE"]},
+        {"rule": "/health", "methods": ["GET"]},
+    ]
+    draft = from_routes(routes, "shop:app")
+    found = parsed(draft, tmp_path)
+    assert [kind.path for kind in found.requests] == ["/items/{item}"]
+    assert found.app.health == "/health"
+    assert "until you say what it sends: DELETE /items/{item}" in draft.notes[0]
+    (tmp_path / NAME).write_text(re.sub(r"^# (?=\[\[|\w+ = )", "", written(draft, "shop:app"), flags=re.MULTILINE))
+    filled_in = read(tmp_path / NAME)
+    assert [step.path for step in filled_in.login] == ["/log-in", "/log-in"]
+    assert [kind.method for kind in filled_in.requests] == ["GET", "DELETE"]
 
 
 def entry(method: str, url: str, **posted: object) -> dict[str, object]:

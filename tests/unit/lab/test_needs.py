@@ -68,3 +68,21 @@ def test_a_file_of_variables_is_not_looked_for_in_the_revision(folders: tuple[Pa
         (folder / "lab.toml").write_text(f'{text}env_file = "lab.env"\n')
     (now / "lab.env").write_text("TOKEN=abc\n")
     assert at_revision(request_for(now), now, was, "main").app_variables == {"TOKEN": "abc"}
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "is_installed"),
+    [
+        ("pyproject.toml", "[tool.poetry.dependencies]\nflask = '*'\n[build-system]\nrequires = ['poetry-core']", True),
+        ("pyproject.toml", "[project]\nname = 'a'\ndynamic = ['dependencies']\n[build-system]\nrequires = []", True),
+        ("setup.py", "from setuptools import setup\nsetup(name='a')", True),
+        ("pyproject.toml", "[project]\nname = 'a'\ndependencies = []\n[build-system]\nrequires = []", False),
+        ("pyproject.toml", "[tool.ruff]\nline-length = 120", False),
+        ("README.md", "", False),
+    ],
+)
+def test_a_project_whose_build_knows_what_it_needs_is_installed_itself(
+    tmp_path: Path, name: str, text: str, is_installed: bool
+) -> None:
+    (tmp_path / name).write_text(text)
+    assert needs(tmp_path)["requirements"] == ((str(tmp_path),) if is_installed else ())

@@ -46,6 +46,14 @@ def load(tmp_path: Path, app: str | None, then: str = "") -> subprocess.Complete
         ("shop:app", "def app(: pass", "importing shop raised SyntaxError: invalid syntax (shop.py, line 1)"),
         ("shop:app", "application = print", "module shop has no attribute app"),
         ("shop:app", "app = 3", "app in module shop is not callable: it is of type int"),
+        ("./shop.py:app", "app = print", "a module is named as it is imported, not as a file: shop:app"),
+        ("web/shop:app", "app = print", "a module is named as it is imported, not as a file: web.shop:app"),
+        (
+            "shop:app",
+            "from importlib.metadata import version\nversion('shop')",
+            "importing shop failed: No package metadata was found for shop (its own project is not installed: require "
+            "its folder too)",
+        ),
         ("shop", "app = print", "it must read module:attribute, such as app:app (the colon is missing)"),
         (":app", "app = print", "it must read module:attribute, such as app:app"),
         ("shop:app()", "app = print", "what app in module shop returns is not callable: it is of type NoneType"),
@@ -88,6 +96,26 @@ def test_above_that_line_stands_where_in_the_app_it_was_and_above_that_the_whole
         "    import nosuchlibrary",
         "LAB_APP=shop:app cannot be served: importing shop failed: No module named 'nosuchlibrary'",
     ]
+
+
+def test_a_folder_that_is_itself_the_package_is_told_so(tmp_path: Path) -> None:
+    (tmp_path / "__init__.py").write_text("app = print")
+    last_line = load(tmp_path, "shop:app").stderr.splitlines()[-1]
+    assert last_line.endswith("or among the packages. The folder is itself a package: name the one above it")
+
+
+def test_a_project_may_keep_its_package_below_src(tmp_path: Path) -> None:
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src/shop.py").write_text("import price\napp = price.tag")
+    (tmp_path / "src/price.py").write_text("tag = print")
+    assert load(tmp_path, "shop:app", "print(wsgi.application.app is print)").stdout == "True\n"
+
+
+def test_relative_paths_of_the_app_lead_into_its_folder(tmp_path: Path) -> None:
+    (tmp_path / "price.txt").write_text("7")
+    (tmp_path / "shop.py").write_text("price = open('price.txt').read()\ndef app(environ, start): ...")
+    done = load(tmp_path, "shop:app", "import shop; print(shop.price, open('price.txt').read())")
+    assert done.stdout == "7 7\n", done.stderr
 
 
 def test_a_syntax_error_is_shown_where_it_is(tmp_path: Path) -> None:

@@ -1,0 +1,96 @@
+"""A draft as the text of a lab.toml, for somebody to look over."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import chain
+
+from wsgilab.lab.drafts import BODIES, Draft, Kind
+
+
+def written(draft: Draft, app: str) -> str:
+    """The text of lab.toml. Every command of the lab reads it as it is."""
+    lines = [f"# Drafted from {draft.source}. docs/reference.md lists every key.", ""]
+    lines += [f"# Left out or to be done: {note}." for note in draft.notes]
+    health = [f"health = {_quoted(draft.health)}"] if draft.health else []
+    lines += ["[app]", f"app = {_quoted(app)}", *health, "", "[traffic]"]
+    rates = ", ".join(f"{rate:g}" for rate in draft.rates)
+    lines += [
+        f"rates = [{rates}]  # requests per second: the log's mean and its busiest second"
+        if rates
+        else "# rates = [20, 60]"
+    ]
+    lines += ['# slo = "p99<250ms and failed<1%"', ""]
+    lines += _login(draft.login) if draft.login else []
+    return "\n".join(chain(lines, *map(_kind_lines, _named(draft.kinds)))).rstrip() + "\n"
+
+
+def _login(path: str) -> list[str]:
+    """Steps to fill in, as comments: which fields the form has, no route says."""
+    return [
+        "# What needs a session: each user takes these steps once, before the load begins. Fill in, and uncomment.",
+        "# [[login]]",
+        f"# path = {_quoted(path)}",
+        '# save = {csrf = \'name="csrf_token" value="([^"]+)"\'}',
+        "#",
+        "# [[login]]",
+        '# method = "POST"',
+        f"# path = {_quoted(path)}",
+        '# form = {user = "…", password = "…", csrf_token = "{csrf}"}',
+        "",
+    ]
+
+
+def _kind_lines(named: tuple[str, Kind]) -> Iterator[str]:
+    name, kind = named
+    for line in _table(name, kind):
+        yield f"# {line}" if kind.aside else line
+    yield ""
+
+
+def _table(name: str, kind: Kind) -> Iterator[str]:
+    yield "[[requests]]"
+    yield f"name = {_quoted(name)}"
+    yield f"weight = {kind.count}"
+    if kind.method != "GET":
+        yield f"method = {_quoted(kind.method)}"
+    yield f"path = {_quoted(kind.path)}"
+    if kind.rows:
+        rows = ", ".join(
+            "{" + ", ".join(f"{key} = {_quoted(value)}" for key, value in row.items()) + "}" for row in kind.rows
+        )
+        yield f"data = [{rows}]"
+    elif placeholders := re.findall(r"\{(\w+)\}", kind.path):
+        example = ", ".join(f'{key} = "1"' for key in placeholders)
+        yield f"data = [{{{example}}}]  # values that exist in your app, or the name of a CSV file with these columns"
+    if kind.form:
+        yield "form = {" + ", ".join(f'{_key(key)} = ""' for key in kind.form) + "}  # fill in"
+    elif kind.keys:
+        yield "json = {" + ", ".join(f'{_key(key)} = ""' for key in kind.keys) + "}  # fill in"
+    elif kind.method in BODIES[:3]:
+        yield '# json = {item = 1}, form = {item = "1"}, body = "…" or body_file = "photo.jpg": what this request sends'
+    status = kind.statuses.most_common(1)[0][0] if kind.statuses else ""
+    if status and status[0] != "2":
+        yield f"expect = {{status = {status}}}"
+
+
+def _named(kinds: Sequence[Kind]) -> Iterator[tuple[str, Kind]]:
+    """Each kind with a name of its own: `GET items id`."""
+    taken: Counter[str] = Counter()
+    for kind in kinds:
+        words = re.sub(r"[^A-Za-z0-9_.-]+", " ", f"{kind.method} {kind.path.partition('?')[0]}").strip()
+        name = (words if words != kind.method else f"{kind.method} home")[:34].strip()
+        taken[name] += 1
+        yield (name if taken[name] == 1 else f"{name} {taken[name]}"), kind
+
+
+def _quoted(text: str) -> str:
+    """A TOML basic string; JSON writes the same one."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _key(text: str) -> str:
+    return text if re.fullmatch(r"[\w-]+", text, re.ASCII) else _quoted(text)
