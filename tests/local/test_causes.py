@@ -187,7 +187,7 @@ def test_a_header_too_long_is_one_by_the_servers_own_account(lab: Lab, tmp_path:
 
 READS_NOTHING = """
 def app(environ, start_response):  # whatever is sent along
-    start_response("200 OK", [("Content-Type", "text/plain")])
+    start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "2")])
     return [b"ok"]
 """
 
