@@ -16,9 +16,10 @@ from markupsafe import Markup, escape
 
 from wsgilab.view.refusal import NotShown
 
-PAGES = ("tutorial", "how-to", "reference", "explanation", "troubleshooting", "python", "lesson")
+PAGES = ("tutorial", "workshop", "how-to", "reference", "explanation", "troubleshooting", "python", "lesson")
 """Of docs/, in the order in which a reader may want them. Others that are there come after them."""
 IMAGE = re.compile(r"[\w-]+\.(?:png|svg)", re.ASCII)
+EXERCISE = re.compile(r"\.\./workshop/(\d\d)-[\w-]+(?:/README\.md)?/?", re.ASCII)
 NAME = re.compile(r"[\w-]+", re.ASCII)
 
 Link = Callable[[str], str | None]
@@ -97,6 +98,8 @@ def in_docs(target: str) -> str | None:
     at = PurePosixPath(path)
     if at.suffix == ".md" and len(at.parts) == 1:
         return f"/docs/{at.stem}{sign}{anchor}"
+    if exercise := EXERCISE.fullmatch(path):
+        return f"/exercises/{int(exercise[1])}"
     if at.parts[:1] == ("images",) and IMAGE.fullmatch(at.name):
         return f"/docs/images/{at.name}"
     return None

@@ -71,6 +71,9 @@ def test_every_text_is_a_page_whose_links_lead_somewhere(name: str) -> None:
     for target in re.findall(r'(?:href|src)="(?!https?:)([^"]+)"', page.html):
         path, _, anchor = target.partition("#")
         text = path.removeprefix("/docs/")
+        if path.startswith("/exercises/"):
+            assert list((ROOT / "workshop").glob(f"{int(path.rpartition('/')[2]):02}-*")), target
+            continue
         if path.startswith("/docs/images/"):
             assert (DOCS / text).is_file(), target
         elif path and text != "readme":
@@ -92,6 +95,8 @@ def test_links_out_of_the_site_stay_words() -> None:
     )
     assert "compose.yaml and" in page.html
     assert 'href="/docs/b#c"' in page.html
+    tips = documents.page(LESSON, documents.in_docs).html.split("Three tips")[1]
+    assert re.findall(r'href="(/exercises/\d+)"', tips) == [f"/exercises/{number}" for number in (3, 4, 12, 2, 9)]
     assert 'href="javascript' not in page.html
 
 
