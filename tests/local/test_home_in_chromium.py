@@ -22,6 +22,8 @@ from support import ROOT
 from wsgilab.reports import html as reports
 from wsgilab.view import events
 from wsgilab.view.server import Site
+from wsgilab.workshop import progress, quiz
+from wsgilab.workshop.progress import Progress
 
 CONTRAST = 4.5
 """Of text: WCAG 2.2, success criterion 1.4.3, level AA."""
@@ -141,3 +143,13 @@ def test_a_reader_with_scripts_sees_it_change(
     assert row(shown, "gunicorn").count("at-work") == 0
     if pictures:
         visit(chromium, site.url, tmp_path / "profile", size="1280,1600", picture=Path(pictures) / "home.png")
+
+
+def test_the_quiz_counts_what_was_answered_in_the_terminal(tmp_path: Path) -> None:
+    first, second, *others = quiz.load()
+    wrong = next(letter for letter, choice in second.lettered if not choice.right)
+    progress.write(tmp_path, Progress(quiz={first.name: first.right, second.name: wrong}))
+    with Site(0, sources_of(tmp_path, "http://127.0.0.1:1")) as quizzing:
+        shown = visit(require_chromium(), f"{quizzing.url}quiz", tmp_path / "profile")
+    assert f'<p id="score" role="status">1 of 2 right, {len(others)} to go.</p>' in shown
+    assert re.search(r'<button id="again" type="button">', shown), "it can be begun anew"

@@ -19,7 +19,7 @@ from wsgilab.commands.grammar import Command, as_json, debug, flag, option
 from wsgilab.commands.options import unmeasured
 from wsgilab.engines import compose
 from wsgilab.errors import EXIT_DONE, EXIT_MISSING, LabError
-from wsgilab.lab.servers import Lab
+from wsgilab.lab.servers import Lab, published_ports
 from wsgilab.machine import leftovers
 from wsgilab.machine.cpus import available
 from wsgilab.machine.packages import Package, can_fetch_packages
@@ -200,6 +200,10 @@ def _ports(lab: Lab) -> Iterator[Finding]:
     if not taken:
         ports = [server.port for server in lab.servers.values()]
         yield Finding("Ports", OK, f"{min(ports)} to {max(ports)} are free")
+    for port, _ in published_ports(lab, "home"):
+        if not is_free(port):
+            text = f"{port} (the page to begin with) is in use by {holder(port)}"
+            yield Finding("Port", ODD, text, f"./lab view --port {another(port)}")
 
 
 def _results(lab: Lab) -> Finding:

@@ -130,7 +130,8 @@ class Runs:
         """A run's report.html. Raises NotShown."""
         path = self.folder / name / REPORT
         try:
-            if NAME.fullmatch(name) and path.is_file() and path.stat().st_size <= LARGEST_REPORT_BYTES:
+            inside = path.resolve().is_relative_to(self.folder.resolve())  # no link leads out of it
+            if NAME.fullmatch(name) and inside and path.is_file() and path.stat().st_size <= LARGEST_REPORT_BYTES:
                 return path.read_bytes()
         except OSError:
             pass

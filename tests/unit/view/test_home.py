@@ -27,6 +27,7 @@ from wsgilab.view.home import Look, right_now, said, status
 from wsgilab.view.live import Flow, Live, Load, Now
 from wsgilab.view.picture import MOST_DOTS, MOST_SQUARES, picture
 from wsgilab.view.prometheus import Prometheus
+from wsgilab.view.refusal import NotShown
 from wsgilab.view.runs import Progress
 from wsgilab.view.server import Site
 
@@ -325,3 +326,11 @@ def test_a_prometheus_that_is_silent_keeps_no_page_waiting(tmp_path: Path, monke
         now = live_of(tmp_path, server.url).now()
     assert [flow.server for flow in now.flows] == LAB.default_servers
     assert "has not answered" in now.missing or "timed out" in now.missing
+
+
+def test_a_link_that_somebody_planted_in_the_results_leads_nowhere(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("secret")
+    (tmp_path / "results/1-run").mkdir(parents=True)
+    (tmp_path / "results/1-run/report.html").symlink_to(tmp_path / "secret")
+    with pytest.raises(NotShown, match="no report"):
+        runs_of(tmp_path / "results").report("1-run")
