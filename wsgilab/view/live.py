@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from wsgilab.lab.servers import Lab
@@ -123,8 +123,10 @@ class Live:
         progress = self._runs.under_way()
         declared = {server.name: server.slots for server in self._lab.servers.values()}
         names = shown(self._lab.default_servers, declared, values, progress)
-        flows = tuple(flow(name, values.get(name, {}), declared.get(name)) for name in names)
-        return Now(tuple(as_the_run_says(one, progress) for one in flows), progress, missing)
+        flows = [as_the_run_says(flow(name, values.get(name, {}), declared.get(name)), progress) for name in names]
+        if not missing:  # of whom Prometheus knows nothing, nobody has started
+            flows = [replace(one, load=Load.DOWN) if one.load is Load.UNKNOWN else one for one in flows]
+        return Now(tuple(flows), progress, missing)
 
 
 def by_server(found: Iterable[Series]) -> dict[str, dict[str, float]]:

@@ -23,7 +23,7 @@ from wsgilab.results.judged import judge
 from wsgilab.view import live
 from wsgilab.view.addresses import Place
 from wsgilab.view.events import SEATS, Seats, event
-from wsgilab.view.home import Look, right_now, said, status
+from wsgilab.view.home import Look, remark, right_now, said, status
 from wsgilab.view.live import Flow, Live, Load, Now
 from wsgilab.view.picture import MOST_DOTS, MOST_SQUARES, picture
 from wsgilab.view.prometheus import Prometheus
@@ -79,7 +79,7 @@ def test_what_prometheus_recorded_is_shown_with_the_slots_as_they_run(tmp_path: 
     assert list(flows) == [*LAB.default_servers, "waitress"], "the usual five, and whoever runs besides"
     assert flows["gunicorn"] == Flow("gunicorn", Load.MEASURED, 250, 160, 7, waiting=33, busy=8, slots=8, p99_s=0.9)
     assert (flows["dev"].load, flows["uwsgi"].load) == (Load.IDLE, Load.DOWN)
-    assert flows["dev-single"] == Flow("dev-single", slots=1)
+    assert flows["dev-single"] == Flow("dev-single", Load.DOWN, slots=1)
     assert now.missing == ""
 
 
@@ -334,3 +334,15 @@ def test_a_link_that_somebody_planted_in_the_results_leads_nowhere(tmp_path: Pat
     (tmp_path / "results/1-run/report.html").symlink_to(tmp_path / "secret")
     with pytest.raises(NotShown, match="no report"):
         runs_of(tmp_path / "results").report("1-run")
+
+
+def test_a_run_that_nobody_records_is_shown_as_far_as_its_folder_tells(tmp_path: Path) -> None:
+    windows = story(rounds=1)
+    folder = write_run(tmp_path / "run", windows, finished_at=None)
+    (folder / "windows.jsonl").write_text("")
+    with hostile(lambda exchange: exchange.send(recorded())) as server:
+        now = live_of(tmp_path, server.url).now()
+    loads = {flow.server: flow.load for flow in now.flows}
+    assert loads.pop(windows[0].plan.server) is Load.MEASURED
+    assert set(loads.values()) == {Load.IDLE}
+    assert "./lab run --prometheus does" in remark(now)
