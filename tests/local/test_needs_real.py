@@ -7,6 +7,8 @@ import os
 import shutil
 import signal
 import socket
+import subprocess
+import sys
 from contextlib import suppress
 from pathlib import Path
 
@@ -62,6 +64,17 @@ def test_each_server_has_a_copy_that_is_set_up_once_and_reset_between_windows(la
     assert "charged to no server" in report
     assert "Starting stock" in done.stderr
     assert not processes_that_name("stock.py")
+
+
+def test_an_app_that_writes_and_does_not_say_so_is_told_what_to_say(lab: Lab, shop: Path) -> None:
+    change(shop, 'writes = ["shop.db"]\nsetup = "python shop.py"\nreset = "python shop.py"\n', "")
+    subprocess.run([sys.executable, "-B", shop / "shop.py"], check=True)
+    done = lab("run", *ONE_WINDOW, "--app-dir", shop)
+    assert done.returncode in (0, 5), done.stdout + done.stderr
+    said = " ".join(done.stderr.split())
+    assert f"shop.db in {shop} changed while the app was served" in said
+    assert "`writes` in lab.toml gives each server a copy of the folder" in said
+    assert not list(shop.glob("__pycache__")), "and nothing else is written there"
 
 
 def test_a_service_that_dies_in_mid_run_is_no_servers_fault(lab: Lab, shop: Path) -> None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from wsgilab.engines.background import Background, Finished, programs_of
 from wsgilab.engines.start_failure import last_lines
 from wsgilab.errors import LabError, MissingError, ServerError
 from wsgilab.lab.servers import Lab
+from wsgilab.machine.folder_watch import Seen, changed, seen
 from wsgilab.machine.waiting import Stop
 from wsgilab.model.needs import State
 from wsgilab.model.server import Server
@@ -32,6 +34,7 @@ class Copies:
         self._state = state
         self._background = background
         self._stop = stop
+        self._seen: dict[Path, Seen] = {}
 
     def folder(self, server: Server) -> Path:
         """Where the server's app is imported from."""
@@ -40,6 +43,7 @@ class Copies:
     def make(self, server: Server, environment: Mapping[str, str]) -> None:
         """Make the copy, and do what `setup` says. Raises ServerError, Interrupted, MissingError (no room)."""
         if self._state is None:
+            self._seen.setdefault(self._own(server), seen(self._own(server)))
             return
         source, target = self._own(server), self.folder(server)
         target.parent.mkdir(exist_ok=True)
@@ -63,6 +67,13 @@ class Copies:
         if done.problem:
             raise not_reset(server.name, self._state.reset, done)
 
+    def trouble(self) -> LabError | None:
+        """What there is to say of folders that were served as they are, and are not as they were."""
+        for folder, before in self._seen.items():
+            if paths := changed(before, folder):
+                return written_in(folder, paths)
+        return None
+
     def _own(self, server: Server) -> Path:
         return Path(server.app.folder) if server.app else self._lab.app_dir
 
@@ -72,6 +83,17 @@ class Copies:
         own = {key: value for key, value in environment.items() if key not in OF_SERVERS}
         self._background.start(name, ["/bin/sh", "-c", command], own, self.folder(server), programs_of(server))
         return self._background.finish(name, self._stop, timeout_s)
+
+
+def written_in(folder: Path, paths: Sequence[str]) -> LabError:
+    """What to say where files of an app's folder changed while servers ran."""
+    named = ", ".join(paths[:3]) + (f" and {len(paths) - 3} more" if len(paths) > 3 else "")
+    return LabError(
+        f"{named} in {folder} changed while the app was served.",
+        "the app writes there, and each window found what the ones before it had left; `writes` in lab.toml gives each "
+        "server a copy of the folder",
+        f"${{EDITOR:-vi}} {shlex.quote(str(folder / 'lab.toml'))}",
+    )
 
 
 def not_copied(server: str, done: Finished, where: Path | None = None) -> MissingError:

@@ -70,6 +70,8 @@ class LocalEngine:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._entered.__exit__(kind, error, trace)
+        if trouble := self._copies.trouble():
+            self._listener.warning(trouble)
 
     def start(self) -> None:
         """Start the app's services, nginx where it is needed, then every server, and wait for each.

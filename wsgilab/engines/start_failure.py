@@ -29,6 +29,7 @@ NOT_WRITABLE = (
     "unable to open database file",
 )
 """How Python and SQLite say that an app would write in its folder in a container."""
+WRITES = "the app writes in its folder, which is read-only; `writes` in lab.toml gives each server a copy of it"
 
 
 @dataclass(frozen=True)
@@ -84,14 +85,14 @@ def read(log: str, server: Server) -> Finding:
     lines = log.strip().splitlines()
     for number, line in enumerate(lines):
         if line.startswith(APP_FAILED):
-            return Finding(
-                tuple(_of_the_app(lines[: number + 1])), "the app: it cannot be loaded, by this server or any other"
+            cause = (
+                WRITES if _is_refused_to_write(line) else "the app: it cannot be loaded, by this server or any other"
             )
+            return Finding(tuple(_of_the_app(lines[: number + 1])), cause)
         if limit := QUEUE_TOO_LONG.search(line):
             return _queue_too_long(line, server, int(limit[1]))
-    if any(word in log for word in NOT_WRITABLE):
-        cause = "the app writes in its folder, which is read-only; `writes` in lab.toml gives each server a copy of it"
-        return Finding(tuple(lines[-LOG_LINES:]), cause)
+    if _is_refused_to_write(log):
+        return Finding(tuple(lines[-LOG_LINES:]), WRITES)
     cause = "the app or a setting of this server" + ("; the lines above are the end of its log" if lines else "")
     return Finding(tuple(lines[-LOG_LINES:]), cause)
 
@@ -99,6 +100,10 @@ def read(log: str, server: Server) -> Finding:
 def last_lines(log: str) -> list[str]:
     """The last lines that a program wrote."""
     return log.strip().splitlines()[-LOG_LINES:]
+
+
+def _is_refused_to_write(text: str) -> bool:
+    return any(word in text for word in NOT_WRITABLE)
 
 
 def _of_the_app(lines: list[str]) -> list[str]:

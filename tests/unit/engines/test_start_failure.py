@@ -111,3 +111,17 @@ def test_an_app_that_cannot_be_imported_is_no_servers_failure() -> None:
 )
 def test_what_only_uwsgi_has_is_not_missing_everywhere(log: str, tells: bool) -> None:
     assert is_everybodys(log) is tells
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "calling create_app in module shop raised OSError: [Errno 30] Read-only file system: '/srv/app/instance'",
+        "importing shop raised OperationalError: attempt to write a readonly database",
+        "importing shop raised OperationalError: unable to open database file",
+    ],
+)
+def test_an_app_that_may_not_write_in_its_folder_is_told_how_it_may(reason: str) -> None:
+    error = said("booting", f"LAB_APP=shop:app cannot be served: {reason}")
+    assert "`writes` in lab.toml gives each server a copy" in error.cause
+    assert "`writes` in lab.toml" in said(reason).cause, "whoever says it"
