@@ -19,6 +19,7 @@ from wsgilab.model.errands import Errand, What
 from wsgilab.model.events import Ended, Teller
 from wsgilab.model.listener import Listener
 from wsgilab.model.manifest import Manifest
+from wsgilab.model.needs import Needs, Service, State
 from wsgilab.model.request import Request
 from wsgilab.model.window import Window
 
@@ -31,6 +32,7 @@ case "$*" in
     *"compose build"*) echo "building" >&2; exit "$(cat "$FAKE/build")" ;;
     *" logs "*) echo "Traceback"; echo "KeyError: 'price'" ;;
     *"ps --services"*) cat "$FAKE/running" ;;
+    *"run --rm"*" -e LAB_TASK "*) printenv LAB_TASK >> "$FAKE/tasks" ;;
     *"up --detach"*) env > "$FAKE/environment"; echo " Container up" >&2; exit "$(cat "$FAKE/up")" ;;
     *"run --rm"*)
         printenv LAB_REQUEST > "$FAKE/request"
@@ -255,3 +257,39 @@ def test_the_host_does_the_runners_errands_for_servers_of_the_run_and_no_others(
         "compose --profile more restart --timeout 3 uwsgi",
         "compose --profile more logs --no-color --no-log-prefix --tail 40 gunicorn",
     ]
+
+
+def test_what_an_app_needs_comes_before_the_servers_and_goes_after_them(world: World, tmp_path: Path) -> None:
+    (tmp_path / "compose.yaml").touch()
+    described = {"stock": {"image": "stock", "expose": ["7000"]}}
+    world.set("config.json", json.dumps({"name": "project", "services": described}))
+    needs = Needs(
+        (
+            Service(
+                "stock", compose=str(tmp_path / "compose.yaml"), export={"STOCK_URL": "http://s3cret@{host}:{port}"}
+            ),
+        ),
+        State(setup="make seed", reset="make reset"),
+    )
+
+    def errands(teller: Teller) -> None:
+        for what, server in ((What.RESET, "uwsgi"), (What.RESET, "dev"), (What.SERVICES, "")):
+            teller.errand(Errand(what, server))
+
+    world.says(errands, name="errands")
+    world.says(finish("/results/a"))
+    world.run(REQUEST.but(needs=needs))
+    asked = world.get("asked").splitlines()
+
+    def place(words: str) -> int:
+        return next(number for number, line in enumerate(asked) if words in line)
+
+    order = ("renew-anon-volumes app-stock", "copy_app.py", "--wait-timeout 120 nginx", "carry-out", "exec -T")
+    assert [place(words) for words in order] == sorted(place(words) for words in order)
+    assert place("rm --stop --force nginx") < place("rm --stop --force --volumes app-stock") < place("compose down")
+    assert world.get("tasks").split("\n") == ["", "make seed", "", "make seed", ""], "a copy, then its setup, for each"
+    assert [json.loads(line)["ok"] for line in world.get("answers").splitlines()] == [True, False, True]
+    request = world.get("request")
+    assert "s3cret" not in request
+    assert str(tmp_path / "compose.yaml") not in request
+    assert Request.from_json(request).needs.services[0].export == {"STOCK_URL": ""}
