@@ -380,10 +380,8 @@ def test_a_k6_that_outlives_its_schedule_is_stopped(monkeypatch: pytest.MonkeyPa
 
 
 def test_a_script_that_fails_is_reported_in_k6s_own_words() -> None:
-    with pytest.raises(LabError, match="ended with status") as caught:
+    with pytest.raises(LabError, match=r"k6 gave no result: .*no workload is called nonsense"):
         measure(unused_url(), workload="nonsense")
-
-    assert "no workload is called nonsense" in caught.value.cause
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system cannot pin a process to a CPU")

@@ -14,9 +14,10 @@ import werkzeug.serving
 from support import K6_PATH
 
 from wsgilab.engines import Endpoint
-from wsgilab.errors import LabError
+from wsgilab.errors import LabError, UsageError
 from wsgilab.lab.app_file import NAME, read, traffic_for_k6
 from wsgilab.measure.k6_command import K6, Traffic
+from wsgilab.measure.k6_script import require_loads
 from wsgilab.measure.load import start
 from wsgilab.model.window import LoadResult, WindowPlan
 
@@ -179,7 +180,7 @@ def test_a_login_that_is_refused_is_told_with_its_step(shop: Shop, url: str, tmp
     (tmp_path / "items.csv").write_text("id,page\n1,1\n")
     with pytest.raises(LabError) as failed:
         sent(url, tmp_path, LOGIN.replace("of bob", "of ann") + MIX)
-    assert "login: step 2 (POST /login) was answered 403" in failed.value.cause
+    assert failed.value.what == "k6 gave no result: login: step 2 (POST /login) was answered 403"
 
 
 def test_a_script_of_the_users_own_is_the_load(shop: Shop, url: str, tmp_path: Path) -> None:
@@ -195,3 +196,25 @@ def test_a_script_of_the_users_own_is_the_load(shop: Shop, url: str, tmp_path: P
     assert (load.ok, load.failed, load.wrong_server) == (100, 0, 0)
     assert shop.seen["item 5 page None"] == 100
     assert load.ladder_ms["50"] > 0
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        ("export default function () {\n  http.get(`x`;\n}\n", "mine.js: Line 2:15 Unexpected token ;"),
+        ("export const x = 1;\n", "mine.js exports no default function"),
+        ("import x from './missing.js';\nexport default function () {}\n", 'The moduleSpecifier "./missing.js"'),
+        ("nowhere();\nexport default function () {}\n", "nowhere is not defined"),
+    ],
+)
+def test_a_script_that_cannot_be_loaded_is_refused_with_k6s_own_reason(
+    tmp_path: Path, source: str, reason: str
+) -> None:
+    script = tmp_path / "mine.js"
+    script.write_text(source)
+    with pytest.raises(UsageError) as refused:
+        require_loads(K6(str(K6_PATH), traffic=Traffic(script=script)))
+    assert refused.value.what.startswith(f"{script} cannot be used as a k6 script: ")
+    assert reason in refused.value.what
+    script.write_text("export default function () {}\n")
+    require_loads(K6(str(K6_PATH), traffic=Traffic(script=script)))

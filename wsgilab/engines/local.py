@@ -29,6 +29,8 @@ LOG_BYTES = 16_384
 IMPORT = "import os, wsgi; os._exit(0)"
 """Loads the app as every server does. A thread that the app has started would keep the process for ever."""
 WELL = "ended with exit code 0"
+MOST_OF_A_LOG = 4_000_000
+"""An app may print without end as it starts; the reason is at the end."""
 
 
 class LocalEngine:
@@ -164,7 +166,7 @@ class LocalEngine:
         command = [_python(programs_of(server)), "-c", IMPORT]
         self._background.start(name, command, environment, folder, programs_of(server))
         ended = poll_until(lambda: self._background.ended(name) is not None, self._stop, self._start_timeout_s)
-        how, said = self._background.ended(name), self._background.output(name)
+        how, said = self._background.ended(name), self._background.output(name, MOST_OF_A_LOG)
         self._background.end([name])
         if ended and (how == WELL or not start_failure.is_everybodys(said)):
             return
@@ -214,7 +216,7 @@ class LocalEngine:
         if check.wait(self._stop, unless=lambda: self.death(server) is not None):
             return
         reason = self.death(server) or f"not healthy after {check.timeout_s:g} s. Last answer: {check.last}"
-        log = self._background.output(server.name)
+        log = self._background.output(server.name, MOST_OF_A_LOG)
         raise did_not_start(server, reason, log, self._again(server), self._background.withheld(log))
 
 

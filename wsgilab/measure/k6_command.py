@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ LOAD_JS = ROOT / "k6" / "load.js"
 TRAFFIC_JSON = "traffic.json"
 """Where the traffic of a lab.toml stands in the folder of a window, where there is one."""
 FEW_VUS = 500
+LONGEST_MESSAGE = 300
 VUS_WORTH_S = 2.0
 
 
@@ -76,6 +78,33 @@ def vus_needed(rate_rps: float, duration_s: float, timeout_s: float) -> int:
 def command(k6: K6, plan: WindowPlan, at: Endpoint, folder: Path) -> list[str]:
     """Give the k6 command line of one window. `folder` holds k6.json and receives
     summary.json and console.log."""
+    line = [k6.path, "run", "--quiet", "--no-color", "--no-usage-report"]
+    line += ["--address", ""]  # no REST API: k6 1.x opens port 6565 otherwise
+    line += ["--config", str(folder / "k6.json")]  # not the user's own, which may set VUs or outputs
+    line += ["--console-output", str(folder / "console.log")]
+    if k6.prometheus_url is not None:
+        line += ["--out", "experimental-prometheus-rw"]  # still its name in k6 2.3
+    return [*line, *_settings(k6, plan, at, folder), str(k6.script)]
+
+
+def inspection(k6: K6, plan: WindowPlan, at: Endpoint, folder: Path) -> list[str]:
+    """Give the command line by which k6 loads the script of a window, and runs nothing of it."""
+    return [k6.path, "inspect", "--quiet", "--no-color", *_settings(k6, plan, at, folder), str(k6.script)]
+
+
+def message_in(log: str) -> str | None:
+    """The first line of the last error in what k6 wrote to its log; None where there is none."""
+    found: list[str] = re.findall(
+        r'level=error msg="(?:(?:Go|Syntax|Type|Reference)?Error: )?((?:[^"\\]|\\[^n])+)', log
+    )
+    if not found:
+        return None
+    first, _, _ = found[-1].replace('\\"', '"').partition(". ")
+    return first.removeprefix("file://")[:LONGEST_MESSAGE]
+
+
+def _settings(k6: K6, plan: WindowPlan, at: Endpoint, folder: Path) -> list[str]:
+    """What the script is told, and that it is told nothing else."""
     settings = {
         "LAB_TARGET": at.url.rstrip("/"),
         "LAB_SERVER": plan.server,
@@ -91,16 +120,8 @@ def command(k6: K6, plan: WindowPlan, at: Endpoint, folder: Path) -> list[str]:
         "LAB_SUMMARY": str(folder / "summary.json"),
         **_traffic(k6.traffic, folder),
     }
-    line = [k6.path, "run", "--quiet", "--no-color", "--no-usage-report"]
-    line += ["--address", ""]  # no REST API: k6 1.x opens port 6565 otherwise
-    line += ["--config", str(folder / "k6.json")]  # not the user's own, which may set VUs or outputs
-    line += ["--include-system-env-vars=false"]
-    line += ["--console-output", str(folder / "console.log")]
-    for name, value in settings.items():
-        line += ["-e", f"{name}={value}"]
-    if k6.prometheus_url is not None:
-        line += ["--out", "experimental-prometheus-rw"]  # still its name in k6 2.3
-    return [*line, str(k6.script)]
+    told = [word for name, value in settings.items() for word in ("-e", f"{name}={value}")]
+    return ["--include-system-env-vars=false", *told]
 
 
 def _traffic(traffic: Traffic, folder: Path) -> dict[str, str]:

@@ -21,7 +21,7 @@ from wsgilab.machine.environment import inherited
 from wsgilab.machine.places import Place
 from wsgilab.machine.processes import Process
 from wsgilab.measure import turned_away
-from wsgilab.measure.k6_command import K6, TRAFFIC_JSON, command, environment
+from wsgilab.measure.k6_command import K6, TRAFFIC_JSON, command, environment, message_in
 from wsgilab.model.window import LoadResult, RequestResult, WindowPlan
 
 OVERTIME_S = 20.0
@@ -115,7 +115,8 @@ class LoadRun:
             time.sleep(POLL_S)
         problem = self._stopped or _how_it_failed(self._process.returncode)
         if problem:
-            raise _failure(problem, self._log_tail())
+            log = self._log_tail()
+            raise _failure(message_in(log) or problem, log)
         seen = parse_summary(self._summary(), wall_s=self._wall_s, k6_cpu_s=self._cpu_s)
         return replace(seen, k6_wait_s=self._wait_s, **refusal(self._console(), seen.statuses))
 

@@ -20,6 +20,7 @@ from wsgilab.measure.generator import LoadGenerator
 from wsgilab.measure.job import Job
 from wsgilab.measure.k6 import K6Generator
 from wsgilab.measure.k6_command import K6, traffic_of
+from wsgilab.measure.k6_script import require_loads
 from wsgilab.measure.manifest import describe, utc_now, with_needs
 from wsgilab.measure.pinning import not_pinned_error
 from wsgilab.measure.recorder import Recorder, recorder_for
@@ -85,6 +86,7 @@ class _Session:
             generator = K6Generator(
                 K6(str(find_k6()), self._load_cpus, self._prometheus_url, traffic=traffic_of(self._stack.request))
             )
+            require_loads(generator.k6)
             self._stack.listener.planned(self._job.outline)
             with self._engine:
                 self._engine.start()

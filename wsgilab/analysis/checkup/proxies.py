@@ -10,7 +10,7 @@ from wsgilab.analysis.checkup.sides import by_question, listed
 from wsgilab.model.checkup import FORWARDED_FOR, Answer, Answers, Checkup
 from wsgilab.model.finding import ODD, Finding
 
-PROXY_FIX = "app.wsgi_app = werkzeug.middleware.proxy_fix.ProxyFix(app.wsgi_app, x_for=1, x_proto=1)"
+PROXY_FIX = "app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1), from werkzeug.middleware.proxy_fix"
 FOR = f"{PROXY_FIX}; nginx: proxy_set_header X-Forwarded-For $remote_addr"
 PROTO = f"{PROXY_FIX}; nginx: proxy_set_header X-Forwarded-Proto $scheme"
 PLACES = ("location", "content-location", "link", "set-cookie")

@@ -21,11 +21,10 @@ def states(checkups: Sequence[Checkup]) -> Iterator[Finding]:
     for question, asked in by_question(checkups):
         found = [(checkup.server, said) for checkup, answers in asked if (said := _two_minds(checkup, answers))]
         if found:
-            one, other = found[0][1]
             yield Finding(
                 "State in memory",
                 ODD,
-                f"{question.name}: each worker process has an answer of its own ({one}, {other})",
+                f"{question.name}: {found[0][1]}",
                 "keep it in a database or a cache (Redis) that all workers share; or serve by one process with threads",
                 tuple(server for server, _ in found),
                 "what a user sees depends on chance, and is gone when a worker is replaced",
@@ -117,8 +116,11 @@ def memory(checkups: Sequence[Checkup]) -> Iterator[Finding]:
             )
 
 
-def _two_minds(checkup: Checkup, answers: Answers) -> tuple[str, str] | None:
-    """What two workers say that each say twice the same, or that count as if there was no other; None where none do."""
+def _two_minds(checkup: Checkup, answers: Answers) -> str | None:
+    """How two workers contradict each other: each repeats another answer, or counts as if there was no other worker.
+
+    None where none do.
+    """
     by_worker: dict[int, list[str]] = {}
     heard = [(statement, answer) for answer in answers.plain if (statement := answer.statement) and answer.status]
     for statement, answer in sorted(heard, key=lambda pair: pair[0].began_at):
@@ -127,10 +129,11 @@ def _two_minds(checkup: Checkup, answers: Answers) -> tuple[str, str] | None:
     for number_, one in enumerate(steady):
         for other in steady[number_ + 1 :]:
             if len(set(one)) == len(set(other)) == 1 and one[0] != other[0]:
-                return _quoted(one[0], other[0])
+                here, there = _quoted(one[0], other[0])
+                return f"each worker process has an answer of its own: {here} in one, {there} in another"
             if one[0] != one[1] and one[:2] == other[:2]:
-                again = _quoted(one[0], one[1])
-                return f"{again[0]}, then {again[1]}", "the same again in another"
+                first, second = _quoted(one[0], one[1])
+                return f"each worker process goes by itself: {first}, then {second} in one, and again in another"
     return None
 
 
