@@ -75,15 +75,14 @@ def threads(checkups: Sequence[Checkup]) -> Iterator[Finding]:
 
 def starts(checkups: Sequence[Checkup]) -> Iterator[Finding]:
     """Servers under which the app does not start, or takes long."""
-    slow = []
+    failed: dict[tuple[str, str, str], list[str]] = {}
     for checkup in checkups:
         if checkup.trouble:
-            what, cause, fix = checkup.trouble
-            yield Finding("Start", MISSING, what, fix, (checkup.server,), f"likely cause: {cause}")
-            continue
-        took_s = _start_s(checkup)
-        if took_s > SLOW_START_S:
-            slow.append((checkup.server, took_s))
+            failed.setdefault(checkup.trouble, []).append(checkup.server)
+    for (what, cause, fix), servers in failed.items():
+        yield Finding("Start", MISSING, what, fix, tuple(servers), f"likely cause: {cause}")
+    started = [(checkup.server, _start_s(checkup)) for checkup in checkups if not checkup.trouble]
+    slow = [(server, took_s) for server, took_s in started if took_s > SLOW_START_S]
     if slow:
         said = ", ".join(f"{server} {seconds(took_s)} s" for server, took_s in slow)
         yield Finding(
