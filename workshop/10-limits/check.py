@@ -1,6 +1,6 @@
 """Whether throttling was seen, and a kill for memory."""
 
-from wsgilab.workshop.checks import Evidence, Outcome, Run, all_of, any_run, missing, passed
+from wsgilab.workshop.checks import Evidence, Outcome, Run, all_of, any_run, missing, passed, void_in
 
 
 def check(evidence: Evidence) -> Outcome:
@@ -16,6 +16,8 @@ def was_throttled(run: Run) -> Outcome | None:
         frozen_s = sum(load.throttled_s for load in row.loads)
         if frozen_s > 0:
             return passed(f"A quota froze {row.server} for {frozen_s:.1f} s.")
+    if void := void_in(run, *(row.server for row in run.rows)):
+        return void
     return missing(f"In {run.name} no server was throttled: a quota that is too small for the load is missing.")
 
 
@@ -26,6 +28,8 @@ def was_killed(run: Run) -> Outcome | None:
         kills = sum(load.oom_kills for load in row.loads)
         if kills > 0:
             return passed(f"The kernel killed {kills:.0f} processes of {row.server} for their memory.")
+    if void := void_in(run, *(row.server for row in run.rows)):
+        return void
     return missing(
         f"In {run.name} no process was killed for its memory: a limit that is too small for the app is missing."
     )
