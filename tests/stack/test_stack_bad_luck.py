@@ -154,17 +154,22 @@ FAULTS = {
 
 def test_what_the_kernel_kills_is_told_from_what_the_server_kills_and_from_want_of_cpu(stack: Stack) -> None:
     """Memory and CPU have limits here that processes of the same machine have not."""
-    variants = [word for name, (variant, _) in FAULTS.items() for word in ("--variant", f"{name}={variant}")]
-    done = stack.lab(
-        *("run", "--servers", "memory,timeout,burns", *variants, "--app", "moods:app", "--app-dir", str(APPS)),
-        *("--workload", "/", "--rate", "60", "--rounds", "1", "--duration", "4"),
-        SERVER_MEMORY="256m",
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    verdict = json.loads((stack.newest_run() / "verdict.json").read_text())
-    why = {row["server"]: row["why"] for row in verdict["servers"]}
+    why: dict[str, str] = {}
+    voids: list[str] = []
+    while missing := [name for name in FAULTS if name not in why]:  # a busy machine voids a window, and rightly so
+        assert len(voids) < 3, voids
+        variants = [word for name in missing for word in ("--variant", f"{name}={FAULTS[name][0]}")]
+        done = stack.lab(
+            *("run", "--servers", ",".join(missing), *variants, "--app", "moods:app", "--app-dir", str(APPS)),
+            *("--workload", "/", "--rate", "60", "--rounds", "1", "--duration", "4"),
+            SERVER_MEMORY="256m",
+        )
+        assert done.returncode in (0, 5), done.stdout + done.stderr
+        verdict = json.loads((stack.newest_run() / "verdict.json").read_text())
+        why |= {row["server"]: row["why"] for row in verdict["servers"] if row["loads"][0]["windows"]}
+        voids += [f"{void['server']}: {void['reason']}" for void in verdict["void_windows"]]
     for name, (_, sentence) in FAULTS.items():
-        assert re.match(sentence, why[name]), why[name]
+        assert re.match(sentence, why[name]), (why[name], voids)
 
 
 def test_a_queue_longer_than_the_containers_kernel_allows_is_named(stack: Stack) -> None:
