@@ -88,7 +88,7 @@ def command(as_json: bool, **asked: Any) -> int:
     result = _measure(_request(asked), against)
     if result.gate is None:
         show_verdict(result.verdict, result.folder)
-        return exit_code(result.windows, result.trouble)
+        return exit_code(result)
     if as_json:
         show_json(result.gate.to_json())
     else:
@@ -118,7 +118,7 @@ def _measure(request: Request, against: dict[str, Any]) -> Result:
 
 
 def _ends_with(result: Result, gate: Gate) -> int:
-    code = exit_code(result.windows, result.trouble)
+    code = exit_code(result)
     if code != EXIT_DONE:
         return code
     if gate.outcome is Outcome.NOISY:

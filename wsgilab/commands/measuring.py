@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
-from collections.abc import Sequence
 
 from wsgilab import api
 from wsgilab.commands.console import console, say, show_json, show_verdict
 from wsgilab.commands.progress import Progress
 from wsgilab.commands.signals import stop_on_signals
-from wsgilab.errors import EXIT_DONE, EXIT_INTERRUPTED, EXIT_SERVER, Interrupted, LabError, NoValidWindow, ServerError
+from wsgilab.errors import EXIT_DONE, EXIT_INTERRUPTED, EXIT_SERVER, Interrupted, NoValidWindow, ServerError
 from wsgilab.machine import leftovers
 from wsgilab.model.request import Request
-from wsgilab.model.window import Window
+from wsgilab.results.result import Result
 
 
 def measure(request: Request, as_json: bool) -> int:
@@ -24,29 +24,35 @@ def measure(request: Request, as_json: bool) -> int:
         show_json(result.verdict.to_json())
     else:
         show_verdict(result.verdict, result.folder)
-    return exit_code(result.windows, result.trouble)
+    return exit_code(result)
 
 
-def exit_code(windows: Sequence[Window], trouble: LabError | Interrupted | None) -> int:
+def exit_code(result: Result) -> int:
     """How a measurement of which there is something to show ends: says what was wrong, and gives the code."""
-    if isinstance(trouble, Interrupted):
+    if isinstance(result.trouble, Interrupted):
         say("interrupted; what was measured until then is kept and reported above.")
         return EXIT_INTERRUPTED
-    if trouble:
-        say(trouble)
-        return trouble.exit_code
-    died = {window.plan.server: window.died for window in windows if window.died}
+    if result.trouble:
+        say(result.trouble)
+        return result.trouble.exit_code
+    died = {window.plan.server: window.died for window in result.windows if window.died}
+    others = " The other servers were measured to the end." if _servers(result) - died.keys() else ""
     for server, reason in died.items():
         say(
             ServerError(
-                f"{server} died: {reason}. The other servers were measured to the end.",
+                f"{server} died: {reason}.{others}",
                 "the app or the server crashed, or it was killed by the kernel (out of memory) or by hand",
-                f"./lab run --quick --servers {server}",
+                # Its last lines stand there. A name of this run alone could not be measured again by itself.
+                shlex.join(["./lab", "report", str(result.folder)]) if result.folder else "./lab doctor",
             )
         )
     if died:
         return EXIT_SERVER
-    return EXIT_DONE if any(window.void is None for window in windows) else no_valid_window()
+    return EXIT_DONE if any(window.void is None for window in result.windows) else no_valid_window()
+
+
+def _servers(result: Result) -> set[str]:
+    return {window.plan.server for window in result.windows}
 
 
 def no_valid_window() -> int:

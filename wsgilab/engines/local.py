@@ -17,6 +17,7 @@ from wsgilab.engines.nginx import LocalNginx
 from wsgilab.engines.services import LocalServices
 from wsgilab.engines.start_failure import did_not_start
 from wsgilab.lab.servers import Lab
+from wsgilab.lab.variants import again
 from wsgilab.machine.environment import inherited
 from wsgilab.machine.ports import free_port, require_free
 from wsgilab.machine.tools import find_nginx, nginx_at_hand
@@ -186,7 +187,7 @@ class LocalEngine:
         self._background.start(server.name, command, environment, services / "serve", programs)
 
     def _again(self, server: Server) -> str:
-        return f"./lab run --engine local --servers {server.name} --quick"
+        return f"./lab run --engine local {again(server)} --quick"
 
     def _environment(self, server: Server) -> dict[str, str]:
         """What the server and its app find in their environment; what was asked for by --env wins."""

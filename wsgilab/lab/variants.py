@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -114,6 +115,14 @@ def with_revision(lab: Lab, servers: Sequence[Server], was: Revision) -> tuple[L
 def before(server: str) -> str:
     """The name of the server that serves the app as it was: `gunicorn-before`."""
     return f"{server}-before"
+
+
+def again(server: Server) -> str:
+    """The options that measure a server once more, by itself; of another revision, which is gone then, its base."""
+    base = server.variant_of or server.name
+    if server.name in (base, before(base)):
+        return f"--servers {base}"
+    return shlex.join(["--servers", base, "--variant", Variant(server.name, base, server.settings).text])
 
 
 def inside_port(server: Server) -> int:

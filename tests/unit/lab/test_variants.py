@@ -13,7 +13,7 @@ from support import ROOT
 from wsgilab.engines import override
 from wsgilab.errors import UsageError
 from wsgilab.lab.servers import Lab, load_lab
-from wsgilab.lab.variants import Variant, add, nginx_blocks, parse, with_revision
+from wsgilab.lab.variants import Variant, add, again, nginx_blocks, parse, with_revision
 from wsgilab.model.request import Revision
 from wsgilab.model.server import App
 
@@ -141,6 +141,15 @@ def test_every_server_is_there_once_more_with_the_app_as_it_was() -> None:
     assert (before.environment["LAB_APP"], servers[1].environment["LAB_APP"]) == ("old:app", "app:app")
     assert before.pattern.endswith("the app at main (1f2e3d4)")
     assert before.app == App("/somewhere/else")
+
+
+def test_a_server_can_be_measured_again_by_itself() -> None:
+    """What an error advises: a variant needs its settings, and of a revision nothing is left."""
+    lab = add(load_lab(ROOT, {}), [parse("eight=gunicorn,GUNICORN_WORKERS=8,MODE=a b")])
+    _, servers = with_revision(lab, lab.select(["gunicorn", "eight"]), Revision("main (1f2e3d4)", "/was"))
+    told = {server.name: again(server) for server in servers}
+    assert told["gunicorn"] == told["gunicorn-before"] == "--servers gunicorn"
+    assert told["eight"] == "--servers gunicorn --variant 'eight=gunicorn,GUNICORN_WORKERS=8,MODE=a b'"
 
 
 def test_without_variants_compose_is_asked_as_ever() -> None:
