@@ -299,6 +299,7 @@ def test_the_home_page_shows_the_run_and_who_is_there(stack: Stack, main_job: st
     now = http.ask(f"{url}/live/now").text
     assert now.count(">idle<") == len(FIVE), "Prometheus told it"
     assert http.ask(f"{url}/", headers={"Host": "evil.example"}).status == 403
+    assert "docker compose up --detach grafana" in http.ask(f"{url}/d/capacity").text, "it is not started here"
 
 
 # ── locked in ───────────────────────────────────────────────────────────────────────────────────────────────────────

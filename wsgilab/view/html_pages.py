@@ -10,6 +10,7 @@ from pathlib import Path
 
 from wsgilab.errors import LabError
 from wsgilab.lab.servers import Lab
+from wsgilab.machine import http
 from wsgilab.view import documents, workshop_pages
 from wsgilab.view import home as drawn
 from wsgilab.view.addresses import Place
@@ -24,6 +25,7 @@ from wsgilab.workshop.catalogue import Exercise
 from wsgilab.workshop.progress import Progress
 
 PAST_RUNS = 12
+GRAFANA_INSIDE, GRAFANA_PATIENCE_S = "http://grafana:3000/api/health", 2.0
 PLACES = (
     ("/", "Home"),
     ("/lesson", "Lesson"),
@@ -116,7 +118,13 @@ class HtmlPages:
         )
 
     def grafana(self, host: str, path: str) -> str:
-        """Where Grafana shows the same dashboard."""
+        """Where Grafana shows the same dashboard. Raises NotShown where it is away: a browser would only say that."""
+        try:
+            http.ask(GRAFANA_INSIDE, timeout_s=GRAFANA_PATIENCE_S)
+        except http.NoAnswer as error:
+            what = f"Grafana, which draws the dashboards here, does not answer: {error}."
+            next_step = "docker compose up --detach grafana starts it."
+            raise NotShown(HTTPStatus.BAD_GATEWAY, what, next_step) from error
         return f"{self._look(host).place.grafana}{path}"
 
     def _steps(self) -> list[drawn.Done]:

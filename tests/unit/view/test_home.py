@@ -230,13 +230,19 @@ def test_with_nothing_anywhere_the_page_says_what_to_do(tmp_path: Path) -> None:
     assert f"127.0.0.1:{port}" in page, "why queues and slots are not known"
 
 
-def test_in_compose_links_lead_to_the_published_ports_and_dashboards_to_grafana(tmp_path: Path) -> None:
+def test_in_compose_links_lead_to_the_published_ports_and_dashboards_to_grafana(
+    tmp_path: Path, prometheus: Hostile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wsgilab.view.html_pages.GRAFANA_INSIDE", prometheus.url)
     with Site(0, sources_of(tmp_path, "http://lab:secret@prometheus:9090", in_container=True)) as site:
         page = page_of(site)
         port = int(site.url.rpartition(":")[2].strip("/"))
         with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=30)) as connection:
             connection.request("GET", "/d/capacity", headers={"Host": "192.168.1.7:8080"})
             answer = connection.getresponse()
+    monkeypatch.setattr("wsgilab.view.html_pages.GRAFANA_INSIDE", NOBODY)
+    with Site(0, sources_of(tmp_path, NOBODY, in_container=True)) as site:
+        assert "docker compose up --detach grafana" in page_of(site, "/d/capacity")
     assert answer.headers["Location"] == "http://192.168.1.7:3000/d/capacity"
     assert 'href="http://127.0.0.1:9090/"' in page
     assert "secret" not in page
