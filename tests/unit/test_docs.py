@@ -16,6 +16,7 @@ from wsgilab.commands.grammar import Command
 from wsgilab.lab.servers import load_lab, read_services, settings_in
 from wsgilab.lab.workloads import load_workloads
 from wsgilab.model.metrics import TABLE
+from wsgilab.model.outcomes import Difference, Rating
 
 REFERENCE = (ROOT / "docs/reference.md").read_text()
 README = (ROOT / "README.md").read_text()
@@ -102,3 +103,9 @@ def test_the_readme_is_short_and_names_both_ways_to_start() -> None:
     assert len(README.splitlines()) <= 130
     for command in ("docker compose up", "./lab run", "./lab test"):
         assert command in README
+
+
+def test_the_glossary_has_the_words_that_verdicts_use() -> None:
+    words = re.findall(r"^\| ([^|]+) \|", (ROOT / "docs/glossary.md").read_text(), re.MULTILINE)
+    for word in (Rating.INCONCLUSIVE, Difference.NOT_SHOWN, "void", "p50, p99", "objective, SLO", "floor", "`> 10 s`"):
+        assert word in words

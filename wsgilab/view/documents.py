@@ -16,7 +16,17 @@ from markupsafe import Markup, escape
 
 from wsgilab.view.refusal import NotShown
 
-PAGES = ("tutorial", "workshop", "how-to", "reference", "explanation", "troubleshooting", "python", "lesson")
+PAGES = (
+    "tutorial",
+    "workshop",
+    "how-to",
+    "reference",
+    "explanation",
+    "troubleshooting",
+    "python",
+    "glossary",
+    "lesson",
+)
 """Of docs/, in the order in which a reader may want them. Others that are there come after them."""
 IMAGE = re.compile(r"[\w-]+\.(?:png|svg)", re.ASCII)
 EXERCISE = re.compile(r"\.\./workshop/(\d\d)-[\w-]+(?:/README\.md)?/?", re.ASCII)
