@@ -53,7 +53,7 @@ def test_an_app_that_prints_forks_moves_and_does_not_want_to_end_is_measured(lab
 def test_an_app_that_ends_or_hangs_as_it_is_imported_is_explained(lab: Lab, tmp_path: Path, kind: str) -> None:
     source, said = ENDS[kind]
     (tmp_path / "app.py").write_text(f"{source}app = print\n")
-    for server in SERVERS:
+    for server in SERVERS if "did not start" in said else SERVERS[:1]:  # the others are not even started
         done = lab("run", "--servers", server, "--app-dir", tmp_path, *ONE_WINDOW, LAB_START_TIMEOUT_S="2")
         assert done.returncode == 4, done.stdout + done.stderr
         assert re.search(said, done.stderr), done.stderr

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from wsgilab.analysis.checkup import texts
-from wsgilab.analysis.checkup.answers import body_of
 from wsgilab.analysis.checkup.sides import by_question, listed
 from wsgilab.model.checkup import FORWARDED_FOR, Answer, Answers, Checkup
 from wsgilab.model.finding import ODD, Finding
@@ -22,12 +21,15 @@ def addresses(checkups: Sequence[Checkup]) -> Iterator[Finding]:
     for question, asked in by_question(checkups):
         if not any(_names_client(answers) for _, answers in asked):
             continue
-        lost = tuple(checkup.server for checkup, answers in asked if _loses_client(answers))
+        lost = tuple(checkup.server for checkup, answers in asked if _loses_client(checkup, answers))
         if lost:
             nameless = [checkup.server for checkup, answers in asked if _client(answers) == ""]
+            stripped = [checkup.server for checkup, answers in asked if _is_stripped(checkup, answers)]
             said = f"{question.name}: names the client, and would take a proxy for it: X-Forwarded-For is not looked at"
             if nameless:
                 said += f" (under {listed(nameless)}, which talks to nginx by a socket, there is no address at all)"
+            if stripped:
+                said += f" ({listed(stripped)} takes the header away before the app sees it: --trusted-proxy)"
             yield Finding(
                 "Client address",
                 ODD,
@@ -42,9 +44,9 @@ def schemes(checkups: Sequence[Checkup]) -> Iterator[Finding]:
     """Answers that depend on http or https, and do not learn from X-Forwarded-Proto which one it was."""
     for question, asked in by_question(checkups):
         tried = [(checkup, answers) for checkup, answers in asked if answers.forwarded]
-        depends = [checkup.server for checkup, answers in tried if _changes(checkup, answers)]
+        depends = [checkup.server for checkup, answers in tried if _changes(answers)]
         plain_links = [checkup.server for checkup, answers in tried if _links_by_http(checkup, answers)]
-        unchanged = [checkup.server for checkup, answers in tried if not _changes(checkup, answers)]
+        unchanged = [checkup.server for checkup, answers in tried if not _changes(answers)]
         lost = list(dict.fromkeys([*plain_links, *(unchanged if depends else [])]))
         if lost:
             elsewhere = f", and as for https under {listed(depends)}" if depends else ""
@@ -66,14 +68,20 @@ def _names_client(answers: Answers) -> bool:
     )
 
 
-def _loses_client(answers: Answers) -> bool:
+def _loses_client(checkup: Checkup, answers: Answers) -> bool:
     forwarded = answers.forwarded
     if forwarded is None or forwarded.statement is None or forwarded.status is None:
         return False
-    if _client(answers) == "":
+    if _client(answers) == "" or _is_stripped(checkup, answers):
         return True
     arrived = FORWARDED_FOR in forwarded.statement.forwarded_for  # nginx may have put its own in place of it
     return arrived and _names_client(answers) and FORWARDED_FOR not in forwarded.body
+
+
+def _is_stripped(checkup: Checkup, answers: Answers) -> bool:
+    """Whether the server itself, for there is no proxy, keeps X-Forwarded-For from the app, as waitress does."""
+    statement = answers.forwarded.statement if answers.forwarded else None
+    return checkup.via is None and _names_client(answers) and statement is not None and not statement.forwarded_for
 
 
 def _client(answers: Answers) -> str | None:
@@ -81,13 +89,15 @@ def _client(answers: Answers) -> str | None:
     return statement.client if statement else None
 
 
-def _changes(checkup: Checkup, answers: Answers) -> bool:
-    """Whether X-Forwarded-Proto makes a difference that is not one of addresses."""
+def _changes(answers: Answers) -> bool:
+    """Whether X-Forwarded-Proto makes a difference: a redirect, https in an address or a word, a secure cookie."""
     forwarded = answers.forwarded
-    if forwarded is None:
-        return False
-    usual = texts.template([_whole(checkup, answer) for answer in answers.plain])
-    return not texts.same(usual, texts.template([_whole(checkup, forwarded)]))
+    return forwarded is not None and all(_security(forwarded) != _security(answer) for answer in answers.plain)
+
+
+def _security(answer: Answer) -> tuple[int | None, int, bool]:
+    places = _places(answer).lower()
+    return answer.status, f"{places} {answer.body.lower()}".count("https"), "; secure" in places
 
 
 def _links_by_http(checkup: Checkup, answers: Answers) -> bool:
@@ -95,13 +105,6 @@ def _links_by_http(checkup: Checkup, answers: Answers) -> bool:
     forwarded = answers.forwarded
     text = f"{_places(forwarded)} {forwarded.body}" if forwarded else ""
     return f"http://{checkup.address}" in text and f"https://{checkup.address}" not in text
-
-
-def _whole(checkup: Checkup, answer: Answer) -> str:
-    """Status, telling headers and body, as they can be compared, without the client that a proxy names."""
-    body = texts.without_address(body_of(checkup, answer), FORWARDED_FOR)
-    places = texts.without_address(texts.normalised(_places(answer), answer, checkup), FORWARDED_FOR)
-    return f"{answer.status}\n{places}\n{body}"
 
 
 def _places(answer: Answer) -> str:

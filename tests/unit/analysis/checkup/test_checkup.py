@@ -370,3 +370,22 @@ def test_what_is_the_same_with_several_requests_is_said_once() -> None:
     (finding,) = odd(threaded("dev", "threads: True"), threaded("gunicorn", "threads: False"))
     assert finding.said == "a, b, c and 2 more: 'threads: False' here, and 'threads: True' under dev"
     assert finding.servers == ("gunicorn",)
+
+
+def test_a_server_that_takes_the_header_away_is_named_with_its_option() -> None:
+    taken = answer("you are 127.0.0.1")
+    (finding,) = odd(checkup("dev", *[answer("you are 127.0.0.1")] * 2, forwarded=taken))
+    assert (finding.what, finding.servers) == ("Client address", ("dev",))
+    assert finding.said.endswith("(dev takes the header away before the app sees it: --trusted-proxy)")
+
+
+def test_an_answer_that_changes_by_chance_does_not_depend_on_the_scheme() -> None:
+    dev = checkup("dev", *[answer("a quote")] * 2, forwarded=forwarded("another quote"))
+    assert odd(dev, checkup("gunicorn", *[answer("a quote")] * 2, forwarded=forwarded("a quote"))) == []
+
+
+def test_a_redirect_or_a_secure_cookie_for_https_alone_shows_who_knows_the_scheme() -> None:
+    for secure in (forwarded("", status=302), forwarded("hello", headers=(("set-cookie", "a=1; Path=/; Secure"),))):
+        knows = checkup("gunicorn", forwarded=secure)
+        (finding,) = odd(knows, checkup("dev", forwarded=forwarded("hello")))
+        assert (finding.what, finding.servers) == ("Scheme", ("dev",))
