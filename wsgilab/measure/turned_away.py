@@ -10,7 +10,7 @@ SAID = {
     "limit_request_line": r"Request Line is too large",
     "limit_request_field_size": r"limit request headers fields size",
     "limit_request_fields": r"limit request headers fields(?! size)",
-    "buffer-size": r"invalid request block size",
+    "buffer-size": r"invalid (request block|HTTP request) size",
     "large_client_header_buffers": r"Request Header Or Cookie Too Large|Request-URI Too Large",
     "max_request_header_size": r"exceeds max_header of",
 }

@@ -22,6 +22,7 @@ GUNICORN = "[2026-03-01 12:00:00 +0000] [7] [WARNING] Invalid request from ip=12
         ("<h1><p>URI Too Long</p></h1>\n  Request Line is too large (4515 &gt; 4094)", "limit_request_line"),
         ("<p>Error parsing headers: &#x27;limit request headers fields size&#x27;", "limit_request_field_size"),
         ("invalid request block size: 9300 (max 4096)...skip", "buffer-size"),
+        ("invalid HTTP request size (max 4096)...skip", "buffer-size"),
         ("<center><h1>Request Header Or Cookie Too Large</h1>", "large_client_header_buffers"),
         ("<head><title>414 Request-URI Too Large</title></head>", "large_client_header_buffers"),
         ("Request Header Fields Too Large\n\nexceeds max_header of 262144", "max_request_header_size"),
