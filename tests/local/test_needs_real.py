@@ -62,7 +62,7 @@ def test_each_server_has_a_copy_that_is_set_up_once_and_reset_between_windows(la
     report = (folder / "report.md").read_text()
     assert "stock: exec python stock.py {host} {port} {scratch} on CPU" in report
     assert "charged to no server" in report
-    assert "Starting stock" in done.stderr
+    assert "Starting the service stock" in done.stderr
     assert not processes_that_name("stock.py")
 
 
@@ -78,17 +78,17 @@ def test_an_app_that_writes_and_does_not_say_so_is_told_what_to_say(lab: Lab, sh
 
 
 def test_a_service_that_dies_in_mid_run_is_no_servers_fault(lab: Lab, shop: Path) -> None:
-    running = lab.start("run", "--servers", "gunicorn", "--rounds", "3", "--duration", "1", "--app-dir", shop)
-    running.says("[2/3]")
+    running = lab.start("run", "--servers", "gunicorn", "--rounds", "2", "--duration", "1", "--app-dir", shop)
+    running.says("[1/2]")
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         with suppress(OSError):  # it may end while we look
             if b"stock.py" in path.read_bytes():
                 os.kill(int(path.parent.name), signal.SIGKILL)
-    assert running.ends() in (0, 5), running.output
-    first, second, third = windows_of(only_run(lab))
-    assert (first["died"], second["died"], third["died"]) == (None, None, None)
-    assert second["void"] == "the service stock ended by SIGKILL in the window"
-    assert third["void"] == "the service stock ended by SIGKILL before the window"
+    assert running.ends() == 5, running.output
+    first, second = windows_of(only_run(lab))
+    assert (first["died"], second["died"]) == (None, None)
+    assert first["void"].startswith("the service stock ended by SIGKILL")
+    assert second["void"] == "the service stock ended by SIGKILL before the window"
 
 
 def test_a_reset_that_fails_makes_windows_void_and_says_why(lab: Lab, shop: Path) -> None:

@@ -22,6 +22,8 @@ SCRIPT = "services/serve/copy_app.py"
 LITTLE_BYTES = 8_192
 FULL = ("No space left", "disk is full", "Disk quota exceeded")
 """As the kernel says it, and SQLite."""
+OLDER_IMAGE = ("can't open file '/srv/serve/copy_app.py'", "Permission denied: '/srv/scratch/app'")
+"""How an image of a version without copies says so."""
 OF_SERVERS = ("PYTHONPATH",)
 """What a server finds in its environment, and would lead a command of the app to the lab's own modules."""
 
@@ -99,9 +101,13 @@ def written_in(folder: Path, paths: Sequence[str]) -> LabError:
 def not_copied(server: str, done: Finished, where: Path | None = None) -> MissingError:
     """The error for a copy that could not be made. `where`: the folder on this machine that was to hold it."""
     what = _with_lines(f"The app's folder cannot be copied for {server}: {done.problem}", done)
-    if _is_full(done, where) or where is None:
+    if _is_full(done, where):
         return _no_room(what, where)
-    return MissingError(what, "a file in it that is not yours to read, or that is not to be part of it", "ls -la")
+    if where is None and any(sign in done.output for sign in OLDER_IMAGE):
+        return MissingError(
+            what, "the servers' image was built from another version of the lab", "docker compose build"
+        )
+    return MissingError(what, "a file in it that is not yours to read, or, in a container, not everybody's", "ls -la")
 
 
 def not_set_up(server: str, command: str, done: Finished, where: Path | None = None) -> LabError:

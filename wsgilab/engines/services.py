@@ -79,7 +79,7 @@ class LocalServices:
         if self._services:
             _require_cpus(self._lab)
         for service in self._services:
-            self._listener.message(f"Starting {service.name} ({service.about}) …")
+            self._listener.message(f"Starting the service {service.name} …")
             self._launch(service)
             self._wait(self._started[-1])
 

@@ -88,7 +88,8 @@ def clear_away(docker: Docker) -> None:
 def _start(docker: Docker, containers: Sequence[Container]) -> None:
     patience_s = math.ceil(max(container.service.health.timeout_s for container in containers))
     names = [container.name for container in containers]
-    docker.stack.listener.message(f"Starting {', '.join(container.service.name for container in containers)} …")
+    named = ", ".join(container.service.name for container in containers)
+    docker.stack.listener.message(f"Starting the app's services: {named} …")
     # Anew, where a run that was killed has left one: what it holds is that run's.
     up = ["up", "--detach", "--wait", "--wait-timeout", str(patience_s), "--force-recreate", "--renew-anon-volumes"]
     if docker.follow(*EVERYTHING, *up, *names) != 0:
