@@ -34,6 +34,8 @@ from werkzeug.test import EnvironBuilder
 from werkzeug.wsgi import ClosingIterator
 
 LIMIT_US, LIMIT_SHARE = 10.0, 0.02
+NAMED = {"HTTP_X_LAB_REQUEST": "7"}
+"""What k6 sends along where the traffic has names: the middleware reads the thread's CPU clock twice then."""
 WsgiApp = Callable[..., Iterable[bytes]]
 
 
@@ -84,11 +86,15 @@ def measure() -> dict[str, Spread]:
     with tempfile.TemporaryDirectory(dir="/dev/shm") as directory:
         empty_us = in_process(_empty_app, Path(directory), {}, rounds=401, calls=200)
         hello_us = in_process(lab_app, Path(directory), _environ("/"), rounds=1001, calls=20)
+        named_us = in_process(_empty_app, Path(directory), NAMED, rounds=401, calls=200)
+        named_hello_us = in_process(lab_app, Path(directory), _environ("/") | NAMED, rounds=1001, calls=20)
     mix = behind_gunicorn("/mix?io=0", rounds=201, calls=20)
     hello = behind_gunicorn("/", rounds=201, calls=100)
     return {
         "cost of one request, us": empty_us,
         "cost of one request around Flask, us": hello_us,
+        "cost of one named request, us": named_us,
+        "cost of one named request around Flask, us": named_hello_us,
         **_named("mix", mix),
         **_named("hello", hello),
     }

@@ -107,6 +107,7 @@ function chosenTraffic() {
 // A metric's share under one tag is in the summary only if a threshold asks for it. These always hold. (A counter
 // for each would cost every VU some 50 µs at the start.)
 const finishedAs = (status) => `requests_finished{phase:measure,status:${status}}`;
+const expectedAs = (status) => `requests_expected{status:${statusName(status)}}`;
 const MEASURED_SENT = 'requests_sent{phase:measure}';
 const MEASURED_DROPPED = 'dropped_iterations{scenario:measure}';
 const NEVER_ANSWERED = 'requests_finished{status:0}';
@@ -120,6 +121,8 @@ for (const name of traffic.names) {
   thresholds[`requests_ok{request:${name}}`] = ['count>=0'];
   thresholds[`response_time{request:${name}}`] = ['max>=0'];
 }
+
+for (const status of traffic.expected) thresholds[expectedAs(status)] = ['count>=0'];
 
 export const options = {
   scenarios,
@@ -145,6 +148,8 @@ const ok = new Counter('requests_ok');
 const okInGrace = new Counter('requests_ok_in_grace');
 const wrongServer = new Counter('requests_wrong_server');
 const unexpectedText = new Counter('requests_unexpected_text');
+const reused = new Counter('requests_reused');
+const expected = new Counter('requests_expected'); // good answers other than 2xx
 
 // A few answers are looked at more closely: counts alone cannot say where a redirect leads or whom a 400 blames.
 const LOOKED_AT = 10;
@@ -187,6 +192,7 @@ export function measure(users) {
   const isLookedAt = tick % LOOK_EVERY === 0;
   const { response, name, good, unexpected } = ask(tick, users, isLookedAt);
   if (unexpected) unexpectedText.add(1);
+  if (response.status > 0 && response.timings.connecting === 0) reused.add(1);
   if (!good) {
     if (isLookedAt && response.status > 0) describe(response);
     return;
@@ -198,6 +204,7 @@ export function measure(users) {
   }
   const tags = name ? { request: name } : {};
   ok.add(1, tags);
+  if (Math.floor(response.status / 100) !== 2) expected.add(1, { status: statusName(response.status) });
   if (Date.now() - exec.scenario.startTime > scheduleEndMs) okInGrace.add(1);
   // `duration` alone leaves the connection out, and a full backlog shows nowhere else.
   responseTime.add(response.timings.blocked + response.timings.duration, tags);
@@ -263,8 +270,10 @@ export function handleSummary(data) {
     total_ok: ANY_GOOD.reduce((sum, name) => sum + count(name), 0),
     statuses: Object.fromEntries(statuses),
     ladder_ms: ladderOf(quantiles),
-    by_request: Object.fromEntries(byRequest),
+    by_request: byRequest, // a list: an object would put names that are numbers first
     unexpected_text: count('requests_unexpected_text'),
+    expected: Object.fromEntries(traffic.expected.map((status) => [statusName(status), count(expectedAs(status))])),
+    reused: __ENV.LAB_SCRIPT ? null : count('requests_reused'), // a script's own requests are not seen one by one
     started_at_ms: value('first_request_at', 'min'),
     clock_lag_ms: value('clock_lag', 'p(100)'),
     vus_max: value('vus_max', 'max'),

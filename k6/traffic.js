@@ -10,6 +10,7 @@ const GOLDEN_RATIO = 0.6180339887498949;
 
 // Each of these gives
 //   names      of its requests, where it has several
+//   expected   status codes other than 2xx that are good answers to some of them
 //   nameOf     a tick's request (tick)
 //   scheduled  how many requests of each name so many ticks make (ticks)
 //   login      what users do once before the schedule begins (count): their sessions
@@ -21,6 +22,7 @@ export function named(shape, target, timeout) {
   const url = target + shape.path;
   return {
     names: [],
+    expected: [],
     nameOf: () => null,
     scheduled: () => [],
     login: () => [],
@@ -51,7 +53,7 @@ export function described(file, target, timeout) {
   const mine = {}; // what this VU has learnt of each user since the login: cookies, saved values
 
   function send(request, values, more, bytes) {
-    const params = { timeout, redirects, ...more, headers: filledAll(request.headers, values) };
+    const params = { timeout, redirects, ...more, headers: { ...filledAll(request.headers, values), ...more.headers } };
     let body = null;
     if ('json' in request) {
       params.headers = { 'Content-Type': 'application/json', ...params.headers };
@@ -69,6 +71,7 @@ export function described(file, target, timeout) {
 
   return {
     names: mix.requests.map((request) => request.name),
+    expected: [...new Set(mix.requests.flatMap((request) => request.status))].filter((status) => !isSuccess({ status })),
     nameOf: (tick) => mix.requests[pick(tick)].name,
 
     scheduled(ticks) {
@@ -108,13 +111,14 @@ export function described(file, target, timeout) {
       const session = mine[user] || (mine[user] = copyOf(sessions[user]));
       const values = own.length ? { ...session.values, ...own[tick % own.length] } : session.values;
       const reads = look || request.text || Object.keys(request.save).length > 0;
-      const more = { cookies: session.cookies, tags: { request: request.name } };
+      // The number tells the lab's middleware whose CPU time it is; it keeps it from the app.
+      const more = { cookies: session.cookies, tags: { request: request.name }, headers: { 'X-Lab-Request': String(number) } };
       if (reads) more.responseType = 'text';
       const response = send(request, values, more, bodies[number][0]);
       for (const [name, found] of Object.entries(response.cookies)) session.cookies[name] = found[0].value;
       if (reads) learn(request, response, session.values, () => {});
       const status = request.status.length ? request.status.includes(response.status) : isSuccess(response);
-      const text = !request.text || (response.body || '').includes(request.text);
+      const text = !request.text || (response.body || '').includes(String(filled(request.text, values)));
       return { response, name: request.name, good: status && text, unexpected: status && !text };
     },
   };
@@ -127,6 +131,7 @@ export function scripted(file) {
   let made; // what its own setup() gave, if it has one
   return {
     names: [],
+    expected: [],
     nameOf: () => null,
     scheduled: () => [],
     login: () => (script.setup ? [{ made: script.setup() }] : []),

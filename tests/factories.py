@@ -22,7 +22,16 @@ from wsgilab.model.manifest import Manifest
 from wsgilab.model.metrics import Place, shown
 from wsgilab.model.server import ServerFacts
 from wsgilab.model.slo import Slo
-from wsgilab.model.window import Inside, LoadResult, Sample, Usage, Window, WindowPlan
+from wsgilab.model.window import (
+    Inside,
+    LoadResult,
+    RequestCost,
+    RequestResult,
+    Sample,
+    Usage,
+    Window,
+    WindowPlan,
+)
 from wsgilab.results import saved
 
 RUNGS = [float(percentile) for percentile in range(101)] + [99.5, 99.9]
@@ -121,6 +130,22 @@ def plain_window(latencies_ms: Sequence[float], scheduled: int | None = None, **
     """One window with exactly these answers; what is missing to `scheduled` failed."""
     load = load_result(latencies_ms, scheduled)
     return Window(plan(**plan_changes), load, usage(load.total_requests))
+
+
+def named_window(round: int = 1, buy_ms: Sequence[float] = (80.0,) * 100, buys: int = 100) -> Window:
+    """Under gunicorn: 500 looks of about 20 ms, and 100 times somebody buys; what has no answer failed."""
+    look_ms = [20.0 + round] * 500
+    measured = plain_window([*look_ms, *buy_ms], 500 + buys, round=round)
+    assert measured.load
+    assert measured.usage
+    sent = {
+        "look": RequestResult(500, 500, 500, ladder(look_ms)),
+        "buy": RequestResult(buys, buys, len(buy_ms), ladder(buy_ms)),
+    }
+    costs = {"look": RequestCost(500, 9.0, 1.0), "buy": RequestCost(100, 7.0, 3.0)}
+    return replace(
+        measured, load=replace(measured.load, by_request=sent), usage=replace(measured.usage, by_request=costs)
+    )
 
 
 def window(server: str, rate_rps: float = 100.0, round: int = 1, seed: int = 0) -> Window:

@@ -65,6 +65,7 @@ class Collector(BaseCollector):
         uwsgi = self._uwsgi()
         yield from self._identity()
         yield from self._requests(tally)
+        yield from _named_requests(tally)
         yield from self._workers(tally, uwsgi)
         yield from self._processes()
         yield from self._queue(uwsgi)
@@ -234,6 +235,21 @@ class Collector(BaseCollector):
         except REFUSALS:
             self._errors[source] += 1
             return None
+
+
+def _named_requests(tally: Tally | None) -> Iterator[Metric]:
+    """By the number of the name, which the load generator gave; nothing where it gave none."""
+    if tally is None or not tally.named:
+        return
+    requests = CounterMetricFamily("wsgi_named_requests", "Finished requests, by name.", labels=["request"])
+    seconds = CounterMetricFamily("wsgi_named_request_seconds", "Time inside the app, in sum.", labels=["request"])
+    cpu = CounterMetricFamily("wsgi_named_request_cpu_seconds", "CPU time of their threads.", labels=["request"])
+    for number, named in tally.named.items():
+        requests.add_metric([str(number)], named.requests)
+        seconds.add_metric([str(number)], named.seconds)
+        if named.cpu_seconds:
+            cpu.add_metric([str(number)], named.cpu_seconds)
+    yield from (requests, seconds, cpu)
 
 
 def _counter(name: str, text: str, value: float | None) -> Iterator[Metric]:

@@ -10,7 +10,8 @@ prometheus_client itself exactly as it would be without the lab.
 Layout, in float64 slots: 1 once the process has ended in order, sum of durations in seconds, the CPU time in seconds
 that the process had used when its first request came, one slot per histogram bucket (not cumulative; the last is +Inf),
 one slot per status code from 100 to 999, one slot per level: requests that began while so many, themselves included,
-were inside the app. Levels grow as a request begins, all the rest as it ends; the difference is in flight. The highest
+were inside the app, three slots per name that the load generator gave to requests: how many, seconds, CPU seconds of
+their threads. Levels grow as a request begins, all the rest as it ends; the difference is in flight. The highest
 level that grew between two readings is what the process did at once at most, however short that was, and however many
 others read.
 """
@@ -25,7 +26,7 @@ import mmap
 import os
 import sys
 import time
-from _thread import allocate_lock
+from _thread import allocate_lock, get_ident
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -43,12 +44,17 @@ LOWEST_CODE, HIGHEST_CODE = 100, 999
 FIRST_LEVEL = FIRST_CODE + HIGHEST_CODE - LOWEST_CODE + 1
 EXACT_LEVELS, LEVELS = 64, 288
 """Below 64 a level is a number of requests; above, 32 levels share each doubling: none is wider than 3 %."""
-SLOTS = FIRST_LEVEL + LEVELS
+FIRST_NAMED, NAMES, NAMED_FIGURES = FIRST_LEVEL + LEVELS, 100, 3
+SLOTS = FIRST_NAMED + NAMES * NAMED_FIGURES
 TABLE_BYTES = SLOTS * 8
 SUFFIX = ".table"
 
 _CODE_SLOTS = {str(code): FIRST_CODE + code - LOWEST_CODE for code in range(LOWEST_CODE, HIGHEST_CODE + 1)}
 _EXCEPTION_SLOT = _CODE_SLOTS["500"]
+_NAMED_SLOTS = {str(number): FIRST_NAMED + number * NAMED_FIGURES for number in range(NAMES)}
+_NAME = "HTTP_X_LAB_REQUEST"
+"""The header in which the load generator says of which name a request is, by its number. The app does not see it."""
+_GREENLETS = ("gevent", "eventlet")
 
 _PREFIX = "x-lab-"
 _MADV_WIPEONFORK = 18  # asm-generic/mman-common.h; Python has no name for it
@@ -92,6 +98,8 @@ class Table:
         self.lock = allocate_lock()
         self.inside = 0
         """Requests in flight."""
+        self.one_a_thread = not any(name in sys.modules for name in _GREENLETS)
+        """Whether a thread has one request at a time, whose CPU time is then its own. Greenlets share a thread."""
         # A process that is killed, or calls os._exit(), does not come that far.
         atexit.register(self._leave)
 
@@ -155,6 +163,8 @@ class Middleware:
         # Where the server promises one thread at a time, no lock is taken. Who promises nothing is not trusted.
         threaded = environ.get("wsgi.multithread", True)
         request = _Request(start_response, self.headers, table, threaded)
+        if (number := environ.pop(_NAME, None)) is not None:
+            request.name(number)
         if threaded:
             with table.lock:
                 table.enter()
@@ -181,7 +191,10 @@ class Middleware:
 class _Request:
     """One request under way, and the iterable that its server gets in place of the app's own."""
 
-    __slots__ = ("body", "headers", "server_start_response", "slot", "started", "table", "threaded")
+    __slots__ = (
+        "body", "cpu_started", "headers", "named_slot", "server_start_response", "slot", "started", "table", "thread",
+        "threaded",
+    )  # fmt: skip
 
     def __init__(
         self, start_response: StartResponse, headers: tuple[tuple[str, str], ...], table: Table, threaded: bool
@@ -193,7 +206,15 @@ class _Request:
         self.threaded = threaded
         self.slot = _EXCEPTION_SLOT  # an app that never calls start_response has failed
         self.body: Any = None
+        self.named_slot = 0
+        """Where the figures of its name begin; 0: it has none."""
         self.started = time.perf_counter()
+
+    def name(self, number: str) -> None:
+        """Count this request under a name as well, whose number the load generator gave."""
+        self.named_slot = _NAMED_SLOTS.get(number, 0)
+        self.thread = get_ident()
+        self.cpu_started = time.thread_time()
 
     def start_response(self, status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
         # A status line without a number, or none at all, is the app's fault and counts as 500.
@@ -260,6 +281,15 @@ class _Request:
         slots[FIRST_BUCKET + bisect_left(BUCKET_EDGES_S, seconds)] += 1.0
         slots[DURATION_SUM] += seconds
         table.inside -= 1
+        if self.named_slot and self.thread == get_ident():
+            self._count_by_name(table, seconds)
+
+    def _count_by_name(self, table: Table, seconds: float) -> None:
+        slots, first = table.slots, self.named_slot
+        slots[first] += 1.0
+        slots[first + 1] += seconds
+        if table.one_a_thread:
+            slots[first + 2] += time.thread_time() - self.cpu_started
 
 
 class _Sized:

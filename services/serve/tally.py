@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import accumulate, compress
 from pathlib import Path
 
@@ -20,8 +20,10 @@ from metrics import (
     FIRST_BUCKET,
     FIRST_CODE,
     FIRST_LEVEL,
+    FIRST_NAMED,
     LEFT,
     LOWEST_CODE,
+    NAMED_FIGURES,
     START_CPU,
     SUFFIX,
     TABLE_BYTES,
@@ -57,6 +59,17 @@ class Worker:
 
 
 @dataclass(frozen=True)
+class Named:
+    """The requests of one name, which the load generator gave."""
+
+    requests: float
+    seconds: float
+    """From the call of the app until the body was closed, in sum."""
+    cpu_seconds: float
+    """CPU time of their threads meanwhile; 0 where requests share a thread."""
+
+
+@dataclass(frozen=True)
 class Tally:
     """What the workers, living and dead, have recorded since the server started."""
 
@@ -69,6 +82,8 @@ class Tally:
     living: tuple[Worker, ...]
     dead: tuple[Worker, ...]
     """Those whose tables went to the archive in this reading."""
+    named: dict[int, Named] = field(default_factory=dict)
+    """By the number of the name."""
 
 
 class Tables:
@@ -109,6 +124,7 @@ class Tables:
                 for slot in _filled(total)
                 if FIRST_CODE <= slot < FIRST_LEVEL
             },
+            named=dict(_named(total)),
             living=tuple(living),
             dead=tuple(dead),
         )
@@ -129,9 +145,17 @@ def _worker(pid: int, first_request_at: float, table: array[float]) -> Worker:
         first_request_at=first_request_at,
         requests=sum(table[slot] for slot in filled if slot < FIRST_LEVEL),
         has_left=bool(table[LEFT]),
-        arrivals={least_inside(slot - FIRST_LEVEL): table[slot] for slot in filled if slot >= FIRST_LEVEL},
+        arrivals={
+            least_inside(slot - FIRST_LEVEL): table[slot] for slot in filled if FIRST_LEVEL <= slot < FIRST_NAMED
+        },
         start_cpu_s=table[START_CPU],
     )
+
+
+def _named(table: array[float]) -> Iterable[tuple[int, Named]]:
+    for first in range(FIRST_NAMED, len(table), NAMED_FIGURES):
+        if table[first]:
+            yield (first - FIRST_NAMED) // NAMED_FIGURES, Named(*table[first : first + NAMED_FIGURES])
 
 
 def _add(total: array[float], table: array[float]) -> None:

@@ -21,7 +21,7 @@ import wsgilab.measure.k6_command
 import wsgilab.measure.load
 from wsgilab.engines import Endpoint
 from wsgilab.errors import LabError
-from wsgilab.measure.k6_command import K6
+from wsgilab.measure.k6_command import K6, Traffic
 from wsgilab.measure.load import LoadRun, start
 from wsgilab.model.window import LoadResult, WindowPlan
 
@@ -173,6 +173,20 @@ def test_every_request_comes_on_a_connection_of_its_own() -> None:
         result = measure(server.url)
 
     assert server.connections == result.sent
+
+
+def test_connections_are_used_again_where_that_is_asked() -> None:
+    with target(Handler.reply) as server:
+        k6 = K6(str(K6_PATH), traffic=Traffic(keep_alive=True, patience_s=0.5))
+        with start(k6, PLAN, Endpoint(server.url, "", None)) as run:
+            result = run.result()
+        once = measure(server.url)
+
+    assert (result.ok, once.ok) == (40, 40)
+    assert result.reused is not None
+    assert result.reused >= 10, "40 requests by 30 virtual users"
+    assert server.connections == (40 - result.reused) + 40
+    assert once.reused == 0
 
 
 def test_a_rate_may_be_a_fraction() -> None:

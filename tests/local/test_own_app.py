@@ -19,7 +19,8 @@ def create_app():
 
     @app.get("/items/<int:item>")
     def item(item):
-        return f"item {item} of {os.environ['SHOP_NAME']}, {'AWS_SECRET_ACCESS_KEY' in os.environ}"
+        seen = 'AWS_SECRET_ACCESS_KEY' in os.environ or 'X-Lab-Request' in request.headers
+        return f"item {item} of {os.environ['SHOP_NAME']}, {seen}"
 
     @app.post("/orders")
     def order():
@@ -49,6 +50,7 @@ method = "POST"
 path = "/orders"
 json = {item = 7}
 expect = {status = 201}
+slo = "p95<10s"
 """
 
 
@@ -74,6 +76,10 @@ def test_a_lab_toml_is_measured_as_it_says_and_nothing_of_the_caller_gets_in(lab
         assert window["plan"]["workload"] == "traffic"
         looks, orders = (window["load"]["by_request"][name]["ok"] for name in ("look", "order"))
         assert (looks + orders, orders) == (20, pytest.approx(5, abs=1)), "3 to 1, in a window as short as this"
+        costs = window["usage"]["by_request"]
+        assert all(costs[name]["requests"] > 0 and costs[name]["cpu_s"] > 0 for name in ("look", "order"))
+    assert "| **uwsgi** | order |" in (folder / "report.md").read_text()
+    assert "p99<250ms; order: p95<10000ms" in (folder / "verdict.json").read_text()
     assert "s3cret" not in "".join(path.read_text() for path in folder.iterdir())
 
 

@@ -218,3 +218,27 @@ def test_a_script_that_cannot_be_loaded_is_refused_with_k6s_own_reason(
     assert reason in refused.value.what
     script.write_text("export default function () {}\n")
     require_loads(K6(str(K6_PATH), traffic=Traffic(script=script)))
+
+
+def test_an_answer_that_was_asked_for_is_no_surprise_whatever_its_status(shop: Shop, url: str, tmp_path: Path) -> None:
+    text = """
+[traffic]
+login_data = [{item = "1"}]
+users = 1
+[[login]]
+path = "/items/9"
+[[requests]]
+name = "moved"
+path = "/old"
+expect = {status = [301, 302]}
+[[requests]]
+name = "2"
+path = "/items/1"
+expect = {text = "item {item}"}
+"""
+    load = sent(url, tmp_path, text)
+    moved = load.by_request["moved"].ok
+    assert (load.ok, load.failed, load.unexpected_text) == (100, 0, 0)
+    assert list(load.by_request) == ["moved", "2"], "in the order of lab.toml, though one is a number"
+    assert (load.expected, load.statuses) == ({"301": 0, "302": moved}, {"200": 100 - moved, "302": moved})
+    assert load.surprises == {"200": 100 - moved}

@@ -12,11 +12,12 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
 from typing import Any
 
+from wsgilab.analysis import by_request
 from wsgilab.analysis.figures import MEASURES
 from wsgilab.analysis.objective import CLEAR_MARGIN
 from wsgilab.model.interval import Interval
@@ -116,8 +117,7 @@ def tried(window: Window, objective: Slo) -> Tried:
         return Tried(probe, Outcome.VOID, took_s=took_s)
     if window.died or window.load is None:
         return Tried(probe, Outcome.MISSED, clear=True, took_s=took_s)
-    shares = [_share_of_bound(window, metric, bound) for metric, bound in objective.terms]
-    worst = max(shares)
+    worst = max(_shares_of_bounds(window, objective))
     return Tried(probe, Outcome.KEPT if worst < 1 else Outcome.MISSED, worst >= FAR or worst <= 1 / FAR, took_s)
 
 
@@ -254,6 +254,15 @@ def _ceiling(goal: Goal, history: Sequence[Tried]) -> float:
         if attempt.outcome == Outcome.KEPT and rate >= goal.highest_rps:
             walls.append(rate + 1)
     return min(walls)
+
+
+def _shares_of_bounds(window: Window, objective: Slo) -> Iterator[float]:
+    """One for each term, also of those that requests of one name have besides, where the window has such requests."""
+    for metric, bound in objective.terms:
+        yield _share_of_bound(window, metric, bound)
+    for name, own in objective.by_request.items():
+        if alone := by_request.only(window, name):
+            yield from _shares_of_bounds(alone, own)
 
 
 def _share_of_bound(window: Window, metric: str, bound: float) -> float:

@@ -108,12 +108,16 @@ def obstacles(before: Conditions, after: Conditions) -> list[str]:
     pairs: list[tuple[str, object, object]] = [
         (key.removesuffix("_s").replace("_", " "), _seconds(before, key), _seconds(after, key)) for key in SAME
     ]
+    # Before it was written down, each request had one of its own unless somebody asked for something else.
+    pairs.append(("", words.connections(bool(before.keep_alive)), words.connections(bool(after.keep_alive))))
     for group in GROUPS:
         first, second = getattr(before, group), getattr(after, group)
         for key in dict.fromkeys([*first, *second]):
             name = f"{group.replace('_', ' ')}: {key.replace('_', ' ')}"
             pairs.append((name, first.get(key), second.get(key)))
-    return [f"{name} {_spoken(first)} and {_spoken(second)}" for name, first, second in pairs if first != second]
+    return [
+        f"{name} {_spoken(first)} and {_spoken(second)}".strip() for name, first, second in pairs if first != second
+    ]
 
 
 def settings(before: Manifest, after: Manifest) -> list[str]:

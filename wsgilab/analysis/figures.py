@@ -76,9 +76,9 @@ def values(metric: Metric, measured: Iterable[Measured]) -> list[Interval]:
     return starts.means(known) if metric.per_start else [figure for _, figure in known]
 
 
-def load_figures(measured: Sequence[Measured]) -> dict[str, Interval | None]:
-    """What all windows of a load give together, by the keys of the metrics."""
-    return {metric.key: _mean(metric, measured) for metric in shown(Place.LOAD)}
+def combined(measured: Sequence[Measured], place: Place = Place.LOAD) -> dict[str, Interval | None]:
+    """What several windows give together, by the keys of the metrics that appear in this place."""
+    return {metric.key: _mean(metric, measured) for metric in shown(place)}
 
 
 def _mean(metric: Metric, measured: Sequence[Measured]) -> Interval | None:
@@ -86,7 +86,7 @@ def _mean(metric: Metric, measured: Sequence[Measured]) -> Interval | None:
         return stats.proportion(_present(stats.failures(one.window) for one in measured))
     found = values(metric, measured)
     if metric.mean is Mean.ARITHMETIC:
-        return stats.mean([figure.value for figure in found])
+        return stats.mean([figure.value for figure in found], 1.0 if metric.unit == "ratio" else math.inf)
     if metric.percentile is None:
         return stats.typical(found)
     # What was slower than the timeout counts as the timeout.

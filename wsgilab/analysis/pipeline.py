@@ -11,13 +11,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations
 
-from wsgilab.analysis import capacity, causes, claims, starts, stats, window_rows
+from wsgilab.analysis import by_request, capacity, causes, claims, starts, stats, window_rows
 from wsgilab.analysis.capacity import Goal
 from wsgilab.analysis.capacity_limits import capacity_row
 from wsgilab.analysis.causes.answers import refused_ratio
 from wsgilab.analysis.causes.evidence import Context, Evidence
 from wsgilab.analysis.causes.slots import observe
-from wsgilab.analysis.figures import Grouped, Measured, by_server_and_rate, load_figures, values, window_figures
+from wsgilab.analysis.figures import Grouped, Measured, by_server_and_rate, combined, values, window_figures
 from wsgilab.analysis.objective import judge
 from wsgilab.analysis.reason import explain
 from wsgilab.analysis.recommendation import answer
@@ -30,7 +30,7 @@ from wsgilab.model.outcomes import Rating
 from wsgilab.model.server import ServerFacts
 from wsgilab.model.slo import Slo
 from wsgilab.model.verdict import Comparison, LoadRow, ServerLog, ServerRow, Verdict, VoidWindow
-from wsgilab.model.window import Window
+from wsgilab.model.window import LoadResult, Window
 
 MOST_COMPARED = 60
 """Servers: pairs grow with their square, and a file of a megabyte may name thousands."""
@@ -141,10 +141,11 @@ def _server_row(facts: ServerFacts, grouped: Grouped, windows: Sequence[Window],
 
 
 def _load_row(rate: float, measured: Sequence[Measured], own: Sequence[Window], objective: Slo) -> LoadRow:
-    figures = load_figures(measured)
+    figures = combined(measured)
     deaths = [one.window.died for one in measured if one.window.died]
     void = sum(1 for window in own if window.plan.rate_rps == rate and window.void is not None)
-    rating, why = judge(objective, figures, [one.figures for one in measured])
+    requests = by_request.rows([one.window for one in measured], objective.by_request)
+    rating, why = by_request.worst(judge(objective, figures, [one.figures for one in measured]), requests)
     if deaths:
         rating, why = Rating.BAD, f"died in {words.counted(len(deaths), 'window')} of {len(measured)}: {deaths[0]}"
     if not measured:
@@ -163,7 +164,16 @@ def _load_row(rate: float, measured: Sequence[Measured], own: Sequence[Window], 
         listen_overflows=sum(usage.listen_overflows for usage in usages),
         oom_kills=sum(usage.oom_kills for usage in usages),
         refused_ratio=stats.tidy(refused_ratio([one.window for one in measured])),
+        reused_ratio=_reused_ratio([one.window.load for one in measured if one.window.load]),
+        requests=requests,
     )
+
+
+def _reused_ratio(loads: Sequence[LoadResult]) -> float | None:
+    answered = sum(count for load in loads for status, count in load.statuses.items() if status != "0")
+    if not answered or any(load.reused is None for load in loads):
+        return None
+    return stats.tidy(sum(load.reused or 0 for load in loads) / answered)
 
 
 def _overall(ratings: Sequence[Rating]) -> Rating:

@@ -104,14 +104,14 @@ def typical(values: Sequence[Interval], most: float = math.inf) -> Interval | No
     return Interval(value, _exp(centre - half), high, censored)
 
 
-def mean(values: Sequence[float]) -> Interval | None:
-    """The arithmetic mean of one value per window that may be 0, with Student's interval, cut off at 0."""
+def mean(values: Sequence[float], most: float = math.inf) -> Interval | None:
+    """The arithmetic mean of one value per window that may be 0, with Student's interval from 0 to `most`."""
     if not values:
         return None
     centre, half = _student(values)
     if half is None:
         return Interval(tidy(centre))
-    return Interval(tidy(centre), tidy(max(0.0, centre - half)), tidy(centre + half))
+    return Interval(tidy(centre), tidy(max(0.0, centre - half)), tidy(min(most, centre + half)))
 
 
 def proportion(counts: Sequence[tuple[int, int]]) -> Interval | None:

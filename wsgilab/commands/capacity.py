@@ -36,4 +36,5 @@ def command(as_json: bool, **asked: Any) -> int:
 
     One server after the other takes its next step of the search, in an order shuffled each turn.
     """
-    return measure(environment.request("capacity", asked), as_json)
+    ways = asked.pop("keep_alive")
+    return measure(environment.request("capacity", asked), as_json, ways)

@@ -101,6 +101,14 @@ def command(as_json: bool, **asked: Any) -> int:
 
 
 def _request(asked: dict[str, Any]) -> Request:
+    ways = asked.pop("keep_alive")
+    if ways and len(ways) > 1:
+        cause = "a gate gives one answer, and figures of the one are never compared with those of the other"
+        raise UsageError(
+            "A gate measures new connections or reused ones, not both.", cause, "./lab gate --keep-alive reused"
+        )
+    if ways:
+        asked["keep_alive"] = ways[0]
     request = environment.request("gate", asked, {"rates_rps": RATES_RPS})
     if not request.servers and not request.variants:
         raise UsageError(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from wsgilab import api
 from wsgilab.commands.console import console, say, show_json, show_verdict
@@ -14,17 +16,40 @@ from wsgilab.machine import leftovers
 from wsgilab.model.request import Request
 from wsgilab.results.result import Result
 
+NAMES = ("new", "reused")
+"""What a measurement with connections of its own for each request is called, and one that uses them again."""
 
-def measure(request: Request, as_json: bool) -> int:
-    """Carry out the request and show the verdict. Gives the exit code; raises LabError where nothing was measured."""
+
+def measure(request: Request, as_json: bool, ways: Sequence[bool] | None = None) -> int:
+    """Carry out the request and show the verdict. Gives the exit code; raises LabError where nothing was measured.
+
+    `ways`: whether connections are used again; with several, one measurement after the other, each with a verdict of
+    its own, for figures of the one are never compared with those of the other.
+    """
     leftovers.adopt()
-    with stop_on_signals() as stop, Progress(console(sys.stderr)) as progress:
-        result = api.carry_out(request, progress, stop)
+    ways = ways or (request.keep_alive,)
+    results: list[Result] = []
+    with stop_on_signals() as stop:
+        for one in _each_way(request, ways):
+            with Progress(console(sys.stderr)) as progress:
+                results.append(api.carry_out(one, progress, stop))
+            if not as_json:
+                show_verdict(results[-1].verdict, results[-1].folder)
+            if isinstance(results[-1].trouble, Interrupted):
+                break
     if as_json:
-        show_json(result.verdict.to_json())
-    else:
-        show_verdict(result.verdict, result.folder)
-    return exit_code(result)
+        verdicts = [result.verdict.to_json() for result in results]
+        show_json(verdicts[0] if len(ways) == 1 else dict(zip(NAMES, verdicts, strict=False)))
+    return max(map(exit_code, results))
+
+
+def _each_way(request: Request, ways: Sequence[bool]) -> Iterator[Request]:
+    """The same for connections that are used again and not; of several, each with a folder of its own."""
+    for keep_alive in ways:
+        out = request.out
+        if out and len(ways) > 1:
+            out = str(Path(out) / NAMES[keep_alive])
+        yield request.but(keep_alive=keep_alive, out=out)
 
 
 def exit_code(result: Result) -> int:

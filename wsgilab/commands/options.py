@@ -74,10 +74,13 @@ def selection(command: str) -> Callable[[Any], Any]:
         ),
         option(
             "--keep-alive",
-            is_flag=True,
-            default=None,
+            type=values.CONNECTIONS,
+            is_flag=False,
+            flag_value="reused",
             group=WHAT,
-            help="Reuse connections, as browsers and proxies do; otherwise each request opens its own.",
+            metavar="[reused|new|both]",
+            help="Reuse connections, as browsers and proxies do; a request opens its own otherwise. 'both': one after "
+            "the other.",
         ),
         option(
             "--seed",

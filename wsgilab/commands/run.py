@@ -32,4 +32,5 @@ def command(quick: bool, rigorous: bool, as_json: bool, **asked: Any) -> int:
         )
     preset: dict[str, Any] = QUICK if quick else RIGOROUS if rigorous else {}
     given = {name: value for name, value in asked.items() if value is not None}
-    return measure(environment.request("run", preset | given), as_json)
+    ways = given.pop("keep_alive", None)
+    return measure(environment.request("run", preset | given), as_json, ways)

@@ -14,6 +14,7 @@ from wsgilab.errors import did_you_mean
 from wsgilab.model.request import DEFAULTS, ENGINES, MAX_RATE_RPS, MAX_SLOTS
 
 MUST_BE = f"it must be one of {', '.join(ENGINES)}"
+WAYS = {"reused": (True,), "new": (False,), "both": (False, True)}
 
 
 class Value(click.ParamType[Any]):
@@ -104,6 +105,12 @@ def _slots(text: str) -> tuple[int | str, ...]:
     return found  # type: ignore[return-value]
 
 
+def _connections(text: str) -> tuple[bool, ...]:
+    if text not in WAYS:
+        raise ValueError(f"'{text:.40}': {did_you_mean(text, WAYS, 'it must be one of ' + ', '.join(WAYS))}")
+    return WAYS[text]
+
+
 def _names(text: str) -> tuple[str, ...]:
     found = tuple(name.strip() for name in text.split(",") if name.strip())
     if not found:
@@ -167,6 +174,8 @@ RATES = Value("rates", _rates)
 """`100,250`, each once."""
 SLOTS = Value("slots", _slots)
 """`8`, or `4,8,default`."""
+CONNECTIONS = Value("connections", _connections, known=tuple(WAYS))
+"""Whether they are used again, for each measurement to be made."""
 NAMES = Value("names", _names)
 """`dev,uwsgi`, at least one. An unset variable of a script is none, and no wish for the default."""
 SEED = Value("seed", _seed)

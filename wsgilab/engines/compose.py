@@ -161,6 +161,12 @@ def _put_back(docker: Docker, before: set[str], addition: Addition) -> None:
     upkeep.put_away(docker, addition)
     if not before - set(addition.services):
         docker.ask(*COMPOSE, "down", timeout_s=DOWN_TIMEOUT_S)
+    kept = [server.name for server in docker.stack.servers if server.name in before]
+    request = docker.stack.request
+    if kept and (request.app or request.app_dir or any(server.app for server in docker.stack.servers)):
+        # They served another app than they had been started with.
+        usual = replace(docker, environment=docker.stack.environment(asked=False))
+        usual.ask(*EVERYTHING, "up", "--detach", "--no-deps", *kept, timeout_s=UP_TIMEOUT_S)
 
 
 def _inside(request: Request) -> Request:

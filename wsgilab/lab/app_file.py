@@ -158,6 +158,7 @@ def _check(file: AppFile, source: _Source) -> None:
             what = f"a second request is named '{request.name}'"
             source.refuse((*where, "name"), what, "each has figures of its own, by its name")
         names.add(request.name)
+        _check_slo(request.slo, source, (*where, "slo"))
         _check_exchange(request, source, where)
     for number, step in enumerate(file.login):
         _check_exchange(step, source, ("login", number))
@@ -165,9 +166,12 @@ def _check(file: AppFile, source: _Source) -> None:
 
 def _check_slo(text: str | None, source: _Source, where: Where) -> None:
     try:
-        slo.parse(text) if text is not None else None
+        found = slo.parse(text) if text is not None else None
     except UsageError as error:
         source.refuse(where, error.what.rstrip("."), error.cause)
+    if found and found.by_request:
+        what = f"it speaks of the requests named '{next(iter(found.by_request))}'"
+        source.refuse(where, what, "slo = … in the table of those requests says what they must keep")
 
 
 def _check_exchange(exchange: Exchange, source: _Source, where: Where) -> None:

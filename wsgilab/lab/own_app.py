@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from dotenv import dotenv_values
 
-from wsgilab.errors import UsageError
+from wsgilab.errors import UsageError, did_you_mean
 from wsgilab.lab import app_needs
 from wsgilab.lab.app_file import NAME, read
 from wsgilab.lab.workloads import SCRIPT, TRAFFIC
 from wsgilab.machine.requirements import names_a_file, told_from
+from wsgilab.model import slo
 from wsgilab.model.app_file import AppFile
-from wsgilab.model.request import Request, Revision
+from wsgilab.model.request import DEFAULT_SLO, Request, Revision
 
 REQUIREMENTS, PROJECT, SETUP = "requirements.txt", "pyproject.toml", "setup.py"
 
@@ -36,7 +38,8 @@ def fields(command: str, given: Mapping[str, Any]) -> dict[str, Any]:
     asked |= _requirements(asked.pop("requirements", ()), file, folder)
     asked["needs"] = app_needs.needs_of(file, path)
     found = _said(command, file) | asked
-    return found | _workload(found, file, path)
+    found |= _workload(found, file, path)
+    return found | _objective(found, file)
 
 
 def needs(folder: Path) -> dict[str, Any]:
@@ -97,6 +100,21 @@ def _workload(found: Mapping[str, Any], file: AppFile, path: Path | None) -> dic
         "script": str(script.resolve()) if script else None,
     }
     return {name: value for name, value in files.items() if value}
+
+
+def _objective(found: Mapping[str, Any], file: AppFile) -> dict[str, str]:
+    """The objective of all requests and, where they are what is measured, those of single ones. Options win."""
+    asked = slo.parse(found.get("slo") or DEFAULT_SLO)
+    requests = file.requests if found.get("workload") == TRAFFIC else []
+    names = [request.name for request in requests]
+    for name in asked.by_request:
+        if name not in names:
+            cause = did_you_mean(name, names, "a name is what a request of lab.toml is called")
+            raise UsageError(
+                f"The SLO speaks of requests named '{name}', and there are none.", cause, "./lab run --help"
+            )
+    own = {request.name: slo.parse(request.slo) for request in requests if request.slo}
+    return {"slo": str(replace(asked, by_request={**own, **asked.by_request}))} if own else {}
 
 
 def _requirements(asked: Sequence[str], file: AppFile, folder: Path | None) -> dict[str, Any]:

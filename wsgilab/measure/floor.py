@@ -1,6 +1,6 @@
 """The generator's floor: what it sees at each rate of a run where the answer takes no time.
 
-k6 asks nginx for a fixed answer, over a connection of its own for each request, as it asks the servers. What that takes
+k6 asks nginx for a fixed answer, over connections as it asks the servers. What that takes
 is not the servers': k6's own scheduling, the handshake, the kernel, and everything else on the machine.
 """
 

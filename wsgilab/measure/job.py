@@ -168,6 +168,7 @@ def _settings(request: Request, servers: Sequence[Server], rates_rps: tuple[floa
         rates_rps=rates_rps,
         rounds=rounds,
         duration_s=request.window_s,
+        keep_alive=request.keep_alive,
         seed=request.seed or 0,
     )
 

@@ -10,7 +10,7 @@ from wsgilab.engines import Endpoint
 from wsgilab.machine import processes
 from wsgilab.machine.tools import origin_of_k6
 from wsgilab.measure import load
-from wsgilab.measure.k6_command import K6, Traffic
+from wsgilab.measure.k6_command import K6
 from wsgilab.measure.load import LoadRun
 from wsgilab.model.window import LoadResult, WindowPlan
 
@@ -44,7 +44,8 @@ class K6Generator:
     @property
     def alone(self) -> K6Generator:
         """The same k6 without traffic of its own, telling nobody: one path is asked for, as the plan's workload."""
-        return K6Generator(replace(self.k6, prometheus_url=None, traffic=Traffic()))
+        traffic = replace(self.k6.traffic, described=None, script=None)
+        return K6Generator(replace(self.k6, prometheus_url=None, traffic=traffic))
 
     def start(self, plan: WindowPlan, at: Endpoint) -> LoadRun:
         """Start k6 on a window. Raises MissingError."""

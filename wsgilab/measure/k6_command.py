@@ -15,6 +15,7 @@ from wsgilab.lab import ROOT, app_file
 from wsgilab.lab.app_file import NAME
 from wsgilab.lab.workloads import SCRIPT, TRAFFIC
 from wsgilab.machine import http
+from wsgilab.model import slo
 from wsgilab.model.request import Request
 from wsgilab.model.window import WindowPlan
 
@@ -24,6 +25,8 @@ TRAFFIC_JSON = "traffic.json"
 FEW_VUS = 500
 LONGEST_MESSAGE = 300
 VUS_WORTH_S = 2.0
+LEAST_PATIENCE_S = 0.5
+SPARE_VUS = 10
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,8 @@ class Traffic:
     """A k6 script of the user's own: its default function is one tick of the schedule."""
     keep_alive: bool = False
     """Whether connections are used again. Every request opens one of its own otherwise."""
+    patience_s: float = VUS_WORTH_S
+    """For how long a request may wait behind others before its server has lost anyway."""
 
 
 @dataclass(frozen=True)
@@ -61,18 +66,35 @@ def traffic_of(request: Request) -> Traffic:
             app_file.require_time_to_think(file, rate, path)
         described = app_file.traffic_for_k6(file, path)
     script = Path(request.script) if request.script and request.workload == SCRIPT else None
-    return Traffic(described, script, request.keep_alive)
+    return Traffic(described, script, request.keep_alive, _patience_s(request))
 
 
-def vus_needed(rate_rps: float, duration_s: float, timeout_s: float) -> int:
+def vus_needed(plan: WindowPlan, traffic: Traffic) -> int:
     """How many VUs k6 gets: enough that requests without an answer do not starve the schedule.
 
     That is one for each request that can be under way at once, up to two seconds' worth of the rate or 500,
     whichever is more. A request that finds so many ahead of it would wait for two seconds at least: its server has
     lost, and the dropped tick counts as the failure it is. Each VU costs k6 0.2 MB, and 1 ms at its start.
+
+    A VU keeps its connections to itself and k6 takes VUs in turn, so where connections are used again there are as few
+    as can be: with 500, hardly one would have a second request in a window.
     """
-    in_flight = math.ceil(rate_rps * min(timeout_s, duration_s)) + 10
-    return min(in_flight, max(FEW_VUS, math.ceil(rate_rps * VUS_WORTH_S)))
+    in_flight = math.ceil(plan.rate_rps * min(plan.timeout_s, plan.duration_s)) + SPARE_VUS
+    worth = math.ceil(plan.rate_rps * traffic.patience_s)
+    return min(in_flight, worth + SPARE_VUS if traffic.keep_alive else max(FEW_VUS, worth))
+
+
+def _patience_s(request: Request) -> float:
+    """Where connections are used again, twice the longest bound of the objective, within limits.
+
+    Who finds more ahead of it than come in so long breaks that bound, and so do half of those before it.
+    """
+    if not request.keep_alive:
+        return VUS_WORTH_S
+    objective = slo.parse(request.slo)
+    terms = [term for one in (objective, *objective.by_request.values()) for term in one.terms]
+    longest_s = max((bound / 1000 for metric, bound in terms if metric != "failed"), default=VUS_WORTH_S)
+    return min(VUS_WORTH_S, max(LEAST_PATIENCE_S, 2 * longest_s))
 
 
 def command(k6: K6, plan: WindowPlan, at: Endpoint, folder: Path) -> list[str]:
@@ -116,7 +138,7 @@ def _settings(k6: K6, plan: WindowPlan, at: Endpoint, folder: Path) -> list[str]
         "LAB_DURATION_S": str(plan.duration_s),
         "LAB_TIMEOUT_S": str(plan.timeout_s),
         "LAB_GRACE_S": str(plan.grace_s),
-        "LAB_VUS": str(vus_needed(plan.rate_rps, plan.duration_s, plan.timeout_s)),
+        "LAB_VUS": str(vus_needed(plan, k6.traffic)),
         "LAB_SUMMARY": str(folder / "summary.json"),
         **_traffic(k6.traffic, folder),
     }

@@ -118,7 +118,7 @@ class LoadRun:
             log = self._log_tail()
             raise _failure(message_in(log) or problem, log)
         seen = parse_summary(self._summary(), wall_s=self._wall_s, k6_cpu_s=self._cpu_s)
-        return replace(seen, k6_wait_s=self._wait_s, **refusal(self._console(), seen.statuses))
+        return replace(seen, k6_wait_s=self._wait_s, **refusal(self._console(), seen.surprises))
 
     def __enter__(self) -> LoadRun:
         return self
@@ -244,8 +244,10 @@ def _parse(summary: Mapping[str, Any], wall_s: float, k6_cpu_s: float) -> LoadRe
         # Ticks that k6 never came to are lag too: it was that far behind when the window closed.
         lag_ms=max(float(summary["clock_lag_ms"]), behind_at_the_end_ms),
         vus_max=int(summary["vus_max"]),
-        by_request={str(name): _by_request(found) for name, found in summary["by_request"].items()},
+        by_request={str(name): _by_request(found) for name, found in summary["by_request"]},
         unexpected_text=int(summary["unexpected_text"]),
+        expected={str(code): int(answers) for code, answers in summary["expected"].items()},
+        reused=None if summary["reused"] is None else int(summary["reused"]),
     )
 
 

@@ -45,7 +45,7 @@ def is_odd(window: Window, generator: LoadGenerator) -> bool:
         return True
     if window.void:
         return window.load is None or generator.limit(window.load) is None
-    return any(status[:1] not in "02" for status in (window.load.statuses if window.load else ()))
+    return any(status[:1] not in "02" for status in (window.load.surprises if window.load else ()))
 
 
 def with_log(window: Window, written: str, environment: Mapping[str, str]) -> Window:

@@ -51,6 +51,7 @@ def describe(job: Job, lab: Lab, engine: Engine, engine_why: str, generator: Loa
         warmup_s=settings.warmup_s,
         timeout_s=settings.timeout_s,
         grace_s=settings.grace_s,
+        keep_alive=settings.keep_alive,
         slo=str(job.objective),
         seed=settings.seed,
         host=host(),
@@ -94,6 +95,7 @@ def foreseen(settings: Settings, lab: Lab, servers: Sequence[Server]) -> Conditi
         warmup_s=settings.warmup_s,
         timeout_s=settings.timeout_s,
         grace_s=settings.grace_s,
+        keep_alive=settings.keep_alive,
         host={name: fact for name, fact in host().items() if name in OF_EVERY_CONTAINER},
         cpu_sets=_cpu_sets(lab),
     )

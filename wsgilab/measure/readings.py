@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, fields
 from prometheus_client.parser import text_string_to_metric_families
 
 from wsgilab.machine import http
-from wsgilab.model.window import Sample
+from wsgilab.model.window import RequestCost, Sample
 
 SCRAPE_TIMEOUT_S = 3.0
 
@@ -62,6 +62,8 @@ class Reading(Sample):
     """CPU time without its proxy's, which serves others too."""
     slots_configured: float | None = None
     worker_timeout_s: float | None = None
+    named: Mapping[int, RequestCost] = field(default_factory=dict)
+    """By the number of a request's name in the traffic, since the server started."""
 
     def sample(self) -> Sample:
         """What is saved of it."""
@@ -136,7 +138,14 @@ def to_reading(server: Metrics, proxy: Metrics, at: float) -> Reading:
         rss_bytes=server.get("server_memory_rss_bytes"),
         slots_configured=server.totals.get("server_slots"),
         worker_timeout_s=server.totals.get("server_worker_timeout_seconds"),
+        named=dict(_named(server)),
     )
+
+
+def _named(server: Metrics) -> Iterator[tuple[int, RequestCost]]:
+    seconds, cpu = (server.by("request", f"wsgi_named_request_{what}_total") for what in ("seconds", "cpu_seconds"))
+    for number, requests in server.by("request", "wsgi_named_requests_total").items():
+        yield int(number), RequestCost(requests, seconds[number], cpu.get(number))
 
 
 def _workers(server: Metrics) -> Iterator[tuple[int, WorkerSeen]]:

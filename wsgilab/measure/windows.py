@@ -44,6 +44,7 @@ class Settings:
     warmup_s: float = 1.0
     timeout_s: float = 10.0
     grace_s: float = 2.0
+    keep_alive: bool = False
     seed: int = 0
 
     def window(self, server: str, rate_rps: float, duration_s: float, round: int, order: int) -> WindowPlan:
@@ -172,7 +173,8 @@ def measure_window(plan: WindowPlan, server: Server, bench: Bench, rested: Readi
         return Outcome(losses.without_reading(server, losses.IN, bench.engine).window(plan, result))
     if died := losses.death(server, before, after, bench.engine):
         return Outcome(Window(plan, result, None, died=died))
-    usage = to_usage(before, during, after, _measured_part(result, before, plan), rested)
+    names = tuple(result.by_request) if result else ()
+    usage = to_usage(before, during, after, _measured_part(result, before, plan), rested, names)
     if drained and result and (more := counted_more(result, usage)):
         usage = replace(usage, asked_alone_rps=quiet.asked_alone_rps(sample, bench.stop, more / result.wall_s))
     window = Window(plan, result, usage, notes=_notes(usage))

@@ -60,6 +60,8 @@ class TrafficRequest(Exchange, frozen=True, kw_only=True):
     data: Rows | None = None
     """Rows that fill {placeholders}, one after the other."""
     expect: Expectation = Expectation()
+    slo: str | None = None
+    """What these requests must keep, besides the objective of all: `p95<100ms and failed<1%`."""
 
 
 class Traffic(_Strict, frozen=True):

@@ -23,6 +23,8 @@ class Conditions:
     warmup_s: float | None = None
     timeout_s: float | None = None
     grace_s: float | None = None
+    keep_alive: bool | None = None
+    """Whether connections were used again; each request opened one of its own otherwise."""
     host: Facts = field(default_factory=dict)
     """The machine, as far as it matters to a figure."""
     limits: Facts = field(default_factory=dict)
@@ -40,6 +42,7 @@ class Conditions:
             warmup_s=manifest.warmup_s,
             timeout_s=manifest.timeout_s,
             grace_s=manifest.grace_s,
+            keep_alive=manifest.keep_alive,
             host={name: manifest.host[name] for name in HOST if name in manifest.host},
             limits=manifest.limits,
             cpu_sets=manifest.cpu_sets,

@@ -66,6 +66,8 @@ class Manifest:
     warmup_s: float | None = None
     timeout_s: float | None = None
     grace_s: float | None = None
+    keep_alive: bool | None = None
+    """Whether connections were used again; each request opened one of its own otherwise."""
     slo: str | None = None
     seed: int | None = None
     host: Facts = field(default_factory=dict)

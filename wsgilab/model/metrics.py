@@ -30,6 +30,10 @@ class Place(Flag):
     """Among what a server costs, which the HTML report draws."""
     GATE = auto()
     """Where `./lab gate` asks whether a change made it worse."""
+    REQUEST = auto()
+    """In verdict.json, for the requests of one name under each rate."""
+    REQUEST_COLUMN = auto()
+    """In the tables of requests by name."""
 
 
 class Mean(Enum):
@@ -130,7 +134,7 @@ def _latency(
         unit="ms",
         explanation=f"response time that {percentile:g} % of the *scheduled* requests kept",
         style=DURATION,
-        places=Place.LOAD | places,
+        places=Place.LOAD | Place.REQUEST | places,
         percentile=percentile,
         bound_as=label,
         best=best,
@@ -140,10 +144,12 @@ def _latency(
 
 
 TABLE = (
-    _latency(50, Place.WINDOW | Place.COLUMN | Place.COMPARED | Place.GATE, settles=True),
+    _latency(50, Place.REQUEST_COLUMN | Place.WINDOW | Place.COLUMN | Place.COMPARED | Place.GATE, settles=True),
     _latency(90),
-    _latency(95, Place.COLUMN | Place.COMPARED, left_out=4),
-    _latency(99, Place.WINDOW | Place.COLUMN | Place.COMPARED | Place.GATE, best="the lowest p99"),
+    _latency(95, Place.REQUEST_COLUMN | Place.COLUMN | Place.COMPARED, left_out=4),
+    _latency(
+        99, Place.REQUEST_COLUMN | Place.WINDOW | Place.COLUMN | Place.COMPARED | Place.GATE, best="the lowest p99"
+    ),
     _latency(99.9),
     Metric(
         key="goodput_rps",
@@ -161,7 +167,7 @@ TABLE = (
         unit="ratio",
         explanation="share of the *scheduled* requests without a 2xx answer in time",
         style=SHARE,
-        places=Place.LOAD | Place.WINDOW | Place.COLUMN | Place.GATE,
+        places=Place.LOAD | Place.WINDOW | Place.COLUMN | Place.GATE | Place.REQUEST | Place.REQUEST_COLUMN,
         mean=Mean.SHARE,
         bound_as="failed",
         left_out=2,
@@ -194,7 +200,26 @@ TABLE = (
         unit="ms",
         explanation="mean time in the app, as its middleware saw it",
         style=DURATION,
-        places=Place.LOAD,
+        places=Place.LOAD | Place.REQUEST,
+    ),
+    Metric(
+        key="app_cpu_ms",
+        label="CPU in the app",
+        unit="ms",
+        explanation="of requests of one name: CPU time of the app's thread for each, as its middleware saw it",
+        style=_amount("ms"),
+        places=Place.REQUEST | Place.REQUEST_COLUMN,
+        left_out=3,
+    ),
+    Metric(
+        key="app_cpu_ratio",
+        label="Share of CPU",
+        unit="ratio",
+        explanation="of requests of one name: their share of all that CPU time",
+        style=SHARE,
+        places=Place.REQUEST | Place.REQUEST_COLUMN,
+        mean=Mean.ARITHMETIC,
+        left_out=1,
     ),
     Metric(
         key="capacity_rps",

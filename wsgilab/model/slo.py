@@ -1,15 +1,16 @@
 """The service level objective, and its grammar.
 
-    p99<250ms            p95<100ms and failed<0.5%            p99.9 < 1.5s
+    p99<250ms        p95<100ms and failed<0.5%        p99.9 < 1.5s        p99<250ms; checkout: p95<100ms
 
 A percentile counts every scheduled request, failed ones as slower than the timeout; so `p99<250ms` also says that no
-more than 1 % may fail.
+more than 1 % may fail. What stands after `NAME:` is asked of the requests of that name, besides.
 """
 
 from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from wsgilab.errors import UsageError
@@ -30,16 +31,36 @@ class Slo:
 
     terms: tuple[tuple[str, float], ...] = field(default=(("p99", 250.0),))
     """(metric, bound): `p50`..`p99.9` in ms, `failed` as a ratio."""
+    by_request: Mapping[str, Slo] = field(default_factory=dict, hash=False)
+    """What the requests of a name must keep as well."""
 
     def __str__(self) -> str:
-        return " and ".join(
+        own = " and ".join(
             f"{metric}<{bound * 100:g}%" if metric == "failed" else f"{metric}<{bound:g}ms"
             for metric, bound in self.terms
         )
+        return "; ".join([own, *(f"{name}: {slo}" for name, slo in self.by_request.items())])
 
 
 def parse(text: str) -> Slo:
     """The objective that `text` states. Raises UsageError naming the part that cannot be read."""
+    parts: dict[str, Slo] = {}
+    for part in text.split(";"):
+        name, _, terms = part.rpartition(":")
+        found = Slo(_terms(terms))
+        if (name := name.strip()) in parts:
+            of = f"requests named {name!r}" if name else "all requests"
+            raise _unreadable(f"The SLO {text!r} has two parts for {of}.", "join their terms by `and`")
+        parts[name] = found
+    return Slo(parts.pop("", Slo()).terms, parts)
+
+
+def bound_text(metric: str, bound: float) -> str:
+    """A bound with its unit: `250 ms`, `1 %`."""
+    return f"{bound * 100:g} %" if metric == "failed" else f"{bound:g} ms"
+
+
+def _terms(text: str) -> tuple[tuple[str, float], ...]:
     if not text.strip():
         raise _unreadable("The SLO is empty.", "an objective has at least one term")
     terms = tuple(_term(part.strip()) for part in re.split(r"\band\b", text, flags=re.IGNORECASE))
@@ -47,12 +68,7 @@ def parse(text: str) -> Slo:
     for metric in metrics:
         if metrics.count(metric) > 1:
             raise _unreadable(f"The SLO {text!r} bounds {metric} twice.", "each metric can have one bound")
-    return Slo(terms)
-
-
-def bound_text(metric: str, bound: float) -> str:
-    """A bound with its unit: `250 ms`, `1 %`."""
-    return f"{bound * 100:g} %" if metric == "failed" else f"{bound:g} ms"
+    return terms
 
 
 def _term(text: str) -> tuple[str, float]:

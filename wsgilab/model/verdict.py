@@ -11,6 +11,7 @@ from wsgilab.model.conditions import Conditions
 from wsgilab.model.floor import Floor
 from wsgilab.model.interval import Interval
 from wsgilab.model.outcomes import Difference, Finding, Limit, Rating
+from wsgilab.model.request_row import RequestRow
 from wsgilab.model.slots import Slots
 from wsgilab.model.window_row import WindowRow
 
@@ -40,8 +41,12 @@ class LoadRow:
     oom_kills: float = 0.0
     refused_ratio: float = 0.0
     """Share of the scheduled requests that were answered, but not with 2xx."""
+    reused_ratio: float | None = None
+    """Share of the answers that came over a connection which an earlier request had opened; None: not known."""
     causes: tuple[Cause, ...] = ()
     """What the evidence shows, in the order in which it is looked at."""
+    requests: tuple[RequestRow, ...] = ()
+    """Of traffic whose requests have names: what came of each."""
 
     @property
     def cause(self) -> Cause | None:
@@ -55,7 +60,12 @@ class LoadRow:
         """A load in verdict.json; its figures stand among the rest."""
         plain = {KEYS.get(name, name): value for name, value in asdict(self).items() if name != "figures"}
         figures = {name: interval and interval.to_json() for name, interval in self.figures.items()}
-        return {**plain, "causes": [asdict(cause) for cause in self.causes], **figures}
+        return {
+            **plain,
+            "causes": [asdict(cause) for cause in self.causes],
+            "requests": [row.to_json() for row in self.requests],
+            **figures,
+        }
 
 
 @dataclass(frozen=True)

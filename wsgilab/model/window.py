@@ -81,6 +81,10 @@ class LoadResult:
     """By the name of the request, where the traffic has several."""
     unexpected_text: int = 0
     """Answers with the right status and without the text that was expected; they are among `failed`."""
+    expected: Mapping[str, int] = field(default_factory=dict)
+    """Of `statuses`, those other than 2xx that the traffic asked for: good answers."""
+    reused: int | None = None
+    """Answers that came over a connection which an earlier request had opened; None where nobody counted."""
     total_ok: int | None = None
     """2xx answers in this window, warm-up included; None where an earlier version wrote the line."""
     redirect_to: str = ""
@@ -91,6 +95,12 @@ class LoadResult:
     """Whether the body of the commonest answer other than 2xx speaks of the host."""
     refused_by: str = ""
     """The setting that its text names as what turned the request away: `limit_request_field_size`; empty where none."""
+
+    @property
+    def surprises(self) -> dict[str, int]:
+        """Answers by status, without those other than 2xx that were asked for."""
+        left = {status: count - self.expected.get(status, 0) for status, count in self.statuses.items()}
+        return {status: count for status, count in left.items() if count > 0}
 
 
 @dataclass(frozen=True)
@@ -161,6 +171,17 @@ class Inside:
 
 
 @dataclass(frozen=True)
+class RequestCost:
+    """What the requests of one name took inside the app, in the measured part of one window."""
+
+    requests: float
+    busy_s: float
+    """Time from the call of the app until the body was closed, in sum."""
+    cpu_s: float | None
+    """CPU time of their threads meanwhile; None where requests share a thread, as greenlets do."""
+
+
+@dataclass(frozen=True)
 class Usage:
     """What one window cost the server: differences of two samples, and the gauges between them."""
 
@@ -181,6 +202,8 @@ class Usage:
     """What the app counted per second when k6 had ended, where it had counted more in the window than k6 sent."""
     samples: tuple[Sample, ...] = ()
     inside: Inside | None = None
+    by_request: Mapping[str, RequestCost] = field(default_factory=dict)
+    """By the name of the request, where the traffic has names."""
 
 
 @dataclass(frozen=True)

@@ -124,6 +124,11 @@ def limit(rate: float | None) -> str:
     return UNKNOWN if rate is None else f"{rate:.0f} rps"
 
 
+def connections(keep_alive: bool) -> str:
+    """What requests did with connections: `reused connections`."""
+    return "reused connections" if keep_alive else "a new connection for each request"
+
+
 def listed(items: Sequence[str], joint: str = "and") -> str:
     """`a`, `a and b`, `a, b and c`."""
     return f" {joint} ".join([", ".join(items[:-1]), items[-1]] if len(items) > 1 else list(items))

@@ -12,6 +12,7 @@ from wsgilab.model import words
 from wsgilab.model.gate import WORST_FIRST, Check, Gate
 from wsgilab.model.outcomes import Outcome
 from wsgilab.model.verdict import Verdict
+from wsgilab.reports import notes
 
 WIDTH = 100
 MOST_LINES = 18
@@ -29,6 +30,7 @@ def render(gate: Gate, verdict: Verdict, console: Console) -> None:
     """Print the gate to `console`."""
     width = min(WIDTH, console.width)
     about = [verdict.workload, gate.slo, words.counted(verdict.rounds, "round"), verdict.engine]
+    about += notes.connections(verdict)
     if gate.against:
         about.append(f"against {gate.against}, tolerance {gate.tolerance * 100:g} %")
     console.print(Text(" · ".join(about), "bold"), width=width, highlight=False)

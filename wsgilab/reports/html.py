@@ -15,8 +15,9 @@ from wsgilab.model.metrics import METRICS, TABLE, Place, shown
 from wsgilab.model.outcomes import Finding, Rating
 from wsgilab.model.verdict import Comparison, ServerRow, Verdict
 from wsgilab.model.window_row import WindowRow
-from wsgilab.reports import notes
+from wsgilab.reports import by_request, notes
 from wsgilab.reports.bars import Bar, bar_chart
+from wsgilab.reports.by_request import Listing
 from wsgilab.reports.charts import Across, Series, latency_chart
 from wsgilab.reports.colours import Look, looks
 from wsgilab.reports.svg import NARROW, WIDE, swatch
@@ -27,6 +28,9 @@ MOST_DISTRIBUTIONS = 4
 MOST_COMPARISONS = 240
 """Enough for the default run. More would fill the page before anybody reads it; verdict.json has all of them."""
 MOST_WINDOWS, MOST_REMARKS = 240, 4
+MOST_REQUESTS = 200
+"""By name, at each rate; of more than FEW_REQUESTS the table is folded."""
+FEW_REQUESTS = 24
 PERCENTILES = [metric for metric in TABLE if metric.percentile is not None]
 MARKS = {Rating.GOOD: "✓", Rating.BAD: "✕", Rating.INCONCLUSIVE: "?", Finding.HOLDS: "✓", Finding.DOES_NOT_HOLD: "✕"}
 """Next to the word: no rating is told by colour alone."""
@@ -48,12 +52,15 @@ def render(verdict: Verdict, manifest: Manifest) -> str:
         latency=_latency_over_rates(verdict, look),
         distributions=_distributions(verdict, look),
         cost_charts=_cost_charts(verdict, look),
+        requests=_requests(verdict),
+        few_requests=FEW_REQUESTS,
         timelines=() if verdict.is_search else _timelines(verdict, look),
         windows=_worth_a_line(verdict),
         voids=verdict.void_windows[:MOST_WINDOWS],
         capacities=_capacities(verdict, look),
         comparisons=_comparisons(verdict),
-        floor=notes.floor(verdict),
+        connections=notes.connections(verdict),
+        floor=notes.about_load(verdict),
         method=notes.method(verdict),
         facts=notes.facts(manifest),
         commands=notes.commands(manifest),
@@ -80,6 +87,7 @@ def _environment() -> Environment:
         "costs": shown(Place.COST),
         "best": [metric.name for metric in TABLE if metric.best],
         "window_columns": shown(Place.WINDOW),
+        "request_columns": by_request.COLUMNS,
     }
     return made
 
@@ -157,6 +165,12 @@ def _cost_charts(verdict: Verdict, look: Mapping[str, Look]) -> list[tuple[str, 
         bars = [Bar(name, look[name], figure, metric.full(figure)) for name, figure in figures]
         charts.append((title, bar_chart(title, bars)))
     return [(title, chart) for title, chart in charts if chart]
+
+
+def _requests(verdict: Verdict) -> list[Listing]:
+    """One listing for each rate that was given."""
+    rates = () if verdict.is_search else verdict.rates_rps
+    return [found for rate in rates if (found := by_request.listing(verdict, rate, MOST_REQUESTS))]
 
 
 def _timelines(verdict: Verdict, look: Mapping[str, Look]) -> list[tuple[str, list[tuple[float, Markup, list[str]]]]]:

@@ -8,14 +8,19 @@ from wsgilab.model import words
 from wsgilab.model.manifest import Manifest
 from wsgilab.model.metrics import METRICS, Place, shown
 from wsgilab.model.outcomes import Finding, Rating
+from wsgilab.model.request_row import RequestRow
 from wsgilab.model.verdict import LoadRow, ServerRow, Verdict
-from wsgilab.reports import notes
+from wsgilab.reports import by_request, notes
+from wsgilab.reports.by_request import Listing
 from wsgilab.reports.markup import Marked, bold, code, plain
 
+MOST_REQUESTS = 40
+"""By name, at each rate: a comment has room for so many characters."""
 MARKS = {Rating.GOOD: "✅", Rating.BAD: "❌", Finding.HOLDS: "✅", Finding.DOES_NOT_HOLD: "❌"}
 """Next to the word, never instead of it."""
 COLUMNS = shown(Place.COLUMN)
 FIGURES = ("Server", "At once", *(metric.label for metric in COLUMNS), "Verdict")
+OF_REQUESTS = ("Server", "Request", *(metric.label for metric in by_request.COLUMNS), "Its SLO")
 CAPACITY = ("Server", "At once", "Capacity (rates around it)", "Slots allow", "CPU allows", "Limited by", "Verdict")
 
 
@@ -28,21 +33,23 @@ def _lines(verdict: Verdict, manifest: Manifest) -> Iterator[str]:
     yield "# WSGI Lab: how the same Flask app was served\n"
     if verdict.answer:
         yield f"{bold(verdict.answer[0])} {plain(' '.join(verdict.answer[1:]))}".rstrip() + "\n"
+    connections = notes.connections(verdict)
     if verdict.is_search:
-        where = f"Workload {code(verdict.workload)}, engine {code(verdict.engine)}"
+        where = ", ".join([f"Workload {code(verdict.workload)}", f"engine {code(verdict.engine)}", *connections])
         yield f"{where}: highest rate that keeps {code(verdict.slo)}.\n"
         yield from _table(CAPACITY, (_capacity_cells(row) for row in verdict.servers))
     else:
         intervals = " In parentheses: 95 % intervals over windows." if verdict.has_intervals else ""
         yield (
             f"Workload {code(verdict.workload)}, SLO {code(verdict.slo)}, {words.counted(verdict.rounds, 'round')}, "
-            f"engine {code(verdict.engine)}.{intervals}\n"
+            f"{', '.join([f'engine {code(verdict.engine)}', *connections])}.{intervals}\n"
         )
-        yield f"{plain(notes.floor(verdict))}\n"
+        yield f"{plain(notes.about_load(verdict))}\n"
     for rate in () if verdict.is_search else verdict.rates_rps:
         yield f"## {words.rps(rate)} offered\n"
         rows = [(row, load) for row in verdict.servers if (load := row.at(rate))]
         yield from _table(FIGURES, (_cells(row, load) for row, load in rows))
+        yield from _requests(by_request.listing(verdict, rate, MOST_REQUESTS))
     yield "## Verdict\n"
     yield from (f"- {_marked(row.rating)} · {bold(row.server)}: {plain(row.why)}." for row in verdict.servers)
     yield ""
@@ -95,6 +102,22 @@ def _cells(row: ServerRow, load: LoadRow) -> Sequence[str]:
         *(metric.full(load[metric.key]) for metric in COLUMNS),
         _marked(load.rating),
     )
+
+
+def _requests(found: Listing | None) -> Iterator[str]:
+    """The requests by name."""
+    if found is None:
+        return
+    titles = OF_REQUESTS if found.has_objectives else OF_REQUESTS[:-1]
+    yield from _table(titles, (_request_cells(*row)[: len(titles)] for row in found.rows))
+    if found.left_out:
+        yield f"and {found.left_out} more: see report.html\n"
+
+
+def _request_cells(server: str, row: RequestRow) -> Sequence[str]:
+    objective = Marked(f"{_marked(row.rating)} {code(row.slo)}" if row.rating else "")
+    figures = (metric.full(row[metric.key]) for metric in by_request.COLUMNS)
+    return (bold(server), row.request, *figures, objective)
 
 
 def _table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:

@@ -39,6 +39,10 @@ OF_THE_FLOOR = (
     "What k6, the connection and the machine take is what k6 sees of a fixed answer of nginx at that rate. Only means "
     "add up, so it is about so much of a percentile."
 )
+REUSE = (
+    "Connections are used again: k6 has as few virtual users as the objective allows, each with a connection of its "
+    "own, and opens a new one only where the server has closed it."
+)
 UNITS = {"mb": "MB", "s": "s", "rps": "rps"}
 """Last words of names in the manifest that are units."""
 
@@ -54,6 +58,35 @@ def floor(verdict: Verdict) -> str:
         for floor in verdict.floor
     ]
     return f"Of every response time, k6, the connection and this machine take about: {'; '.join(parts)}."
+
+
+def about_load(verdict: Verdict) -> str:
+    """What every report says of the load before its figures."""
+    return f"{floor(verdict)} {_reuse(verdict)}".strip()
+
+
+def connections(verdict: Verdict) -> tuple[str, ...]:
+    """What requests did with connections, for the first line of a report; nothing where that is not known."""
+    keep_alive = verdict.conditions.keep_alive
+    return () if keep_alive is None else (words.connections(keep_alive),)
+
+
+def _reuse(verdict: Verdict) -> str:
+    """How many answers really came over a connection that was open already; empty where none was to be kept.
+
+    A server may close it after each answer (gunicorn's sync workers), or before the next request comes.
+    """
+    if not verdict.conditions.keep_alive or verdict.is_search:
+        return ""
+    shares = [
+        f"{row.server} {words.percent(Interval(share))}"
+        for row in verdict.servers
+        if row.loads and (share := row.loads[-1].reused_ratio) is not None
+    ]
+    if not shares:
+        return ""
+    at = words.rps(verdict.rates_rps[-1])
+    return f"Answers that came over a connection opened by an earlier request, at {at}: {', '.join(shares)}."
 
 
 def _because(reason: str) -> str:
@@ -87,6 +120,7 @@ def method(verdict: Verdict) -> tuple[str, ...]:
         "by a factor of 2; bad when all of it misses, every window does by that factor, or the server died; otherwise "
         "inconclusive. Since percentiles count failures, a bound on p99 "
         "lets at most 1 % fail. A server is good when it is good at every rate and bad when it is bad at any.",
+        *([REUSE] if verdict.conditions.keep_alive else []),
         "A window is void when the measurement failed, not the server. Void windows are listed and not counted.",
         "Memory is the largest proportional set size (PSS) seen, CPU that of all processes of the server; both include "
         "the nginx in front of a server, where there is one.",

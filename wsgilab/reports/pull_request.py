@@ -9,6 +9,7 @@ from wsgilab.model.gate import FAILURES, OBJECTIVE, Check, Gate
 from wsgilab.model.metrics import METRICS, Place, shown
 from wsgilab.model.outcomes import Outcome
 from wsgilab.model.verdict import Verdict
+from wsgilab.reports import notes
 from wsgilab.reports.markup import Marked, bold, code, plain
 
 FIND_ME = "<!-- wsgilab gate -->"
@@ -61,5 +62,6 @@ def _how(gate: Gate, verdict: Verdict) -> Iterator[str]:
     yield f"workload {code(verdict.workload)}"
     yield words.counted(verdict.rounds, "round")
     yield f"engine {code(verdict.engine)}"
+    yield from notes.connections(verdict)
     if gate.against:
         yield "changes with 95 % intervals"

@@ -19,16 +19,21 @@ from rich.text import Text
 from wsgilab.model import words
 from wsgilab.model.metrics import METRICS, Place, shown
 from wsgilab.model.outcomes import Finding, Rating
+from wsgilab.model.request_row import RequestRow
 from wsgilab.model.verdict import Claim, LoadRow, ServerRow, Verdict
-from wsgilab.reports import notes
+from wsgilab.reports import by_request, notes
+from wsgilab.reports.by_request import Listing
 
 WIDTH = 100
 MOST_LOG_LINES = 4
 """Of each server; report.html has more."""
+MOST_REQUESTS = 24
+"""By name, at each rate."""
 COLUMNS = shown(Place.COLUMN)
-FIGURES = ("Server", *(metric.heading for metric in COLUMNS), "Verdict")
+FIGURES = ("Server\nat once", *(metric.heading for metric in COLUMNS), "Verdict")
 EXPENDABLE = [metric.heading for metric in sorted(COLUMNS, key=lambda metric: -metric.left_out) if metric.left_out]
-CAPACITY = ("Server", "Capacity", "Slots allow", "CPU allows", "Limited by", "Windows", "Verdict")
+OF_REQUESTS = ("Server", "Request", *(metric.heading for metric in by_request.COLUMNS), "Its SLO")
+CAPACITY = ("Server\nat once", "Capacity", "Slots allow", "CPU allows", "Limited by", "Windows", "Verdict")
 STYLES = {
     Rating.GOOD: "bold green",
     Rating.BAD: "bold red",
@@ -47,7 +52,8 @@ def render(verdict: Verdict, console: Console) -> None:
 
 def _parts(verdict: Verdict, console: Console, width: int) -> Iterator[Any]:
     rounds = "capacity" if verdict.is_search else words.counted(verdict.rounds, "round")
-    yield Text(f"{verdict.workload} · {verdict.slo} · {rounds} · {verdict.engine}", "bold")
+    about = [verdict.workload, verdict.slo, rounds, verdict.engine, *notes.connections(verdict)]
+    yield Text(" · ".join(about), "bold")
     if verdict.answer:
         yield Text(f"\n{verdict.answer[0]}", "bold")
         yield from (_indented(sentence) for sentence in verdict.answer[1:])
@@ -59,11 +65,12 @@ def _parts(verdict: Verdict, console: Console, width: int) -> Iterator[Any]:
         yield _fitting(CAPACITY, rows, ("Windows", "CPU allows", "Slots allow"), console, width)
     else:
         intervals = "Below each figure its 95 % interval over windows. " if verdict.has_intervals else ""
-        yield Text(f"{intervals}Percentiles count every scheduled request. {notes.floor(verdict)}", "dim")
+        yield Text(f"{intervals}Percentiles count every scheduled request. {notes.about_load(verdict)}", "dim")
     for rate in () if verdict.is_search else verdict.rates_rps:
         yield Text(f"\n{words.rps(rate)} offered", "bold")
         rows = [_cells(row, load) for row in verdict.servers if (load := row.at(rate))]
         yield _fitting(FIGURES, rows, EXPENDABLE, console, width)
+        yield from _requests(by_request.listing(verdict, rate, MOST_REQUESTS), console, width)
     yield Text("\nVerdict", "bold")
     yield _lines((row.rating, f"{row.server}: {row.why}.") for row in verdict.servers)
     if verdict.claims:
@@ -100,7 +107,7 @@ def _table(titles: Sequence[str], rows: Sequence[Sequence[Text]], gone: Sequence
     table = Table(box=box.SIMPLE_HEAD, padding=(0, gap, 0, 0), pad_edge=False, show_edge=False)
     kept = [number for number, title in enumerate(titles) if title not in gone]
     for number in kept:
-        table.add_column(titles[number] if number else _cell(titles[0], "at once"), no_wrap=True)
+        table.add_column(_cell(*titles[number].split("\n")), no_wrap=True)
     for row in rows:
         table.add_row(*(row[number] for number in kept))
     return table
@@ -128,8 +135,26 @@ def _cells(row: ServerRow, load: LoadRow) -> list[Text]:
     ]
 
 
-def _cell(figure: str, below: str) -> Text:
-    return Text.assemble(figure, "\n", (below, "dim"))
+def _requests(found: Listing | None, console: Console, width: int) -> Iterator[Any]:
+    """The requests by name, a line each."""
+    if found is None:
+        return
+    titles = OF_REQUESTS if found.has_objectives else OF_REQUESTS[:-1]
+    expendable = [metric.heading for metric in sorted(by_request.COLUMNS, key=lambda metric: -metric.left_out)]
+    yield ""
+    yield _fitting(titles, [_request_cells(*row) for row in found.rows], expendable, console, width)
+    if found.left_out:
+        yield Text(f"and {found.left_out} more: see report.html", "dim")
+
+
+def _request_cells(server: str, row: RequestRow) -> list[Text]:
+    figures = (Text(metric.full(row[metric.key])) for metric in by_request.COLUMNS)
+    rating = Text(row.rating, STYLES[row.rating]) if row.rating else Text(words.UNKNOWN)
+    return [Text(server), Text(row.request), *figures, rating]
+
+
+def _cell(figure: str, below: str = "") -> Text:
+    return Text.assemble(figure, "\n", (below, "dim")) if below else Text(figure)
 
 
 def _claim(claim: Claim) -> str:

@@ -12,13 +12,13 @@ from wsgilab.errors import UsageError
 from wsgilab.model import slo
 from wsgilab.model.controls import all_visible
 from wsgilab.model.manifest import MANIFEST_SCHEMA, Manifest, ServerEntry
-from wsgilab.model.window import WINDOW_SCHEMA, LoadResult, Window
+from wsgilab.model.window import WINDOW_SCHEMA, LoadResult, RequestResult, Window
 
 LARGEST = 1e15
 """No time, count or size is larger; a sum of such figures is still a number."""
 SLOWEST_RPS, SHORTEST_S = 1e-6, 1e-3
 """No window has a lower rate or is shorter: what is divided by them is still a number."""
-NEVER_NEGATIVE = ("scheduled", "sent", "ok", "ok_in_time")
+NEVER_NEGATIVE = ("scheduled", "sent", "ok")
 NEWEST = 1_000_000
 """No schema will ever have a larger number; a sentence about it stays short."""
 UNFINISHED = "the run did not end: it was killed, or is still under way"
@@ -120,8 +120,9 @@ def _unreadable(text: str) -> str | None:
 def _holds_together(load: LoadResult | None) -> bool:
     if load is None:
         return True
-    counts = all(getattr(load, name) >= 0 for name in NEVER_NEGATIVE)
-    return counts and all(0 <= float(rung) <= 100 for rung in load.ladder_ms)
+    counted: list[LoadResult | RequestResult] = [load, *load.by_request.values()]
+    counts = load.ok_in_time >= 0 and all(getattr(one, name) >= 0 for one in counted for name in NEVER_NEGATIVE)
+    return counts and all(0 <= float(rung) <= 100 for one in counted for rung in one.ladder_ms)
 
 
 def _is_usable(number: float) -> bool:

@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 
 from wsgilab.lab import ROOT
-from wsgilab.model import cause, conditions, interval, verdict, window_row
+from wsgilab.model import cause, conditions, interval, request_row, verdict, window_row
 from wsgilab.model.metrics import Metric, Place, shown
 from wsgilab.model.verdict import KEYS, VERDICT_SCHEMA, Verdict
 
@@ -75,6 +75,10 @@ def _as_written(name: str, record: dict[str, Any]) -> dict[str, Any]:
         del properties["figures"]
         properties |= _figures(Place.LOAD, FIGURE)
         required = list(properties)
+    elif name == "RequestRow":
+        del properties["figures"]
+        properties |= _figures(Place.REQUEST, FIGURE)
+        required = list(properties)
     elif name == "WindowRow":
         figures = _figures(Place.WINDOW, FIGURE_OF_WINDOW)
         properties["figures"] = {"type": "object", "properties": figures, "required": list(figures)}
@@ -96,7 +100,9 @@ def _explained(metric: Metric) -> str:
 def _field_docs(name: str) -> dict[str, str]:
     """What stands below each field of a record."""
     kind = next(
-        found for module in (verdict, window_row, interval, cause, conditions) if (found := vars(module).get(name))
+        found
+        for module in (verdict, window_row, request_row, interval, cause, conditions)
+        if (found := vars(module).get(name))
     )
     (record,) = ast.parse(textwrap.dedent(inspect.getsource(kind))).body
     assert isinstance(record, ast.ClassDef)

@@ -31,6 +31,7 @@ MANIFEST: dict[str, Any] = {
     "engine": "local",
     "workload": "mix",
     "duration_s": 2.5,
+    "keep_alive": False,
     "host": {"cpu_model": "a CPU", "cpus": 2, "kernel": "6.1"},
     "limits": {"memory": "none", "cpus": [0]},
     "cpu_sets": {"servers": "0", "load": "1"},
@@ -111,6 +112,7 @@ def test_void_windows_are_not_counted_and_cells_of_one_run_are_named() -> None:
         ({"engine": "compose"}, "engine local and compose"),
         ({"workload": "io"}, "workload mix and io"),
         ({"duration_s": 8.0}, "duration 2.5 s and 8 s"),
+        ({"keep_alive": True}, "a new connection for each request and reused connections"),
     ],
 )
 def test_what_makes_runs_incomparable_is_named(changed: dict[str, Any], said: str) -> None:

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
+from factories import RUN, story
 
-from wsgilab.commands import capacity, run
+from wsgilab.analysis.pipeline import analyse
+from wsgilab.commands import capacity, measuring, run
 from wsgilab.commands.cli import main
 from wsgilab.model.request import Request
+from wsgilab.results.result import Result
+
+asked_ways: list[object] = []
+"""How connections would have been used, for each request."""
 
 
 @pytest.fixture(autouse=True)
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[Request]:
     """Every request that would have been carried out."""
     requests: list[Request] = []
+    asked_ways.clear()
 
-    def measure(request: Request, _as_json: bool) -> int:
+    def measure(request: Request, _as_json: bool, ways: object) -> int:
         requests.append(request)
+        asked_ways.append(ways)
         return 0
 
     for command in (run, capacity):
@@ -166,3 +175,52 @@ def test_the_patience_with_a_server_that_starts(
 ) -> None:
     monkeypatch.setenv("LAB_START_TIMEOUT_S", text)
     assert request_of(asked, "run").start_timeout_s == seconds
+
+
+@pytest.mark.parametrize(
+    ("words", "ways"),
+    [
+        ([], None),
+        (["--keep-alive"], (True,)),
+        (["--keep-alive", "--seed", "1"], (True,)),
+        (["--keep-alive", "reused"], (True,)),
+        (["--keep-alive=new"], (False,)),
+        (["--keep-alive", "both"], (False, True)),
+    ],
+)
+def test_the_ways_to_use_connections(words: list[str], ways: object, asked: list[Request]) -> None:
+    for command in ("run", "capacity"):
+        request_of(asked, command, *words)
+        assert asked_ways.pop() == ways
+
+
+def test_a_way_that_is_none_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["run", "--keep-alive", "boht"])
+    assert "'boht': did you mean 'both'?" in capsys.readouterr().err
+    with pytest.raises(SystemExit, match="2"):
+        main(["gate", "--servers", "gunicorn", "--keep-alive", "both"])
+    assert "A gate measures new connections or reused ones, not both." in capsys.readouterr().err
+
+
+def test_both_ways_are_measured_one_after_the_other_each_with_a_folder_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    carried_out: list[Request] = []
+
+    def carry_out(request: Request, *_: object) -> Result:
+        carried_out.append(request)
+        windows = tuple(story(rounds=1))
+        return Result(analyse(windows, RUN), windows, None)
+
+    monkeypatch.setattr("wsgilab.api.carry_out", carry_out)
+    assert measuring.measure(Request(out="there"), True, (False, True)) == 0
+    assert [(request.keep_alive, request.out) for request in carried_out] == [
+        (False, str(Path("there/new"))),
+        (True, str(Path("there/reused"))),
+    ]
+    said = json.loads(capsys.readouterr().out)
+    assert [said[name]["schema"] for name in ("new", "reused")] == [1, 1]
+    carried_out.clear()
+    assert measuring.measure(Request(out="there", keep_alive=True), True) == 0
+    assert [(request.keep_alive, request.out) for request in carried_out] == [(True, "there")]

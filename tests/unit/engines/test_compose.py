@@ -128,6 +128,18 @@ def test_the_runner_gets_the_same_request_for_places_of_its_own(world: World, tm
     assert " Container runner  Created" in world.listener.lines
 
 
+def test_servers_that_ran_before_serve_their_own_app_again(world: World, tmp_path: Path) -> None:
+    world.set("running", "gunicorn\nnginx\n")
+    world.says(finish("/results/mine"))
+    world.run(REQUEST.but(app="shop:app", app_dir=str(tmp_path)))
+    last = world.get("asked").splitlines()[-1]
+    assert last == "compose --profile more up --detach --no-deps gunicorn"
+    told = dict(line.split("=", 1) for line in world.get("environment").splitlines() if "=" in line)
+    assert "LAB_APP_DIR" not in told
+    world.run(REQUEST)
+    assert world.get("asked").splitlines()[-1] != last, "the same app: nothing to put back"
+
+
 def test_compose_is_told_what_the_request_says_and_nothing_of_the_settings_around_it(
     world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

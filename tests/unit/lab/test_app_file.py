@@ -87,6 +87,8 @@ WRONG = {
     "no path": ('path = "/orders"\n', "", 21, "requests[2]: the key 'path' is missing", "a name and a path"),
     "a rate of text": ("rates = [20, 60]", 'rates = [20, "fast"]', 6, "traffic.rates[2]", ""),
     "an objective that is none": ("p99<250ms and", "p98<250ms and", 7, "traffic.slo", ""),
+    "an objective of one that is none": ('name = "order"', 'name = "order"\nslo = "p95<100"', 23, "requests[2].slo", "p95 is bounded in ms or s"),
+    "an objective for others": ('name = "order"', 'name = "order"\nslo = "catalogue: p95<9ms"', 23, "the requests named 'catalogue'", "in the table of those"),
     "a name twice": ('name = "order"', 'name = "catalogue"', 22, "a second request is named 'catalogue'", "figures of its own"),
     "two bodies": ("json = {item", 'body = "x"\njson = {item', 25, "one body, and this one has json and body", ""),
     "a body by GET": ('method = "POST"\npath = "/orders"', 'path = "/orders"', 24, "a GET carries no json", 'method = "POST"'),

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from wsgilab.errors import UsageError
 from wsgilab.lab.own_app import at_revision, fields, needs
 from wsgilab.model.request import Request
 
@@ -86,3 +87,38 @@ def test_a_project_whose_build_knows_what_it_needs_is_installed_itself(
 ) -> None:
     (tmp_path / name).write_text(text)
     assert needs(tmp_path)["requirements"] == ((str(tmp_path),) if is_installed else ())
+
+
+TRAFFIC = """
+[traffic]
+slo = "p99<500ms"
+
+[[requests]]
+name = "look"
+path = "/"
+
+[[requests]]
+name = "check out"
+path = "/out"
+slo = "p95<100ms"
+"""
+
+
+def test_objectives_of_single_requests_join_that_of_all(tmp_path: Path) -> None:
+    (tmp_path / "lab.toml").write_text(TRAFFIC)
+    assert request_for(tmp_path).slo == "p99<500ms; check out: p95<100ms"
+    assert request_for(tmp_path, slo="p99<1s").slo == "p99<1000ms; check out: p95<100ms"
+    assert request_for(tmp_path, slo="look: p50<9ms; check out: p95<1s").slo == (
+        "p99<250ms; check out: p95<1000ms; look: p50<9ms"
+    )
+    assert request_for(tmp_path, workload="/").slo == "p99<500ms", "the requests of lab.toml are not what is measured"
+
+
+def test_an_objective_for_requests_that_are_not_there_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "lab.toml").write_text(TRAFFIC)
+    with pytest.raises(UsageError) as refused:
+        request_for(tmp_path, slo="p99<250ms; checkout: p95<1s")
+    assert "requests named 'checkout'" in refused.value.what
+    assert refused.value.cause == "did you mean 'check out'?"
+    with pytest.raises(UsageError, match="requests named 'look'"):
+        request_for(tmp_path, slo="look: p95<1s", workload="/")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,16 @@ import pytest
 
 from wsgilab.engines import Endpoint
 from wsgilab.errors import LabError, MissingError
-from wsgilab.measure.k6_command import K6, command, environment, vus_needed
+from wsgilab.measure.k6_command import K6, Traffic, command, environment, traffic_of, vus_needed
 from wsgilab.measure.load import parse_summary, refusal, scheduled_s, start
-from wsgilab.model.window import LoadResult, WindowPlan
+from wsgilab.model.request import Request
+from wsgilab.model.window import LoadResult, RequestResult, WindowPlan
 
 PLAN = WindowPlan("gunicorn", "mix", 100.0, 2, 7, warmup_s=2.0, duration_s=6.0, timeout_s=10.0, grace_s=2.0)
 SUMMARY: dict[str, Any] = {
-    "by_request": {},
+    "by_request": [],
+    "reused": 0,
+    "expected": {},
     "unexpected_text": 0,
     "period_s": 0.01,
     "scheduled": 600,
@@ -58,12 +62,20 @@ def test_a_summary_becomes_a_result() -> None:
         total_requests=640,
         total_sent=690,
         total_ok=560,
+        reused=0,
         started_at=1_700_000_000.5,
         wall_s=10.5,
         k6_cpu_s=1.25,
         lag_ms=3.0,
         vus_max=610,
     )
+
+
+def test_names_keep_the_order_of_the_traffic_even_where_they_are_numbers() -> None:
+    one = {"scheduled": 10, "sent": 11, "ok": 9, "ladder_ms": {"50": 20}}
+    found = parsed(by_request=[["look", one], ["404", one], ["2", one]]).by_request
+    assert list(found) == ["look", "404", "2"]
+    assert found["404"] == RequestResult(scheduled=11, sent=11, ok=9, ladder_ms={"50": 20.0})
 
 
 def test_a_window_without_one_good_answer_has_no_quantiles() -> None:
@@ -230,7 +242,23 @@ def test_native_histograms_are_asked_for_in_the_words_of_older_and_newer_k6() ->
 def test_unanswered_requests_do_not_starve_the_schedule(
     rate_rps: float, duration_s: float, timeout_s: float, vus: int
 ) -> None:
-    assert vus_needed(rate_rps, duration_s, timeout_s) == vus
+    plan = replace(PLAN, rate_rps=rate_rps, duration_s=duration_s, timeout_s=timeout_s)
+    assert vus_needed(plan, Traffic()) == vus
+
+
+@pytest.mark.parametrize(
+    ("objective", "vus"),
+    [
+        ("p99<250ms", 60),  # half a second's worth of 100 rps, and some
+        ("p50<20ms", 60),
+        ("p99<250ms; report: p95<800ms", 170),
+        ("p99<5s", 210),
+        ("failed<1%", 210),
+    ],
+)
+def test_connections_that_are_used_again_are_few(objective: str, vus: int) -> None:
+    traffic = traffic_of(Request(keep_alive=True, slo=objective))
+    assert vus_needed(PLAN, traffic) == vus
 
 
 def test_a_k6_that_is_not_there_is_named() -> None:

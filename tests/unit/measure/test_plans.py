@@ -18,6 +18,7 @@ from wsgilab.machine.waiting import Stop, poll_until
 from wsgilab.measure.readings import Metrics, Reading, scrape, take_reading, to_reading
 from wsgilab.measure.usage import to_usage
 from wsgilab.measure.windows import Settings, plan_windows
+from wsgilab.model.window import RequestCost
 
 SETTINGS = Settings(("a", "b", "c"), "mix", (100.0, 250.0), rounds=4, duration_s=3.0, seed=7)
 START = Reading(100.0, True, 50.0, 1.0, 0.0, 0.0, 2.0, 80e6, 0.0, 5.0, 0.0, 90.0)
@@ -91,6 +92,25 @@ def test_what_the_kernel_did_is_the_windows_own_and_gauges_are_the_largest_seen(
     assert (usage.listen_queue_max, usage.restarts) == (17.0, 1)
     assert [sample.at for sample in usage.samples] == [100.0, 103.0, 106.0]
     assert to_usage(before, [], replace(after, at=106.1234), (101.0, 105.0)).samples[-1].at == 106.123
+
+
+def test_what_requests_of_a_name_took_is_what_grew_between_the_readings() -> None:
+    first = replace(START, at=102.0, requests=200.0, named={0: RequestCost(50, 1.0, 0.5), 2: RequestCost(5, 1.0, 1.0)})
+    last = replace(first, at=104.0, named={**first.named, 0: RequestCost(150, 3.0, 0.9), 1: RequestCost(10, 2.0, None)})
+    usage = to_usage(
+        START, [first, last], replace(last, at=106.0), (101.5, 105.0), names=("look", "buy", "pay", "never")
+    )
+    assert usage.by_request == {"look": RequestCost(100, 2.0, 0.4), "buy": RequestCost(10, 2.0, None)}
+
+
+def test_the_exporters_figures_of_names_are_read_by_number() -> None:
+    series = {
+        "wsgi_named_requests_total": [({"request": "0"}, 9.0), ({"request": "11"}, 2.0)],
+        "wsgi_named_request_seconds_total": [({"request": "0"}, 1.5), ({"request": "11"}, 0.5)],
+        "wsgi_named_request_cpu_seconds_total": [({"request": "0"}, 0.25)],
+    }
+    read = to_reading(Metrics({}, series), Metrics(), 100.0)
+    assert read.named == {0: RequestCost(9.0, 1.5, 0.25), 11: RequestCost(2.0, 0.5, None)}
 
 
 def test_figures_are_summed_over_their_labels(monkeypatch: pytest.MonkeyPatch) -> None:

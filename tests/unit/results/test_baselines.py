@@ -66,6 +66,7 @@ def test_a_run_is_a_baseline_of_its_own_machine_and_load(committed: Path, verdic
         ({"engine": "attached"}, "engine local and attached"),
         ({"duration_s": 4.0}, "duration 1.5 s and 4 s"),
         ({"app": "shop:app"}, "app app:app and shop:app"),
+        ({"keep_alive": True}, "a new connection for each request and reused connections"),
     ],
 )
 def test_one_of_another_machine_load_or_app_is_refused_with_the_way_out(

@@ -24,6 +24,8 @@ import metrics
 from metrics import BUCKET_EDGES_S, LEVELS, Middleware, Table, least_inside, level_of
 from tally import Tables, Tally
 
+from wsgilab.model.app_file import MOST_REQUESTS
+
 
 class Server:
     """Calls a WSGI app as a server does, and keeps what it answered."""
@@ -513,3 +515,59 @@ def test_a_table_that_is_just_being_made_is_not_read(tmp_path: Path) -> None:
     (tmp_path / f"{os.getpid()}-1.table").write_bytes(b"")
     assert counted(tmp_path).requests_by_code == {}
     assert len(list(tmp_path.glob("*.table"))) == 1
+
+
+# ── requests that the load generator gave a name ────────────────────────────────────────────────────────────────────
+
+
+def burning(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
+    """Uses about 5 ms of its thread's CPU time, and says whether it can see the name."""
+    until = time.thread_time() + 0.005
+    while time.thread_time() < until:
+        pass
+    start_response("200 OK", [])
+    return [b"seen" if "HTTP_X_LAB_REQUEST" in environ else b"not seen"]
+
+
+def test_a_named_request_is_counted_with_its_cpu_time_and_the_app_does_not_see_the_name(tmp_path: Path) -> None:
+    wrapped = Server(Middleware(burning, tmp_path, "x"))
+    assert wrapped.get(HTTP_X_LAB_REQUEST="7") == b"not seen"
+    wrapped.get(HTTP_X_LAB_REQUEST="7")
+    wrapped.get(HTTP_X_LAB_REQUEST="99")
+    wrapped.get()
+    tally = counted(tmp_path)
+    assert {number: found.requests for number, found in tally.named.items()} == {7: 2, 99: 1}
+    seven = tally.named[7]
+    assert 0.010 <= seven.cpu_seconds <= seven.seconds
+    assert tally.requests_by_code == {200: 4}
+    assert [worker.requests for worker in tally.living] == [4]
+
+
+@pytest.mark.parametrize("name", ["", "100", "-1", "07", "checkout", "7, 8", "٣"])
+def test_what_is_no_number_of_a_name_counts_under_none(tmp_path: Path, name: str) -> None:
+    assert Server(Middleware(burning, tmp_path, "x")).get(HTTP_X_LAB_REQUEST=name) == b"not seen"
+    tally = counted(tmp_path)
+    assert (tally.named, tally.requests_by_code) == ({}, {200: 1})
+
+
+def test_a_request_that_ends_in_another_thread_has_no_cpu_time_that_could_be_told(tmp_path: Path) -> None:
+    response = Server(Middleware(burning, tmp_path, "x")).call(HTTP_X_LAB_REQUEST="7")
+    thread = threading.Thread(target=response.close)
+    thread.start()
+    thread.join()
+    tally = counted(tmp_path)
+    assert (tally.named, tally.requests_by_code) == ({}, {200: 1})
+
+
+def test_where_greenlets_share_a_thread_only_their_time_is_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "gevent", cast(Any, object()))
+    Server(Middleware(burning, tmp_path, "x")).get(HTTP_X_LAB_REQUEST="0")
+    found = counted(tmp_path).named[0]
+    assert (found.requests, found.cpu_seconds) == (1, 0)
+    assert found.seconds >= 0.005
+
+
+def test_there_are_as_many_numbers_as_a_lab_toml_may_have_requests() -> None:
+    assert metrics.NAMES == MOST_REQUESTS

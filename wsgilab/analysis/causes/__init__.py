@@ -24,11 +24,13 @@ LAWS = (
     answers.refused_before_the_app,
     answers.cut_off_on_the_way,
     answers.answered_by_the_app,
+    answers.not_as_expected,
     answers.app_calls_itself,
     deaths.killed_for_memory,
     deaths.workers_ended,
     deaths.workers_replaced,
     app_time.slow_inside,
+    app_time.slow_by_name,
     cpu.throttled,
     cpu.used_up,
     cpu.used_with_others,
@@ -46,7 +48,7 @@ def context(windows: Sequence[Window], objective: Slo, cores: int, servers: Sequ
     apps = {facts.name: facts.app for facts in servers}
     statuses: dict[tuple[float, str], Counter[str]] = defaultdict(Counter)
     for window in windows:
-        statuses[window.plan.rate_rps, window.plan.server].update(window.load.statuses if window.load else {})
+        statuses[window.plan.rate_rps, window.plan.server].update(window.load.surprises if window.load else {})
     calling = {
         apps.get(window.plan.server, "")
         for window in windows

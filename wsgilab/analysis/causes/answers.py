@@ -47,7 +47,7 @@ def others_than_2xx(statuses: Mapping[str, int]) -> Counter[str]:
 def refused_ratio(windows: Sequence[Window]) -> float:
     """Share of the scheduled requests that got such an answer."""
     scheduled = sum(window.load.scheduled for window in windows if window.load)
-    refused = sum(others_than_2xx(window.load.statuses).total() for window in windows if window.load)
+    refused = sum(others_than_2xx(window.load.surprises).total() for window in windows if window.load)
     return refused / scheduled if scheduled else 0.0
 
 
@@ -97,6 +97,22 @@ def answered_by_the_app(evidence: Evidence) -> Cause | None:
         return None
     odd = _odd_one_out(evidence, status)
     return Cause(Kind.ANSWER, f"{_said(evidence, status)}{_on(share)}{odd}", of_app=not odd)
+
+
+def not_as_expected(evidence: Evidence) -> Cause | None:
+    """Answers with 2xx that were none of those which lab.toml calls good."""
+    odd = sum(
+        sum(count for status, count in load.statuses.items() if status[:1] == "2")
+        - (load.ok - sum(load.expected.values()))
+        - load.wrong_server
+        for load in evidence.loads
+    )
+    share = evidence.share(odd)
+    if share < evidence.tolerated:
+        return None
+    by_text = 2 * sum(load.unexpected_text for load in evidence.loads) >= odd
+    what = "without the text" if by_text else "with another status than the one"
+    return Cause(Kind.ANSWER, f"answers {what} that lab.toml expects{_on(share)}", of_app=True)
 
 
 def app_calls_itself(evidence: Evidence) -> Cause | None:
@@ -169,6 +185,8 @@ def _said(evidence: Evidence, status: str) -> str:
     target = asked.redirect_to if asked else ""
     if status[:1] == "3":
         where = f" to {target}" if target else ""
+        if any(load.by_request for load in evidence.loads):
+            return f"HTTP {status}{where}: a redirect is followed only with follow_redirects in lab.toml"
         return f"HTTP {status}{where}: a redirect is not followed, so name the path that it leads to"
     if status == "400" and asked and asked.blames_host:
         return f"HTTP 400: the app does not serve this host (Host: {asked.host})"

@@ -6,6 +6,8 @@ import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
+from wsgilab.analysis import stats
+from wsgilab.analysis.by_request import only
 from wsgilab.analysis.causes import cpu
 from wsgilab.analysis.causes.evidence import Evidence
 from wsgilab.model import words
@@ -37,6 +39,37 @@ def slow_inside(evidence: Evidence) -> Cause | None:
     if _some_were_faster(evidence):
         return Cause(Kind.APP, f"inside the app: {took} on average, and some requests took less than half", of_app=True)
     return Cause(Kind.APP, f"the app itself takes {took}: no server can keep {bound_text('', bound_ms)}", of_app=True)
+
+
+def slow_by_name(evidence: Evidence) -> Cause | None:
+    """Requests of one name missed the objective that they have by themselves, and took as long inside the app."""
+    if cpu.share_busy(evidence) >= CROWDED:
+        return None
+    for name, objective in evidence.context.objective.by_request.items():
+        mean_ms = _mean_ms(evidence, name)
+        bounds_ms = [bound for metric, bound in objective.terms if _is_missed(evidence, name, metric, bound)]
+        if bounds_ms and mean_ms >= min(bounds_ms):
+            took, bound = words.duration(Interval(mean_ms)), bound_text("", min(bounds_ms))
+            return Cause(
+                Kind.APP, f"the app itself: {name} takes {took} inside it on average, over {bound}", of_app=True
+            )
+    return None
+
+
+def _mean_ms(evidence: Evidence, name: str) -> float:
+    """Mean time inside the app of the requests of one name; 0 where it is not known."""
+    costs = [cost for usage in evidence.usages if (cost := usage.by_request.get(name))]
+    requests = sum(cost.requests for cost in costs)
+    return sum(cost.busy_s for cost in costs) / requests * 1000 if requests > 0 else 0.0
+
+
+def _is_missed(evidence: Evidence, name: str, metric: str, bound_ms: float) -> bool:
+    """Whether requests of this name broke a bound of their latency in every window that had some."""
+    alone = [found for window in evidence.windows if (found := only(window, name))]
+    if metric == "failed" or not alone:
+        return False
+    figures = [stats.percentile_ms(window, float(metric.removeprefix("p"))) for window in alone]
+    return all(figure is not None and figure.value >= bound_ms for figure in figures)
 
 
 def _worst(evidence: Evidence) -> tuple[float, float] | None:

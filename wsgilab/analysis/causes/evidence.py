@@ -81,7 +81,7 @@ class Evidence:
     @cached_property
     def statuses(self) -> Counter[str]:
         """What k6 was answered in the measured part, by status; "0" is no answer."""
-        return added(load.statuses for load in self.loads)
+        return added([load.surprises for load in self.loads])
 
     @cached_property
     def app_statuses(self) -> Counter[str] | None:

@@ -31,6 +31,13 @@ def answered(statuses: Mapping[str, int], app: Mapping[str, int] | None = None, 
     return replace(plain_window([]), load=result, usage=usage(counted, inside=within))
 
 
+def unlike_lab_toml(**load: Any) -> Window:
+    """600 requests answered with 200, of which 480 were good."""
+    measured = answered({"200": 600}, **load)
+    assert measured.load
+    return replace(measured, load=replace(measured.load, ok=480, failed=120))
+
+
 def sentence(windows: list[Window], server: ServerFacts | None = None, **changes: Any) -> str:
     """What comes first."""
     found = causes.find(evidence(*windows, server=server, **changes), Rating.BAD)
@@ -257,3 +264,20 @@ class TestInAVerdict:
 def test_the_inside_of_a_window_may_be_unknown() -> None:
     assert causes.find(evidence(inside_of(plain_window([24.0] * 600))), Rating.GOOD) == ()
     assert causes.find(evidence(plain_window([24.0] * 600)), Rating.GOOD) == ()
+
+
+def test_an_answer_that_was_asked_for_is_no_cause() -> None:
+    some = answered({"200": 500, "302": 100})
+    assert some.load
+    asked_for = replace(some, load=replace(some.load, expected={"302": 100}))
+    assert answers.answered_by_the_app(evidence(some)) is not None
+    assert answers.answered_by_the_app(evidence(asked_for)) is None
+    assert answers.refused_ratio([asked_for]) == 0.0
+
+
+def test_a_good_status_with_the_wrong_content_is_said_to_be_that() -> None:
+    assert sentence([unlike_lab_toml(unexpected_text=120)]) == (
+        "answers without the text that lab.toml expects on 20 % of the requests"
+    )
+    assert sentence([unlike_lab_toml()]).startswith("answers with another status than the one that lab.toml expects on")
+    assert answers.not_as_expected(evidence(answered({"200": 500, "500": 100}))) is None

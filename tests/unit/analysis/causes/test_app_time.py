@@ -7,14 +7,15 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from factories import evidence, histogram, inside_of, load_result, plain_window, plan, samples, usage
+from factories import evidence, histogram, inside_of, ladder, load_result, plain_window, plan, samples, usage
 
 from wsgilab.analysis import causes
 from wsgilab.analysis.causes import app_time
+from wsgilab.model import slo
 from wsgilab.model.outcomes import Rating
 from wsgilab.model.server import ServerFacts
 from wsgilab.model.slo import Slo
-from wsgilab.model.window import Window
+from wsgilab.model.window import RequestCost, RequestResult, Window
 
 GTHREAD = ServerFacts("gunicorn-gthread", "Gunicorn, workers with threads", "2 x 8", 16, None)
 
@@ -27,6 +28,20 @@ def window(inside_ms: Sequence[float], cpu_ms: float = 2.6, rate_rps: float = 60
     load = load_result([ms + 1 for ms in inside_ms], started_at=0.0)
     measured = Window(plan("gunicorn-gthread", rate_rps=rate_rps), load, used)
     return inside_of(measured, app_time_ms=histogram(inside_ms), at_once=16, workers_max=2)
+
+
+def named(inside_ms: float) -> Window:
+    """600 requests of 20 ms, four of which are reports that take so long: too few for a p99 of all to tell."""
+    measured = window([20.0] * 596 + [inside_ms] * 4, rate_rps=100.0)
+    assert measured.load
+    assert measured.usage
+    report = RequestResult(4, 4, 4, ladder([inside_ms + 1] * 4))
+    cost = RequestCost(4, 4 * inside_ms / 1000, None)
+    return replace(
+        measured,
+        load=replace(measured.load, by_request={"report": report}),
+        usage=replace(measured.usage, by_request={"report": cost}),
+    )
 
 
 def first(measured: Window, **changes: Any) -> str:
@@ -99,3 +114,21 @@ def test_a_bound_between_two_edges_counts_only_what_was_surely_slower() -> None:
     near = replace(window([420.0] * 360))
     assert app_time.slow_inside(evidence(near, server=GTHREAD, objective=Slo((("p99", 400.0),)))) is None
     assert app_time.slow_inside(evidence(window([520.0] * 360), server=GTHREAD, objective=Slo((("p99", 400.0),))))
+
+
+def test_a_name_that_misses_its_own_objective_inside_the_app_is_named() -> None:
+    objective = slo.parse("p99<250ms; report: p95<100ms")
+    said = "the app itself: report takes 413 ms inside it on average, over 100 ms"
+    assert first(named(413.0), objective=objective) == said
+    assert app_time.slow_by_name(evidence(named(99.0), server=GTHREAD, objective=objective)) is None
+    assert (
+        app_time.slow_by_name(evidence(named(413.0), server=GTHREAD, objective=slo.parse("report: failed<1%"))) is None
+    )
+
+
+def test_a_name_that_waited_and_was_quick_inside_is_not_the_apps_fault() -> None:
+    late = named(413.0)
+    assert late.usage
+    quick = replace(late, usage=replace(late.usage, by_request={"report": RequestCost(4, 0.08, None)}))
+    objective = slo.parse("p99<250ms; report: p95<100ms")
+    assert app_time.slow_by_name(evidence(quick, server=GTHREAD, objective=objective)) is None

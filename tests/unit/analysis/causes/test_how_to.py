@@ -23,6 +23,7 @@ from support import ROOT
 from wsgilab.analysis import causes
 from wsgilab.engines import start_failure
 from wsgilab.lab.servers import load_lab
+from wsgilab.model import slo
 from wsgilab.model.outcomes import Rating
 from wsgilab.model.window import Window
 
@@ -58,6 +59,7 @@ def said() -> list[str]:
         first(answers.answered({"302": 600}, redirect_to="/login", **HOST)),
         first(answers.answered({"400": 600}, blames_host=True, **HOST)),
         first(answers.answered({"413": 600}), context={"statuses": ALONE}),
+        first(answers.unlike_lab_toml(unexpected_text=120)),
         first(too_long("414")),
         first(too_long("502"), server=UWSGI),
         first(answers.answered({"431": 600}, app={}, refused_by="limit_request_field_size")),
@@ -76,6 +78,7 @@ def said() -> list[str]:
         first(app_time.window([1001.0] * 360), server=GTHREAD),
         first(app_time.window([2.3] * 342 + [1002.0] * 18), server=GTHREAD),
         first(app_time.window([400.0] * 360), server=GTHREAD, alone_ms=50.0, alone_rps=5.0),
+        first(app_time.named(413.0), server=GTHREAD, objective=slo.parse("p99<250ms; report: p95<100ms")),
         first(app_time.window([413.0] * 120, 52.0, 20.0), server=GTHREAD),
         first(cpu.window(9.5, workers_max=1), server=MODELS["dev"].facts, cores=4),
         first(cpu.window(9.5, idle_cores=0.42)),
@@ -106,9 +109,11 @@ def test_every_law_has_its_line() -> None:
             "refused_before_the_app",
             "cut_off_on_the_way",
             "answered_by_the_app",
+            "not_as_expected",
             "app_calls_itself",
         ),
-        *("killed_for_memory", "workers_ended", "workers_replaced", "slow_inside", "throttled", "used_up"),
+        *("killed_for_memory", "workers_ended", "workers_replaced", "slow_inside", "slow_by_name"),
+        *("throttled", "used_up"),
         *("used_with_others", "do_not_overlap", "too_few", "all_taken", "queue_was_full", "grows"),
     }
 
