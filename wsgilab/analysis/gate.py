@@ -192,6 +192,13 @@ def _rounds_wanted(check: Check, verdict: Verdict, tolerance: float) -> int | No
     return min(MORE_AT_MOST, math.ceil(factor * 1.1 * max(1, verdict.rounds)))
 
 
+def named(checks: Sequence[Check]) -> str:
+    """What checks are about, by place: `p50 and CPU per request of gunicorn at 100 rps`."""
+    places = dict.fromkeys(check.place for check in checks)
+    names = {place: [check.name for check in checks if check.place == place] for place in places}
+    return words.listed([f"{words.listed(about)} of {place}" for place, about in names.items()])
+
+
 def _summary(gate: Gate) -> str:
     """What came of it, the worst first, in one sentence."""
     against = f" against {gate.against}" if gate.against else ""
@@ -200,14 +207,22 @@ def _summary(gate: Gate) -> str:
         more = f", and {words.counted(len(worse), 'figure')} got worse{against}" if worse else ""
         return f"The SLO {gate.slo} was missed by {_places(missed)}{more}."
     if worse:
-        figures = words.listed([f"{check.name} of {check.place}" for check in worse])
-        return f"{figures} got worse by more than {gate.tolerance * 100:g} %{against}."
+        return f"{named(worse)} got worse by more than {gate.tolerance * 100:g} %{against}."
     if noisy:
-        return f"Too noisy to say for {_places(noisy)}: {words.listed([check.name for check in noisy])}."
+        return words.sentence(_open(gate, noisy))
     if not gate.checks:
         return "Nothing was measured."
     and_so = f", and nothing got worse by more than {gate.tolerance * 100:g} %{against}" if gate.against else ""
     return f"The SLO {gate.slo} is kept by {_places(gate.checks)}{and_so}."
+
+
+def _open(gate: Gate, noisy: Sequence[Check]) -> str:
+    """What nobody can say."""
+    objective = [check for check in noisy if check.about == OBJECTIVE]
+    figures = [check for check in noisy if check.about != OBJECTIVE]
+    questions = [f"the SLO {gate.slo} is kept by {_places(objective)}"] if objective else []
+    questions += [f"{named(figures)} got worse"] if figures else []
+    return f"it cannot be told whether {words.listed(questions)}"
 
 
 def _places(checks: Sequence[Check]) -> str:

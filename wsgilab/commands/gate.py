@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,8 @@ FILES: Mapping[str, Callable[[Gate, Verdict], str]] = {
     "markdown": pull_request.render,
 }
 """Option → what writes its file."""
+OF_THIS_RUN = ("--rounds", "--budget", "--out")
+"""What the next try has otherwise."""
 
 
 @click.command(
@@ -131,10 +133,24 @@ def _ends_with(result: Result, gate: Gate) -> int:
         return code
     if gate.outcome is Outcome.NOISY:
         rounds = gate.rounds_wanted or 2 * result.verdict.rounds
-        noisy = TooNoisy(gate.summary, f"{shlex.join(['./lab', *sys.argv[1:]])} --rounds {rounds}")
+        noisy = TooNoisy(
+            gate.summary, shlex.join(["./lab", *_without(sys.argv[1:], OF_THIS_RUN), "--rounds", str(rounds)])
+        )
         say(noisy)
         return noisy.exit_code
     return EXIT_NOT_PASSED if gate.outcome in FAILURES else EXIT_DONE
+
+
+def _without(words: Sequence[str], options: Collection[str]) -> list[str]:
+    """A command line without these options, which all have a value."""
+    kept: list[str] = []
+    of_option = False
+    for word in words:
+        name, equals, _ = word.partition("=")
+        if not of_option and name not in options:
+            kept.append(word)
+        of_option = not of_option and name in options and not equals
+    return kept
 
 
 def _require_writable(path: Path) -> None:

@@ -32,7 +32,11 @@ def prepared(stack: Stack, engine: str) -> Stack:
         return stack
     own = _needs_anything(request)
     app = _app(stack, engine, request, App(str(stack.lab.app_dir))) if own else None
-    before = _app(stack, engine, request.before, App(request.before.app_dir)) if request.before else None
+    before = (
+        _app(stack, engine, request.before, App(request.before.app_dir, revision=request.before.name))
+        if request.before
+        else None
+    )
     return replace(stack, servers=[replace(server, app=before if server.app else app) for server in stack.servers])
 
 

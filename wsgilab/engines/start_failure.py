@@ -70,9 +70,13 @@ def not_loaded(server: Server, how: str, log: str, again: str, withheld: Sequenc
         cause = "it waits for something while it is imported: a database, a lock, an answer"
         return ServerError("\n".join([NEVER_IMPORTED, *lines]), cause, again)
     why = "" if any(APP_FAILED in line for line in lines) else f" (its process {how})"
-    return ServerError(
-        "\n".join([f"The app cannot be loaded{why}, and no server was started.", *lines]), error.cause, again
-    )
+    what = f"The app{_as_it_was(server)} cannot be loaded{why}, and no server was started."
+    return ServerError("\n".join([what, *lines]), error.cause, again)
+
+
+def _as_it_was(server: Server) -> str:
+    """Which revision of the app it is, where that is not the one of the working tree."""
+    return f" at {server.app.revision}" if server.app and server.app.revision else ""
 
 
 def is_everybodys(log: str) -> bool:

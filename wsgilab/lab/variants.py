@@ -103,7 +103,7 @@ def with_revision(lab: Lab, servers: Sequence[Server], was: Revision) -> tuple[L
             name=before(server.name),
             base=server.variant_of or server.name,
             settings={**server.settings, **named},
-            app=App(was.app_dir),
+            app=App(was.app_dir, revision=was.name),
             about=f"the app at {was.name}",
         )
         for server in servers

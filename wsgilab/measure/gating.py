@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from wsgilab.analysis.gate import Question
+from wsgilab.analysis.gate import Question, named
 from wsgilab.analysis.pipeline import RunFacts, analyse
 from wsgilab.lab import variants
 from wsgilab.measure.windows import Settings, plan_rounds
@@ -52,7 +52,7 @@ class Gating:
 
 
 def _why(so_far: Gate, rounds: int, now: int) -> str:
-    open_yet = words.listed([f"{check.name} of {check.place}" for check in so_far.of(Outcome.NOISY)])
+    open_yet = named(so_far.of(Outcome.NOISY))
     return f"Too noisy to say after {words.counted(rounds, 'round')} ({open_yet}): going on to {now}."
 
 

@@ -25,6 +25,8 @@ class App:
     """The same as a container image. None: the lab's."""
     variables: Mapping[str, str] = field(default_factory=dict)
     """What it finds in its environment besides what servers need; never saved."""
+    revision: str | None = None
+    """Which one it is, in words. None: that of the working tree."""
 
 
 @dataclass(frozen=True)

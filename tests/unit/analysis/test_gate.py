@@ -157,6 +157,15 @@ def test_failures_got_worse_where_their_interval_lies_above() -> None:
     assert outcome(Interval(0.004)) == Outcome.NOT_JUDGED
 
 
+def test_what_cannot_be_told_is_named_once_for_each_place() -> None:
+    unsure = Interval(1.0, 0.9, 1.11)
+    assert beside({CPU: unsure, "p50_ms": unsure}).summary == (
+        "It cannot be told whether p50 and CPU per request of gunicorn at 100 rps got worse."
+    )
+    objective = gate.judge(verdict(row("dev", load(rating=Rating.INCONCLUSIVE))), ["dev"])
+    assert objective.summary == "It cannot be told whether the SLO p99<250ms is kept by dev at 100 rps."
+
+
 def test_the_tolerance_is_what_was_asked_for() -> None:
     ratio = Interval(1.10, 1.08, 1.12)
     assert beside({CPU: ratio}, tolerance=0.2).outcome == Outcome.PASSED

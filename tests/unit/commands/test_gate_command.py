@@ -148,7 +148,8 @@ def test_the_exit_code_follows_the_outcome(outcome: Outcome, code: int, measured
 def test_what_is_too_noisy_comes_with_the_command_that_would_tell(
     measured: Measured, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("sys.argv", ["lab", "gate", "--servers", "gunicorn", "--slo", "p99<250ms"])
+    words = ["--servers", "gunicorn", "--rounds", "8", "--budget=60", "--out", "results/first", "--slo", "p99<250ms"]
+    monkeypatch.setattr("sys.argv", ["lab", "gate", *words])
     measured.result = result(Outcome.NOISY)
     assert code_of() == 5
     assert "Next: ./lab gate --servers gunicorn --slo 'p99<250ms' --rounds 33\n" in capsys.readouterr().err

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from support import ROOT
 from wsgilab.engines.start_failure import LOG_LINES, did_not_start, is_everybodys, not_loaded
 from wsgilab.errors import ServerError
 from wsgilab.lab.servers import load_lab
+from wsgilab.model.server import App
 
 REASON = "LAB_APP=app:app cannot be served: importing app failed: No module named 'x'"
 FRAMES = ['  File "/srv/app/app.py", line 3, in <module>', "    import x"]
@@ -88,6 +90,10 @@ def test_an_app_that_cannot_be_imported_is_no_servers_failure() -> None:
     first, *lines = error.what.splitlines()
     assert first == "The app cannot be loaded, and no server was started."
     assert [line.removeprefix("  | ") for line in lines] == [*FRAMES, REASON]
+    was = replace(server, app=App("/tmp/place/tree", revision="main (1f2e3d4)"))
+    assert not_loaded(was, "ended with exit code 7", "booting", "./lab again").what.startswith(
+        "The app at main (1f2e3d4) cannot be loaded"
+    )
     killed = not_loaded(server, "ended with exit code 7", "booting", "./lab again").what.splitlines()
     assert killed == [
         "The app cannot be loaded (its process ended with exit code 7), and no server was started.",

@@ -140,7 +140,7 @@ def test_every_server_is_there_once_more_with_the_app_as_it_was() -> None:
     assert (before.slots, before.variant_of) == (8, "gunicorn")
     assert (before.environment["LAB_APP"], servers[1].environment["LAB_APP"]) == ("old:app", "app:app")
     assert before.pattern.endswith("the app at main (1f2e3d4)")
-    assert before.app == App("/somewhere/else")
+    assert before.app == App("/somewhere/else", revision="main (1f2e3d4)")
 
 
 def test_a_server_can_be_measured_again_by_itself() -> None:
