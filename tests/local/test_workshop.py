@@ -40,7 +40,7 @@ def run_line(lab: Lab, line: str) -> None:
     )
 
 
-@pytest.mark.parametrize("exercise", map(walked, EXERCISES))
+@pytest.mark.parametrize("exercise", list(map(walked, EXERCISES)))
 def test_only_the_solution_passes(lab: Lab, tmp_path: Path, exercise: Exercise) -> None:
     def check() -> subprocess.CompletedProcess[str]:
         return lab("exercise", exercise.name, "--check")
