@@ -20,7 +20,7 @@ WRONG = {
     "02-one-thread-one-queue": Attempt(
         "both rates beyond the limit", f"./lab run --servers dev-single --rate 100,250 {QUICK}"
     ),
-    "03-the-dev-server": Attempt("no crash", f"./lab run --servers dev,gunicorn --rate 250 {QUICK}"),
+    "03-the-dev-server": Attempt("no crash", f"./lab run --servers dev,gunicorn --rate 100 {QUICK}"),
     "04-workers": Attempt(
         "only a load that waits",
         "./lab run --servers gunicorn --variant one=gunicorn,GUNICORN_WORKERS=1 "
