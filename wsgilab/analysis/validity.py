@@ -37,7 +37,7 @@ def void_reason(window: Window) -> str | None:
     if reason or usage is None or usage.restarts:
         return reason  # a server that was replaced took its counters with it
     return (
-        counts_disagree(load, usage)
+        counts_disagree(window, load, usage)
         or faster_than_possible(window, load, usage)
         # A worker that is killed (by Gunicorn's timeout, say) takes the time of its requests along, and they fail.
         or (little_broken(usage.samples) if load.failed == 0 else None)
@@ -56,9 +56,9 @@ def wrong_server(load: LoadResult) -> str | None:
     return f"{counted(load.wrong_server, 'answer')} came from another server"
 
 
-def counts_disagree(load: LoadResult, usage: Usage) -> str | None:
+def counts_disagree(window: Window, load: LoadResult, usage: Usage) -> str | None:
     """k6 and the app's own counter saw different numbers of requests, and not for a call of the app to itself."""
-    if not counts.disagree(load, usage):
+    if not counts.disagree(window):
         return None
     seen = f"k6 sent {load.total_sent} requests and got {load.total_requests} answers, the app counted"
     return f"the counts disagree: {seen} {usage.requests:.0f}"

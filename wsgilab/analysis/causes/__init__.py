@@ -49,11 +49,7 @@ def context(windows: Sequence[Window], objective: Slo, cores: int, servers: Sequ
     statuses: dict[tuple[float, str], Counter[str]] = defaultdict(Counter)
     for window in windows:
         statuses[window.plan.rate_rps, window.plan.server].update(window.load.surprises if window.load else {})
-    calling = {
-        apps.get(window.plan.server, "")
-        for window in windows
-        if window.load and window.usage and calls_each(window.load, window.usage) > 1
-    }
+    calling = {apps.get(window.plan.server, "") for window in windows if calls_each(window) > 1}
     return Context(objective, cores, statuses, calling)
 
 

@@ -117,7 +117,7 @@ def not_as_expected(evidence: Evidence) -> Cause | None:
 
 def app_calls_itself(evidence: Evidence) -> Cause | None:
     """The app counted more requests than k6 sent, and nobody else was there."""
-    most = max((calls_each(load, usage) for load, usage in evidence.pairs), default=1.0)
+    most = max(map(calls_each, evidence.windows), default=1.0)
     if most == 1:
         return None
     many = CALLS.get(most, f"{most:.3g} requests")

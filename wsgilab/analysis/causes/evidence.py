@@ -64,11 +64,6 @@ class Evidence:
         return [window.usage for window in self.windows if window.usage]
 
     @cached_property
-    def pairs(self) -> list[tuple[LoadResult, Usage]]:
-        """What k6 and the exporter saw of the same window."""
-        return [(window.load, window.usage) for window in self.windows if window.load and window.usage]
-
-    @cached_property
     def insides(self) -> list[Inside]:
         """What was recorded of the inside of the server."""
         return [usage.inside for usage in self.usages if usage.inside]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import accumulate
 from typing import Any
 
 import pytest
-from factories import MODELS, RUN, evidence, inside, inside_of, load_result, plain_window, usage, window
+from factories import MODELS, RUN, evidence, inside, inside_of, load_result, plain_window, plan, samples, usage, window
 
 from wsgilab.analysis import causes
 from wsgilab.analysis.causes import answers
@@ -202,7 +203,7 @@ class TestCallsItself:
     )
     def test_only_a_whole_number_is_taken_for_it(self, counted: float, calls: int) -> None:
         load = load_result([45.0] * 600)
-        assert calls_each(load, usage(counted)) == calls
+        assert calls_each(Window(plan(), load, usage(counted))) == calls
 
     @pytest.mark.parametrize(
         ("counted", "alone_rps", "calls"),
@@ -216,7 +217,22 @@ class TestCallsItself:
         ],
     )
     def test_what_goes_on_without_k6_is_somebody_elses(self, counted: float, alone_rps: float, calls: float) -> None:
-        assert calls_each(load_result([45.0] * 600), usage(counted, asked_alone_rps=alone_rps)) == calls
+        assert calls_each(replace(plain_window([45.0] * 600), usage=usage(counted, asked_alone_rps=alone_rps))) == calls
+
+    @pytest.mark.parametrize(
+        ("each_s", "calls"),
+        [
+            ((130, 130, 130, 130, 130, 130), 1.3),
+            ((136, 122, 133, 128, 131, 130), 1.3),
+            ((160, 160, 160, 100, 100, 100), 1),  # somebody came, and went
+            ((100, 100, 100, 100, 100, 280), 1),
+        ],
+    )
+    def test_the_app_calls_itself_all_the_while(self, each_s: tuple[int, ...], calls: float) -> None:
+        counted = [0, *accumulate(each_s)]
+        readings = [replace(one, requests=float(n)) for one, n in zip(samples(1.0, 1.0, 7), counted, strict=True)]
+        found = usage(1040, asked_alone_rps=0.0, samples=tuple(readings))
+        assert calls_each(replace(plain_window([45.0] * 600), usage=found)) == calls
 
     def test_a_part_of_the_requests_is_said_with_its_ratio(self) -> None:
         some = replace(plain_window([24.0] * 600), usage=usage(1040, asked_alone_rps=0.0))
@@ -226,10 +242,10 @@ class TestCallsItself:
     def test_few_answers_are_no_measure(self) -> None:
         """Workers that are killed for their timeout count each request; k6 got no answer to most of them."""
         load = load_result([24.0] * 4, 240, total_requests=4, total_sent=320)
-        assert calls_each(load, usage(20)) == 1
+        assert calls_each(Window(plan(), load, usage(20))) == 1
 
     def test_nothing_answered_is_no_number_at_all(self) -> None:
-        assert calls_each(load_result([], 600, total_requests=0), usage(1600)) == 1
+        assert calls_each(Window(plan(), load_result([], 600, total_requests=0), usage(1600))) == 1
 
 
 class TestInAVerdict:
