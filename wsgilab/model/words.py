@@ -136,7 +136,12 @@ def listed(items: Sequence[str], joint: str = "and") -> str:
 
 def sentence(text: str) -> str:
     """The text with a capital letter and a full stop, or with the mark that it ends in: `Is it?`."""
-    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith(('?', '!', '.')) else '.'}"
+    return stopped(f"{text[:1].upper()}{text[1:]}")
+
+
+def stopped(text: str) -> str:
+    """The text with a full stop, or with the mark that it ends in."""
+    return text if text.endswith(("?", "!", ".")) else f"{text}."
 
 
 def counted(count: int, noun: str) -> str:

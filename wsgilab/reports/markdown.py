@@ -51,7 +51,9 @@ def _lines(verdict: Verdict, manifest: Manifest) -> Iterator[str]:
         yield from _table(FIGURES, (_cells(row, load) for row, load in rows))
         yield from _requests(by_request.listing(verdict, rate, MOST_REQUESTS))
     yield "## Verdict\n"
-    yield from (f"- {_marked(row.rating)} · {bold(row.server)}: {plain(row.why)}." for row in verdict.servers)
+    yield from (
+        f"- {_marked(row.rating)} · {bold(row.server)}: {plain(words.stopped(row.why))}" for row in verdict.servers
+    )
     yield ""
     yield from _details(verdict, manifest)
 

@@ -72,7 +72,7 @@ def _parts(verdict: Verdict, console: Console, width: int) -> Iterator[Any]:
         yield _fitting(FIGURES, rows, EXPENDABLE, console, width)
         yield from _requests(by_request.listing(verdict, rate, MOST_REQUESTS), console, width)
     yield Text("\nVerdict", "bold")
-    yield _lines((row.rating, f"{row.server}: {row.why}.") for row in verdict.servers)
+    yield _lines((row.rating, words.stopped(f"{row.server}: {row.why}")) for row in verdict.servers)
     if verdict.claims:
         yield Text("\nThe lesson's claims", "bold")
         yield _lines((claim.result, _claim(claim)) for claim in verdict.claims)

@@ -446,3 +446,9 @@ def test_verdict_json_holds_all_that_a_report_may_show(verdict: Verdict) -> None
         assert names - {"figures"} <= written.keys()
     assert {*FIGURES} <= load.keys()
     assert {metric.key for metric in shown(Place.WINDOW)} == kept["windows"][0]["figures"].keys()
+
+
+def test_a_reason_that_is_a_question_ends_as_one() -> None:
+    asked = [replace(row, why="does it call itself?") for row in analyse(story(), RUN).servers]
+    report = markdown.render(replace(analyse(story(), RUN), servers=tuple(asked)), Manifest())
+    assert "does it call itself?\n" in report
