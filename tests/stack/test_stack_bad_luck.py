@@ -142,7 +142,7 @@ APPS = ROOT / "tests/local/apps"
 FAULTS = {
     "memory": (
         "gunicorn,MOOD=keeps,GUNICORN_WORKERS=2",
-        r"killed by the kernel \(out of memory, limit \d+ MB\) (once|twice|\d+ times); ",
+        r"killed by the kernel \(out of memory, limit \d+ MB\) (once|twice|\d+ times)",
     ),
     "timeout": (
         "gunicorn,MOOD=slow,GUNICORN_CMD_ARGS=--timeout=1",
@@ -169,7 +169,8 @@ def test_what_the_kernel_kills_is_told_from_what_the_server_kills_and_from_want_
         why |= {row["server"]: row["why"] for row in verdict["servers"] if row["loads"][0]["windows"]}
         voids += [f"{void['server']}: {void['reason']}" for void in verdict["void_windows"]]
     for name, (_, sentence) in FAULTS.items():
-        assert re.match(sentence, why[name]), (why[name], voids)
+        # A worker that is back at once may lose no more than the objective allows.
+        assert re.search(sentence, why[name]), (why[name], voids)
 
 
 def test_a_queue_longer_than_the_containers_kernel_allows_is_named(stack: Stack) -> None:
