@@ -166,7 +166,7 @@ def _put_back(docker: Docker, before: set[str], addition: Addition) -> None:
     if kept and (request.app or request.app_dir or any(server.app for server in docker.stack.servers)):
         # They served another app than they had been started with.
         usual = replace(docker, environment=docker.stack.environment(asked=False))
-        usual.ask(*EVERYTHING, "up", "--detach", "--no-deps", *kept, timeout_s=UP_TIMEOUT_S)
+        usual.ask(*EVERYTHING, "up", "--detach", "--wait", "--no-deps", *kept, timeout_s=UP_TIMEOUT_S)
 
 
 def _inside(request: Request) -> Request:

@@ -11,6 +11,8 @@ from wsgilab.model.request_row import RequestRow
 from wsgilab.model.verdict import Verdict
 
 COLUMNS = shown(Place.REQUEST_COLUMN)
+EXPENDABLE = sorted(COLUMNS, key=lambda metric: -(2.5 if metric.percentile == 50 else metric.left_out))
+"""In the order in which a narrow table does without them: the median before the failures."""
 
 
 @dataclass(frozen=True)

@@ -140,7 +140,7 @@ def _requests(found: Listing | None, console: Console, width: int) -> Iterator[A
     if found is None:
         return
     titles = OF_REQUESTS if found.has_objectives else OF_REQUESTS[:-1]
-    expendable = [metric.heading for metric in sorted(by_request.COLUMNS, key=lambda metric: -metric.left_out)]
+    expendable = [metric.heading for metric in by_request.EXPENDABLE]
     yield ""
     yield _fitting(titles, [_request_cells(*row) for row in found.rows], expendable, console, width)
     if found.left_out:

@@ -133,7 +133,7 @@ def test_servers_that_ran_before_serve_their_own_app_again(world: World, tmp_pat
     world.says(finish("/results/mine"))
     world.run(REQUEST.but(app="shop:app", app_dir=str(tmp_path)))
     last = world.get("asked").splitlines()[-1]
-    assert last == "compose --profile more up --detach --no-deps gunicorn"
+    assert last == "compose --profile more up --detach --wait --no-deps gunicorn"
     told = dict(line.split("=", 1) for line in world.get("environment").splitlines() if "=" in line)
     assert "LAB_APP_DIR" not in told
     world.run(REQUEST)
