@@ -222,7 +222,7 @@ def _open(gate: Gate, noisy: Sequence[Check]) -> str:
     figures = [check for check in noisy if check.about != OBJECTIVE]
     questions = [f"the SLO {gate.slo} is kept by {_places(objective)}"] if objective else []
     questions += [f"{named(figures)} got worse"] if figures else []
-    return f"it cannot be told whether {words.listed(questions)}"
+    return f"it cannot be told whether {', nor whether '.join(questions)}"
 
 
 def _places(checks: Sequence[Check]) -> str:

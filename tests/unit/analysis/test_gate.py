@@ -164,6 +164,9 @@ def test_what_cannot_be_told_is_named_once_for_each_place() -> None:
     )
     objective = gate.judge(verdict(row("dev", load(rating=Rating.INCONCLUSIVE))), ["dev"])
     assert objective.summary == "It cannot be told whether the SLO p99<250ms is kept by dev at 100 rps."
+    both = verdict(row("gunicorn", load(rating=Rating.INCONCLUSIVE)))
+    found = gate.judge(both, ["gunicorn"], gate.next_to(both, {"gunicorn": "gone"}, "main"))
+    assert "is kept by gunicorn at 100 rps, nor whether p50 and CPU per request of gunicorn" in found.summary
 
 
 def test_the_tolerance_is_what_was_asked_for() -> None:
