@@ -17,7 +17,8 @@ LEAST_SHARE = 0.3
 HELD_SHARE = 0.25
 """What is left of a stream's time where it is held back, at most."""
 TOLERANCE_S = 0.005
-COMPUTING = 0.7
+COMPUTING = 0.5
+"""The share of its time that a request computes, asked alone; on a busy machine the rest is waiting for the CPU."""
 UNBUFFER = (
     "the header X-Accel-Buffering: no on this answer, or uwsgi_buffering off (proxy_buffering off) for it in nginx"
 )
@@ -72,13 +73,9 @@ def overlaps(checkups: Sequence[Checkup]) -> Iterator[Finding]:
         if not serial:
             continue
         greenlets = [checkup.server for checkup, _ in serial if "gevent" in checkup.command]
-        computes = _computing([answer for _, answers in serial for answer in answers.together]) > COMPUTING
-        took_s = statistics.median(
-            statement.answered_at - statement.began_at
-            for _, answers in serial
-            for answer in answers.together
-            if (statement := answer.statement)
-        )
+        alone = [statement for _, answers in serial for answer in answers.plain if (statement := answer.statement)]
+        took_s = min(statement.answered_at - statement.began_at for statement in alone)
+        computes = statistics.median(statement.cpu_s for statement in alone) > COMPUTING * took_s
         why, fix = _why(bool(greenlets) and len(greenlets) == len(serial), computes)
         yield Finding(
             "Concurrency",
@@ -146,10 +143,3 @@ def _takes_turns(together: Sequence[Answer]) -> bool:
         overlapped = overlapped or other.began_at < one.answered_at - TOLERANCE_S
         met = met or sent_at < one.answered_at - TOLERANCE_S
     return met and not overlapped
-
-
-def _computing(answers: Sequence[Answer]) -> float:
-    """The share of their time that these requests used a CPU."""
-    seen = [answer.statement for answer in answers if answer.statement]
-    spent_s = sum(statement.answered_at - statement.began_at for statement in seen)
-    return sum(statement.cpu_s for statement in seen) / spent_s if spent_s else 0.0
