@@ -23,13 +23,15 @@ QUEUE_TOO_LONG = re.compile(r"Listen queue size is greater than the system max n
 """How uWSGI says it."""
 
 
-NOT_WRITABLE = (
-    "Read-only file system: '/srv/app",
-    "attempt to write a readonly database",
-    "unable to open database file",
-)
-"""How Python and SQLite say that an app would write in its folder in a container."""
-WRITES = "the app writes in its folder, which is read-only; `writes` in lab.toml gives each server a copy of it"
+COPIES = "`writes` in lab.toml gives each server a copy of it"
+NOT_WRITABLE = {
+    "Read-only file system: '/srv/app": f"the app writes in its folder, which is read-only; {COPIES}",
+    "attempt to write a readonly database": "the app may not write its database: in a container its folder is "
+    f"read-only; {COPIES}",
+    "unable to open database file": "SQLite's file is in a folder that is not there or, in a container, in the app's "
+    f"own, which is read-only; {COPIES}",
+}
+"""How Python and SQLite say that an app cannot write its files, and what that comes from."""
 
 
 @dataclass(frozen=True)
@@ -89,14 +91,12 @@ def read(log: str, server: Server) -> Finding:
     lines = log.strip().splitlines()
     for number, line in enumerate(lines):
         if line.startswith(APP_FAILED):
-            cause = (
-                WRITES if _is_refused_to_write(line) else "the app: it cannot be loaded, by this server or any other"
-            )
+            cause = _refused(line) or "the app: it cannot be loaded, by this server or any other"
             return Finding(tuple(_of_the_app(lines[: number + 1])), cause)
         if limit := QUEUE_TOO_LONG.search(line):
             return _queue_too_long(line, server, int(limit[1]))
-    if _is_refused_to_write(log):
-        return Finding(tuple(lines[-LOG_LINES:]), WRITES)
+    if why := _refused(log):
+        return Finding(tuple(lines[-LOG_LINES:]), why)
     cause = "the app or a setting of this server" + ("; the lines above are the end of its log" if lines else "")
     return Finding(tuple(lines[-LOG_LINES:]), cause)
 
@@ -106,8 +106,9 @@ def last_lines(log: str) -> list[str]:
     return log.strip().splitlines()[-LOG_LINES:]
 
 
-def _is_refused_to_write(text: str) -> bool:
-    return any(word in text for word in NOT_WRITABLE)
+def _refused(text: str) -> str | None:
+    """Why the app was not let write, where its words say that."""
+    return next((why for words, why in NOT_WRITABLE.items() if words in text), None)
 
 
 def _of_the_app(lines: list[str]) -> list[str]:
