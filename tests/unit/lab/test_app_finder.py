@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from support import ROOT
 
 from wsgilab.lab.app_finder import find
 
@@ -33,3 +34,10 @@ def test_the_likeliest_app_is_found(tmp_path: Path, files: dict[str, str], found
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
     assert find(tmp_path) == found
+
+
+@pytest.mark.parametrize(
+    ("folder", "found"), [("shop", "shop:create_app"), ("gateway", "gateway:create_app"), ("report", "app:app")]
+)
+def test_the_apps_of_the_examples_are_found(folder: str, found: str) -> None:
+    assert find(ROOT / "examples" / folder) == found
