@@ -29,7 +29,7 @@ def why_not_up(
         for server in servers:
             if reason := trouble(states.get(server.name, {})):
                 log = compose("logs", "--no-color", "--no-log-prefix", server.name)
-                again = f"./lab run --engine compose --servers {server.name} --quick"
+                again = f"./lab run --engine compose{lab.app_options} --servers {server.name} --quick"
                 return did_not_start(server, reason, log, again)
     try:
         for service in services:

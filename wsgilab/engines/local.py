@@ -187,7 +187,7 @@ class LocalEngine:
         self._background.start(server.name, command, environment, services / "serve", programs)
 
     def _again(self, server: Server) -> str:
-        return f"./lab run --engine local {again(server)} --quick"
+        return f"./lab run --engine local{self.lab.app_options} {again(server)} --quick"
 
     def _environment(self, server: Server) -> dict[str, str]:
         """What the server and its app find in their environment; what was asked for by --env wins."""

@@ -17,6 +17,7 @@ LOG_LINES = 12
 APP_FAILED = "LAB_APP="
 """How services/serve/wsgi.py begins the line that says why the app cannot be served."""
 NEVER_IMPORTED = "The app was not imported in the time that a server has to start, and no server was started."
+NOT_INSTALLED = re.compile(r" failed: No module named '(\w+)")
 OWN_FRAMES = "In the app's own files:"
 """And the line above the frames of the app's own files, which that line follows."""
 QUEUE_TOO_LONG = re.compile(r"Listen queue size is greater than the system max net\.core\.somaxconn \((\d+)\)")
@@ -91,7 +92,7 @@ def read(log: str, server: Server) -> Finding:
     lines = log.strip().splitlines()
     for number, line in enumerate(lines):
         if line.startswith(APP_FAILED):
-            cause = _refused(line) or "the app: it cannot be loaded, by this server or any other"
+            cause = _refused(line) or _why_not_loaded(line)
             return Finding(tuple(_of_the_app(lines[: number + 1])), cause)
         if limit := QUEUE_TOO_LONG.search(line):
             return _queue_too_long(line, server, int(limit[1]))
@@ -115,6 +116,15 @@ def _of_the_app(lines: list[str]) -> list[str]:
     """The reason, which is the last of these lines, and where in the app it was."""
     frames = [number for number, line in enumerate(lines) if line == OWN_FRAMES]
     return lines[frames[-1] + 1 :][-LOG_LINES:] if frames else lines[-1:]
+
+
+def _why_not_loaded(line: str) -> str:
+    if _is_refused_to_write(line):
+        return WRITES
+    if missing := NOT_INSTALLED.search(line):
+        needs = "requirements.txt, lab.toml or --requirement says what the app needs"
+        return f"{missing[1]} is neither in the app's folder nor installed: {needs}"
+    return "the app: it cannot be loaded, by this server or any other"
 
 
 def _queue_too_long(line: str, server: Server, limit: int) -> Finding:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,6 +60,12 @@ class Lab:
     def app_dir(self) -> Path:
         """The folder that the app is imported from."""
         return (self.root / (self.variables.get("LAB_APP_DIR") or "services/app")).resolve()
+
+    @property
+    def app_options(self) -> str:
+        """What a command says that is to take this app again: ` --app-dir FOLDER`; nothing for the lab's own."""
+        folder = self.variables.get("LAB_APP_DIR")
+        return f" --app-dir {shlex.quote(folder)}" if folder else ""
 
     def cpus(self, variable: str) -> frozenset[int]:
         """The CPU numbers that `SERVER_CPUS` or `LOAD_CPUS` stands for. Raises UsageError where it cannot be read."""

@@ -41,7 +41,10 @@ def test_of_an_app_that_cannot_be_loaded_its_own_frames_and_the_reason_are_shown
         "booting", "Traceback", "  importlib", "In the app's own files:", *FRAMES, REASON, "unable to load app 0"
     )
     assert shown(error) == [*FRAMES, REASON]
-    assert error.cause.startswith("the app: it cannot be loaded, by this server or any other; its whole log is ")
+    assert error.cause.startswith("x is neither in the app's folder nor installed: requirements.txt, lab.toml or ")
+    assert "; its whole log is " in error.cause
+    raised = said(REASON.replace("failed: No module named 'x'", "raised KeyError: 'SECRET'"))
+    assert raised.cause == "the app: it cannot be loaded, by this server or any other"
 
 
 def test_without_frames_of_the_app_the_reason_stands_alone() -> None:

@@ -191,3 +191,8 @@ def test_a_setting_that_cannot_be_is_named(setting: str, value: str, said: str) 
     assert raised.value.what == f"{said}."
     assert setting in raised.value.cause
     assert setting in raised.value.next_command
+
+
+def test_what_to_try_again_names_the_app_that_it_was() -> None:
+    assert load_lab(ROOT, {}).app_options == ""
+    assert load_lab(ROOT, {"LAB_APP_DIR": "/home/you/my shop"}).app_options == " --app-dir '/home/you/my shop'"
