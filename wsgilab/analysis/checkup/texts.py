@@ -19,6 +19,9 @@ DATES_AND_IDS = re.compile(
     r"|\b\d{1,2}:\d{2}:\d{2}\b"
     r"|\b1[6-9]\d{8}(?:\.\d+|\d{3})?\b"  # seconds or milliseconds since 1970
     r"|\b[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\b"
+    # Signed (itsdangerous: payload, seconds, signature) or random: the same for a session, within a second.
+    r"|(?<![\w.-])[\w-]{8,}\.[\w-]{4,8}\.[\w-]{20,}(?![\w.-])"
+    r"|\b(?=\w*\d)(?=\w*[A-Za-z])\w{32,}\b"
 )
 HIDDEN, HOST, PROCESS = "…", "HOST", "PROCESS"
 LOOPBACK = "127.0.0.1"

@@ -78,6 +78,11 @@ ALIKE = {
     "times": ("2026-11-26T03:00:00.123Z, 03:00:01", "2026-11-26T03:00:07.456Z, 03:00:08"),
     "seconds since 1970": ("at 1795662000.5", "at 1795662123.1"),
     "a UUID": ("id 123e4567-e89b-12d3-a456-426614174000", "id 00000000-e89b-12d3-a456-426614174999"),
+    "a signed token": (
+        'value="IjAxYTIxZDczOTJkZjVm.aSZ3_A.x5Ue0G4mF1qk3d0a9bT7vN2cXyQ"',
+        'value="ImMyMDE2OGU0YjEzN2E0.aSZ4AQ.Q1r8Zb6-wE2yT5uI9oP0aS3dF4g"',
+    ),
+    "a random token": (f"csrf {'a1b2c3d4' * 8}", f"csrf {'Z9y8X7w6' * 8}"),
     "the server's own address": ("see http://127.0.0.1:8002/x", "see http://127.0.0.1:8003/x"),
     "the worker's number": ("by 4711", "by 4712"),
 }
