@@ -82,11 +82,12 @@ class Visitor:
         question, step = self._mix.questions[number], self._mix.steps[number]
         if question.method not in SAFE:
             return Answers(question, plain)
+        unsettled = len(plain) if any(other.method not in SAFE for other in self._mix.questions) else 0
         if not is_slow and _has_processes(plain):
-            plain = self._until_two_workers(step, plain)
+            plain = self._until_two_workers(step, plain, unsettled)
         forwarded = self._asked(step, FORWARDED)
         together = self._together(step, self._at_once) if is_slow else ()
-        return Answers(question, plain, forwarded, together)
+        return Answers(question, plain, forwarded, together, unsettled)
 
     def _slow(self, answers: Sequence[Answer]) -> frozenset[int]:
         """The slowest of the questions that take long enough, where the server takes several at once."""
@@ -98,9 +99,9 @@ class Visitor:
         slowest = sorted((number for number, took_s in long.items() if took_s >= SLOW_S), key=lambda n: -long[n])
         return frozenset(slowest[:MOST_SLOW])
 
-    def _until_two_workers(self, step: Step, plain: tuple[Answer, ...]) -> tuple[Answer, ...]:
+    def _until_two_workers(self, step: Step, plain: tuple[Answer, ...], unsettled: int) -> tuple[Answer, ...]:
         """The same with more answers. Pairs meet different workers sooner than one after the other."""
-        while len(plain) < MOST_FOR_WORKERS and _workers_heard(plain) < 2:
+        while len(plain) - unsettled < MOST_FOR_WORKERS and _workers_heard(plain[unsettled:]) < 2:
             plain = (*plain, *self._together(step, 2))
         return plain
 

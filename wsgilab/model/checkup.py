@@ -91,6 +91,8 @@ class Answers:
     """With the headers that a proxy adds which ends TLS: X-Forwarded-For and X-Forwarded-Proto."""
     together: tuple[Answer, ...] = ()
     """At the same time, so many that two must meet in one worker."""
+    unsettled: int = 0
+    """So many of `plain`, from the first on, had other requests between them that may change what is answered."""
 
 
 @dataclass(frozen=True)

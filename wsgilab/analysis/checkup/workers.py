@@ -121,7 +121,8 @@ def _two_minds(checkup: Checkup, answers: Answers) -> str | None:
     None where none do.
     """
     by_worker: dict[int, list[str]] = {}
-    heard = [(statement, answer) for answer in answers.plain if (statement := answer.statement) and answer.status]
+    settled = answers.plain[answers.unsettled :]
+    heard = [(statement, answer) for answer in settled if (statement := answer.statement) and answer.status]
     for statement, answer in sorted(heard, key=lambda pair: pair[0].began_at):
         by_worker.setdefault(statement.worker, []).append(body_of(checkup, answer))
     steady = [bodies for bodies in by_worker.values() if len(bodies) >= 2]

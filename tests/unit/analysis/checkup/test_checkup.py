@@ -309,6 +309,15 @@ def test_an_answer_that_is_each_workers_own_is_state() -> None:
     assert "'key a1' in one, 'key b2' in another" in finding.said
 
 
+def test_a_basket_that_was_emptied_meanwhile_is_no_state() -> None:
+    plain = [by(11, 1, "1 cup"), by(12, 2, "1 cup"), *(by(worker, 3, "empty") for worker in (11, 12, 11, 12))]
+    (told_of,) = odd(checkup("gunicorn", *plain))
+    assert told_of.what == "State in memory", "as if nothing else had been asked"
+    found = checkup("gunicorn", *plain)
+    settled = replace(found, answers=tuple(replace(answers, unsettled=2) for answers in found.answers))
+    assert odd(settled) == []
+
+
 @pytest.mark.parametrize(
     "plain",
     [
