@@ -538,7 +538,7 @@ def test_a_named_request_is_counted_with_its_cpu_time_and_the_app_does_not_see_t
     tally = counted(tmp_path)
     assert {number: found.requests for number, found in tally.named.items()} == {7: 2, 99: 1}
     seven = tally.named[7]
-    assert 0.010 <= seven.cpu_seconds <= seven.seconds
+    assert 0.010 <= seven.cpu_seconds <= seven.seconds + 0.001, "by two clocks"
     assert tally.requests_by_code == {200: 4}
     assert [worker.requests for worker in tally.living] == [4]
 
