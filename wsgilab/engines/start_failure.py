@@ -92,8 +92,7 @@ def read(log: str, server: Server) -> Finding:
     lines = log.strip().splitlines()
     for number, line in enumerate(lines):
         if line.startswith(APP_FAILED):
-            cause = _refused(line) or _why_not_loaded(line)
-            return Finding(tuple(_of_the_app(lines[: number + 1])), cause)
+            return Finding(tuple(_of_the_app(lines[: number + 1])), _why_not_loaded(line))
         if limit := QUEUE_TOO_LONG.search(line):
             return _queue_too_long(line, server, int(limit[1]))
     if why := _refused(log):
@@ -119,8 +118,8 @@ def _of_the_app(lines: list[str]) -> list[str]:
 
 
 def _why_not_loaded(line: str) -> str:
-    if _is_refused_to_write(line):
-        return WRITES
+    if why := _refused(line):
+        return why
     if missing := NOT_INSTALLED.search(line):
         needs = "requirements.txt, lab.toml or --requirement says what the app needs"
         return f"{missing[1]} is neither in the app's folder nor installed: {needs}"
