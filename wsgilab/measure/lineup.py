@@ -40,7 +40,7 @@ class Lineup:
         return self._rested.get(server.name)
 
     def reset(self, server: Server) -> None:
-        """Have its app find what its first window found, where the app has a command for that."""
+        """Have its app find what its first window found."""
         self._not_reset.pop(server.name, None)
         if server.name in self._untouched or server.name in self._gone:
             return

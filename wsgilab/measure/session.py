@@ -133,7 +133,8 @@ class _Session:
             telemetry.count(window)
             self._save(window)
 
-        bench = Bench(self._engine, generator, self._stack.stop, telemetry.follow, floors.hopeless)
+        resets = self._stack.request.needs.resets
+        bench = Bench(self._engine, generator, self._stack.stop, telemetry.follow, floors.hopeless, resets)
         with self._recorded(telemetry):
             plans = self._job.plans(self._windows, self._extend)
             measure(plans, bench, save, self._stack.listener.window_started)

@@ -73,6 +73,8 @@ class Bench:
     """Gets each load as it starts, to watch what it uses."""
     hopeless: Callable[[float], str | None] = lambda _rate_rps: None
     """Why no window at a rate can be judged; None where it can. It may take a moment to learn."""
+    resets: bool = False
+    """Whether the app has a command that has each window find what the first one found."""
 
 
 def plan_windows(settings: Settings) -> list[WindowPlan]:
@@ -126,7 +128,8 @@ def measure(
     for plan in plans:
         bench.stop.check()
         server = servers[plan.server]
-        lineup.reset(server)
+        if bench.resets:
+            lineup.reset(server)
         start_s = lineup.freshen(server) if plan.fresh else 0.0
         announce(plan)
         if loss := lineup.loss(server):

@@ -105,6 +105,11 @@ class Needs:
     services: tuple[Service, ...] = ()
     state: State | None = None
 
+    @property
+    def resets(self) -> bool:
+        """Whether something is done between the windows of a server."""
+        return self.state is not None and bool(self.state.reset)
+
     def nameless(self) -> Needs:
         """The same for whoever only records it, or asks somebody else to see to it."""
         return Needs(tuple(service.nameless() for service in self.services), self.state)

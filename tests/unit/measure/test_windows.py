@@ -48,6 +48,7 @@ class World(Stop):
         self.written = ""
         self.lost: str | None = None
         self.keeps_a_state = False
+        self.resets = True
         self.refuses_reset: str | None = None
 
     def wait(self, seconds: float) -> None:
@@ -91,7 +92,7 @@ class World(Stop):
         return reading and replace(reading, at=self.now)
 
     def bench(self, hopeless: dict[float, str] | None = None, **k6: Any) -> Bench:
-        return Bench(self, K6Generator(K6("k6", **k6)), self, hopeless=(hopeless or {}).get)  # type: ignore[arg-type]
+        return Bench(self, K6Generator(K6("k6", **k6)), self, hopeless=(hopeless or {}).get, resets=self.resets)  # type: ignore[arg-type]
 
     def run(self, *plans: WindowPlan) -> list[Window]:
         windows: list[Window] = []
@@ -473,6 +474,13 @@ def test_an_app_is_reset_before_every_window_but_the_first_of_its_server(world: 
         "restart gunicorn",
         "reset uwsgi",
     ]
+
+
+def test_an_app_without_a_reset_is_not_reset_and_no_window_is_void_for_want_of_one(world: World) -> None:
+    world.keeps_a_state, world.resets, world.refuses_reset = True, False, "Nobody can reset the app."
+    windows = world.run(plan(), plan(order=1))
+    assert "reset gunicorn" not in world.did
+    assert world.refuses_reset not in {window.void for window in windows}
 
 
 def test_a_window_before_which_the_app_could_not_be_reset_is_void_and_the_next_one_is_not(world: World) -> None:
