@@ -116,7 +116,8 @@ class LoadRun:
         problem = self._stopped or _how_it_failed(self._process.returncode)
         if problem:
             log = self._log_tail()
-            raise _failure(message_in(log) or problem, log)
+            # Of one that was stopped here, k6 knows only that it was.
+            raise _failure(self._stopped or message_in(log) or problem, log)
         seen = parse_summary(self._summary(), wall_s=self._wall_s, k6_cpu_s=self._cpu_s)
         return replace(seen, k6_wait_s=self._wait_s, **refusal(self._console(), seen.surprises))
 
