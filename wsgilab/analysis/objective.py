@@ -46,13 +46,22 @@ def _judge_term(metric: str, bound: float, figure: Interval | None, windows: Seq
         return Rating.INCONCLUSIVE, f"{metric} could not be measured"
     text, limit = figure_text(metric, figure), bound_text(metric, bound)
     measured = windows or [figure]
-    if _is_over(bound, figure) or all(_is_far_over(bound, window) for window in measured):
+    if _is_over(bound, figure):
         return Rating.BAD, f"{text}, over {limit}"
-    if _is_under(bound, figure) or all(_is_far_under(bound, window) for window in measured):
+    if _is_under(bound, figure):
         return Rating.GOOD, f"{text}, under {limit}"
+    if all(_is_far_over(bound, window) for window in measured):
+        return Rating.BAD, f"{text}, {_clearly('over', limit, figure)}"
+    if all(_is_far_under(bound, window) for window in measured):
+        return Rating.GOOD, f"{text}, {_clearly('under', limit, figure)}"
     if figure.low is None:
         return Rating.INCONCLUSIVE, f"{text}, one window, too close to {limit} to decide"
     return Rating.INCONCLUSIVE, f"{text}, and the interval contains {limit}: more rounds may settle it"
+
+
+def _clearly(side: str, limit: str, figure: Interval) -> str:
+    """Next to an interval that contains the bound, it is said that the windows are what decides."""
+    return f"{side} {limit}" if figure.low is None or figure.high is None else f"far {side} {limit} in every window"
 
 
 def _is_over(bound: float, figure: Interval) -> bool:

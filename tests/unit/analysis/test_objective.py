@@ -77,6 +77,14 @@ def test_a_term_in_doubt_keeps_the_verdict_open() -> None:
     assert "p99" not in why
 
 
+@pytest.mark.parametrize(
+    ("value", "said"), [(35, "far under 250 ms in every window"), (2500, "far over 250 ms in every window")]
+)
+def test_where_the_interval_contains_the_bound_the_windows_are_said_to_decide(value: float, said: str) -> None:
+    windows = [{"p99_ms": Interval(value)}, {"p99_ms": Interval(value * 1.1)}]
+    assert judge(P99, {"p99_ms": Interval(value, 2, 5800)}, windows)[1].endswith(said)
+
+
 def test_the_sentence_holds_figure_interval_and_bound() -> None:
     assert judge(P99, {"p99_ms": Interval(24.11, 23.8, 24.6)})[1] == "p99 24.1 ms (23.8–24.6), under 250 ms"
     assert judge(P99, {"p99_ms": Interval(1e4, 1e4, None, True)})[1] == "p99 > 10 s, over 250 ms"
