@@ -59,7 +59,7 @@ class Copies:
         if self._state.setup:
             done = self._run(server, self._state.setup, environment, SETUP_TIMEOUT_S)
             if done.problem:
-                raise not_set_up(server.name, self._state.setup, done, target.parent)
+                raise not_set_up(server.name, self._state.setup, done, self._own(server), target.parent)
 
     def reset(self, server: Server, environment: Mapping[str, str]) -> None:
         """What `reset` says. Raises ServerError where it fails, Interrupted."""
@@ -67,7 +67,7 @@ class Copies:
             return
         done = self._run(server, self._state.reset, environment, RESET_TIMEOUT_S)
         if done.problem:
-            raise not_reset(server.name, self._state.reset, done)
+            raise not_reset(server.name, self._state.reset, done, self._own(server))
 
     def trouble(self) -> LabError | None:
         """What there is to say of folders that were served as they are, and are not as they were."""
@@ -94,7 +94,7 @@ def written_in(folder: Path, paths: Sequence[str]) -> LabError:
         f"{named} in {folder} changed while the app was served.",
         "the app writes there, and each window found what the ones before it had left; `writes` in lab.toml gives each "
         "server a copy of the folder",
-        f"${{EDITOR:-vi}} {shlex.quote(str(folder / 'lab.toml'))}",
+        _edit(folder),
     )
 
 
@@ -110,21 +110,25 @@ def not_copied(server: str, done: Finished, where: Path | None = None) -> Missin
     return MissingError(what, "a file in it that is not yours to read, or, in a container, not everybody's", "ls -la")
 
 
-def not_set_up(server: str, command: str, done: Finished, where: Path | None = None) -> LabError:
-    """The error for a `setup` that failed."""
+def not_set_up(server: str, command: str, done: Finished, app: Path, where: Path | None = None) -> LabError:
+    """The error for a `setup` that failed. `app`: the app's own folder. `where`: the one with its copies, if here."""
     what = _with_lines(f"{server} was not started, for `{command}` failed in its copy: {done.problem}", done)
     if _is_full(done, where):
         return _no_room(what, where)
     cause = "the command in lab.toml (`setup`), or what that needs; it runs in the copy, with the app's own variables"
-    return ServerError(what, cause, f"./lab run --quick --servers {server}")
+    return ServerError(what, cause, _edit(app))
 
 
-def not_reset(server: str, command: str, done: Finished) -> ServerError:
-    """The error for a `reset` that failed."""
+def not_reset(server: str, command: str, done: Finished, app: Path) -> ServerError:
+    """The error for a `reset` that failed. `app`: the app's own folder."""
     lines = last_lines(done.output)
     said = f" ({lines[-1].strip()})" if lines else ""
     what = f"`{command}`, which resets the app of {server}, failed: {done.problem}{said}"
-    return ServerError(what, "the command in lab.toml (`reset`), or what that needs", "./lab run --quick")
+    return ServerError(what, "the command in lab.toml (`reset`), or what that needs", _edit(app))
+
+
+def _edit(app: Path) -> str:
+    return f"${{EDITOR:-vi}} {shlex.quote(str(app / 'lab.toml'))}"
 
 
 def _no_room(what: str, where: Path | None) -> MissingError:

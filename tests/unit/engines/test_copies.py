@@ -16,6 +16,7 @@ from wsgilab.machine.waiting import Stop
 from wsgilab.model.needs import State
 
 GUNICORN = load_lab(ROOT, {}).servers["gunicorn"]
+SHOP = Path("/shop")
 FULL = Finished("ended with exit code 1", "[Errno 28] No space left on device: 'photo.jpg'")
 
 
@@ -62,7 +63,7 @@ def test_a_folder_that_was_written_in_is_named_with_what_was_written(tmp_path: P
             "in a container, not everybody's",
             "ls -la",
         ),
-        (not_set_up("gunicorn", "make seed", FULL, Path("/")), MissingError, "the disk of / is full", "df -h /"),
+        (not_set_up("gunicorn", "make seed", FULL, SHOP, Path("/")), MissingError, "the disk of / is full", "df -h /"),
         (
             not_copied("gunicorn", Finished("ended with exit code 1", "Permission denied: 'key.pem'"), Path("/")),
             MissingError,
@@ -70,16 +71,16 @@ def test_a_folder_that_was_written_in_is_named_with_what_was_written(tmp_path: P
             "ls -la",
         ),
         (
-            not_set_up("gunicorn", "make seed", Finished("not done after 300 s", "seeding"), Path("/")),
+            not_set_up("gunicorn", "make seed", Finished("not done after 300 s", "seeding"), SHOP, Path("/")),
             ServerError,
             "(`setup`)",
-            "./lab run --quick --servers gunicorn",
+            "${EDITOR:-vi} /shop/lab.toml",
         ),
         (
-            not_reset("gunicorn", "make reset", Finished("ended with exit code 2", "one\nno rule\n")),
+            not_reset("gunicorn", "make reset", Finished("ended with exit code 2", "one\nno rule\n"), SHOP),
             ServerError,
             "(`reset`)",
-            "./lab run --quick",
+            "${EDITOR:-vi} /shop/lab.toml",
         ),
     ],
 )
@@ -90,5 +91,5 @@ def test_what_went_wrong_has_its_cause(error: LabError, kind: type[LabError], ca
 
 
 def test_a_failed_reset_is_told_in_one_line_for_it_becomes_the_reason_of_a_void_window() -> None:
-    error = not_reset("gunicorn", "make reset", Finished("ended with exit code 2", "one\nno rule\n"))
+    error = not_reset("gunicorn", "make reset", Finished("ended with exit code 2", "one\nno rule\n"), SHOP)
     assert error.what == ("`make reset`, which resets the app of gunicorn, failed: ended with exit code 2 (no rule)")
