@@ -42,7 +42,7 @@ def test_an_app_that_cannot_be_served_shows_its_last_lines_on_the_host(stack: St
     before = set(stack.containers())
     done = stack.lab("run", "--servers", "waitress", "--quick", LAB_APP="app:missing")
     assert done.returncode == 4, done.stdout + done.stderr
-    assert "waitress did not start" in done.stderr
+    assert "The app cannot be loaded, and no server was started." in done.stderr
     assert "LAB_APP=app:missing cannot be served: module app has no attribute missing" in done.stderr
     assert 'Traceback (most recent call last):\n  File "/lab' not in done.stderr
     assert set(stack.containers()) == before

@@ -89,6 +89,7 @@ def run_inside(stack: Stack) -> Ended:
         before = set(docker.ask(*COMPOSE, "ps", "--services", "--status", "running").out.split())
         try:
             upkeep.bring_up(docker, addition)
+            upkeep.import_app(docker)
             _bring_up(docker)
             return _measure(docker, addition)
         finally:
@@ -158,14 +159,18 @@ def _put_back(docker: Docker, before: set[str], addition: Addition) -> None:
     started_here = [name for name in docker.stack.services if name not in before]
     if started_here:
         docker.ask(*EVERYTHING, "rm", "--stop", "--force", *started_here, timeout_s=DOWN_TIMEOUT_S)
-    upkeep.put_away(docker, addition)
+    _put_apps_back(docker, before)
+    upkeep.put_away(docker, addition)  # what a container still uses is not removed
     if not before - set(addition.services):
         docker.ask(*COMPOSE, "down", timeout_s=DOWN_TIMEOUT_S)
+
+
+def _put_apps_back(docker: Docker, before: set[str]) -> None:
+    """Have the servers that go on serve what they had been started with, where that is another app."""
     kept = [server.name for server in docker.stack.servers if server.name in before]
     request = docker.stack.request
     if kept and (request.app or request.app_dir or any(server.app for server in docker.stack.servers)):
-        # They served another app than they had been started with.
-        usual = replace(docker, environment=docker.stack.environment(asked=False))
+        usual = replace(docker, environment=docker.stack.environment(own_app=False))
         usual.ask(*EVERYTHING, "up", "--detach", "--wait", "--no-deps", *kept, timeout_s=UP_TIMEOUT_S)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from wsgilab.engines.start_failure import did_not_start
 from wsgilab.errors import LabError, MissingError
 from wsgilab.lab.servers import Lab, published_ports
+from wsgilab.lab.variants import again
 from wsgilab.machine.ports import require_free
 from wsgilab.model.server import Server
 
@@ -29,8 +30,8 @@ def why_not_up(
         for server in servers:
             if reason := trouble(states.get(server.name, {})):
                 log = compose("logs", "--no-color", "--no-log-prefix", server.name)
-                again = f"./lab run --engine compose{lab.app_options} --servers {server.name} --quick"
-                return did_not_start(server, reason, log, again)
+                anew = f"./lab run --engine compose{lab.app_options} {again(server)} --quick"
+                return did_not_start(server, reason, log, anew)
     try:
         for service in services:
             if states.get(service, {}).get("State") != "running":

@@ -27,8 +27,6 @@ from wsgilab.model.needs import NOTHING, Needs
 from wsgilab.model.server import Server, app_of
 
 LOG_BYTES = 16_384
-IMPORT = "import os, wsgi; os._exit(0)"
-"""Loads the app as every server does. A thread that the app has started would keep the process for ever."""
 WELL = "ended with exit code 0"
 MOST_OF_A_LOG = 4_000_000
 """An app may print without end as it starts; the reason is at the end."""
@@ -164,7 +162,7 @@ class LocalEngine:
         """Import its app once, before any server starts. Raises ServerError where no server could serve it."""
         name, folder = f"{server.name}-import", self.lab.root / "services/serve"
         environment = {**self._environment(server), "LAB_RUN_DIR": str(self._background.folder / name)}
-        command = [_python(programs_of(server)), "-c", IMPORT]
+        command = [_python(programs_of(server)), "-c", start_failure.IMPORT]
         self._background.start(name, command, environment, folder, programs_of(server))
         ended = poll_until(lambda: self._background.ended(name) is not None, self._stop, self._start_timeout_s)
         how, said = self._background.ended(name), self._background.output(name, MOST_OF_A_LOG)

@@ -45,16 +45,21 @@ class Stack:
         """What has to be up."""
         return [*RECORDING, *override.extra_services(self.servers), *(server.name for server in self.servers)]
 
-    def environment(self, asked: bool = True) -> dict[str, str]:
+    def environment(self, own_app: bool = True) -> dict[str, str]:
         """What Compose fills compose.yaml in with: the request's variables and no others of this process.
 
-        Without what was `asked` for, as the stack is where nobody asks for anything.
+        Without its `own_app`, as for a plain `docker compose up` with the same ports and settings.
         """
         known = variables_of(self.lab.root)
         user = {"LAB_UID": str(os.getuid()), "LAB_GID": str(os.getgid())}
         results = self.results()
         place = {"LAB_RESULTS_DIR": str(results)} if results else {}
-        return {**inherited(known.__contains__), **user, **(self.request.variables if asked else {}), **place}
+        return {
+            **inherited(known.__contains__),
+            **user,
+            **(self.request.variables if own_app else self.request.settings),
+            **place,
+        }
 
     def results(self) -> Path | None:
         """The folder on this machine that the container writes to, where it is not the one of compose.yaml."""

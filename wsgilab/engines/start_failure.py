@@ -16,6 +16,8 @@ from wsgilab.model.server import Server
 LOG_LINES = 12
 APP_FAILED = "LAB_APP="
 """How services/serve/wsgi.py begins the line that says why the app cannot be served."""
+IMPORT = "import os, wsgi; os._exit(0)"
+"""Loads the app as every server does. A thread that the app has started would keep the process for ever."""
 NEVER_IMPORTED = "The app was not imported in the time that a server has to start, and no server was started."
 NOT_INSTALLED = re.compile(r" failed: No module named '(\w+)")
 OWN_FRAMES = "In the app's own files:"

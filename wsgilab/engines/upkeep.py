@@ -1,4 +1,4 @@
-"""Starts what an app needs in containers, sets its copies up, resets them, and clears them away."""
+"""Starts what an app needs in containers, sets its copies up and resets them, imports it, and clears all away."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from wsgilab.engines import start_failure
 from wsgilab.engines.background import Finished
 from wsgilab.engines.containers import COPY, OF_A_RUN, PREFIX, Addition, Container, lost
 from wsgilab.engines.copies import RESET_TIMEOUT_S, SETUP_TIMEOUT_S, not_copied, not_reset, not_set_up
@@ -15,6 +16,8 @@ from wsgilab.engines.diagnosis import container_states
 from wsgilab.engines.stack import EVERYTHING, Docker
 from wsgilab.engines.start_failure import last_lines
 from wsgilab.errors import LabError, MissingError, ServerError
+from wsgilab.lab.variants import again
+from wsgilab.model.server import app_of
 
 SHELL = "/bin/sh"
 COPY_IT = f"exec python3 -S /srv/serve/copy_app.py /srv/app {COPY}"
@@ -43,7 +46,20 @@ def bring_up(docker: Docker, addition: Addition) -> None:
         if needs.state.setup:
             done = _in_container(docker, server.name, _limited(SETUP_TIMEOUT_S), needs.state.setup)
             if done.problem:
-                raise not_set_up(server.name, needs.state.setup, done)
+                raise not_set_up(server.name, needs.state.setup, done, docker.stack.lab.app_dir)
+
+
+def import_app(docker: Docker) -> None:
+    """Import each app of the run once, before any server starts. Raises ServerError where no server could serve it."""
+    stack = docker.stack
+    patience_s = stack.request.start_timeout_s
+    line = f"exec timeout --kill-after=5 {patience_s:g} python3 -c '{start_failure.IMPORT}'"
+    for server in {app_of(server.environment, server.app): server for server in reversed(stack.servers)}.values():
+        done = _in_container(docker, server.name, line)
+        if done.problem and start_failure.is_everybodys(done.output):
+            how = "" if done.problem == _problem(NOT_DONE, SETUP_TIMEOUT_S) else done.problem
+            anew = f"./lab run --engine compose{stack.lab.app_options} {again(server)} --quick"
+            raise start_failure.not_loaded(server, how, done.output, anew)
 
 
 def reset(docker: Docker, server: str) -> ServerError | None:
@@ -54,7 +70,9 @@ def reset(docker: Docker, server: str) -> ServerError | None:
     words = ["exec", "-T", "-e", TASK, server, SHELL, "-c", _limited(RESET_TIMEOUT_S)]
     done = _with_task(docker, state.reset).ask(*EVERYTHING, *words, timeout_s=RESET_TIMEOUT_S + 15)
     problem = _problem(done.code, RESET_TIMEOUT_S)
-    return not_reset(server, state.reset, Finished(problem, f"{done.out}\n{done.err}")) if problem else None
+    if problem is None:
+        return None
+    return not_reset(server, state.reset, Finished(problem, f"{done.out}\n{done.err}"), docker.stack.lab.app_dir)
 
 
 def lost_service(docker: Docker, addition: Addition) -> str | None:

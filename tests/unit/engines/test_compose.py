@@ -12,7 +12,8 @@ from support import ROOT
 
 from wsgilab.engines import choice, compose, diagnosis
 from wsgilab.engines.stack import Stack
-from wsgilab.errors import Interrupted, LabError, MissingError, UsageError
+from wsgilab.engines.start_failure import NEVER_IMPORTED
+from wsgilab.errors import Interrupted, LabError, MissingError, ServerError, UsageError
 from wsgilab.lab.servers import load_lab
 from wsgilab.machine.waiting import Stop
 from wsgilab.model.errands import Errand, What
@@ -32,6 +33,7 @@ case "$*" in
     *"compose build"*) echo "building" >&2; exit "$(cat "$FAKE/build")" ;;
     *" logs "*) echo "Traceback"; echo "KeyError: 'price'" ;;
     *"ps --services"*) cat "$FAKE/running" ;;
+    *"import os, wsgi"*) cat "$FAKE/import"; exit "$(cat "$FAKE/imported")" ;;
     *"run --rm"*" -e LAB_TASK "*) printenv LAB_TASK >> "$FAKE/tasks" ;;
     *"up --detach"*) env > "$FAKE/environment"; echo " Container up" >&2; exit "$(cat "$FAKE/up")" ;;
     *"run --rm"*)
@@ -76,7 +78,16 @@ class World:
         monkeypatch.setenv("FAKE", str(folder))
         services = {name: {"image": name, "build": {}} for name in compose.IMAGES}
         self.set("config.json", json.dumps({"services": services}))
-        for name, text in (("running", ""), ("up", "0"), ("build", "0"), ("code", "0"), ("said", ""), ("errands", "")):
+        for name, text in (
+            ("running", ""),
+            ("up", "0"),
+            ("build", "0"),
+            ("code", "0"),
+            ("said", ""),
+            ("errands", ""),
+            ("import", ""),
+            ("imported", "0"),
+        ):
             self.set(name, text)
 
     def set(self, name: str, text: str) -> None:
@@ -134,6 +145,7 @@ def test_servers_that_ran_before_serve_their_own_app_again(world: World, tmp_pat
     world.run(REQUEST.but(app="shop:app", app_dir=str(tmp_path)))
     last = world.get("asked").splitlines()[-1]
     assert last == "compose --profile more up --detach --wait --no-deps gunicorn"
+    assert "GUNICORN_WORKERS=8" in world.get("environment"), "its ports and settings are the same"
     told = dict(line.split("=", 1) for line in world.get("environment").splitlines() if "=" in line)
     assert "LAB_APP_DIR" not in told
     world.run(REQUEST)
@@ -214,7 +226,29 @@ def test_servers_that_do_not_come_up_end_it_with_what_compose_said(
     with pytest.raises(LabError, match="could not bring the servers up") as error:
         world.run(REQUEST)
     assert "  |  Container up" in error.value.what
-    assert "run --rm" not in world.get("asked")
+    assert "carry-out" not in world.get("asked")
+
+
+@pytest.mark.parametrize(
+    ("code", "what"), [("1", "The app cannot be loaded, and no server was started."), ("124", NEVER_IMPORTED)]
+)
+def test_an_app_that_no_server_could_serve_is_refused_before_any_starts(world: World, code: str, what: str) -> None:
+    world.set("import", "LAB_APP=asgi:app cannot be served: it is an ASGI app\n")
+    world.set("imported", code)
+    with pytest.raises(ServerError) as error:
+        world.run(REQUEST)
+    assert error.value.what.splitlines()[0] == what
+    assert "it is an ASGI app" in error.value.what
+    assert error.value.next_command == "./lab run --engine compose --servers gunicorn --quick"
+    assert "up --detach" not in world.get("asked")
+    assert "compose down" in world.get("asked")
+
+
+def test_an_app_that_is_made_for_one_server_may_fail_elsewhere(world: World) -> None:
+    world.set("import", "ModuleNotFoundError: No module named 'uwsgi'\n")
+    world.set("imported", "1")
+    world.says(finish("/results/a"))
+    assert world.run(REQUEST).folder
 
 
 def test_a_listener_that_raises_ends_the_run_and_nothing_is_left(world: World) -> None:
@@ -296,7 +330,10 @@ def test_what_an_app_needs_comes_before_the_servers_and_goes_after_them(world: W
     def place(words: str) -> int:
         return next(number for number, line in enumerate(asked) if words in line)
 
-    order = ("renew-anon-volumes app-stock", "copy_app.py", "--wait-timeout 120 nginx", "carry-out", "exec -T")
+    order = (
+        *("renew-anon-volumes app-stock", "copy_app.py", "import os, wsgi"),
+        *("--wait-timeout 120 nginx", "carry-out", "exec -T"),
+    )
     assert [place(words) for words in order] == sorted(place(words) for words in order)
     assert place("rm --stop --force nginx") < place("rm --stop --force --volumes app-stock") < place("compose down")
     assert world.get("tasks").split("\n") == ["", "make seed", "", "make seed", ""], "a copy, then its setup, for each"
