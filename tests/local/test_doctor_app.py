@@ -45,9 +45,9 @@ def test_everything_that_depends_on_the_server_is_found_and_nothing_else(lab: La
         ("Stream", "stream", "uwsgi"),
         ("Concurrency", "blocks", "gunicorn-gevent"),
     }, json.dumps(found, indent=1)
-    ((_, name, *by_chance),) = states
-    assert name == "counts"
-    assert set(by_chance) <= {"gunicorn", "gunicorn-gevent", "uwsgi"}, "dev has one process"
+    for _, name, *by_chance in states:  # on a machine with nothing else to do, one worker may answer everything
+        assert name == "counts"
+        assert set(by_chance) <= {"gunicorn", "gunicorn-gevent", "uwsgi"}, "dev has one process"
     ((_, _, *with_threads),) = threads
     assert with_threads == ["dev", "gunicorn", "uwsgi"]
     for finding in found:
