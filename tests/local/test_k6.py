@@ -96,12 +96,14 @@ def after_half_a_second(request: Handler) -> None:
 @contextmanager
 def target(answer: Callable[[Handler], None]) -> Iterator[Target]:
     with Target(answer) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         thread.start()
-        yield server
-        server.released.set()
-        server.shutdown()
-        thread.join()
+        try:
+            yield server
+        finally:  # or a test that fails leaves it spinning, and all that comes after is short of CPU
+            server.released.set()
+            server.shutdown()
+            thread.join()
 
 
 def launch(url: str, prometheus_url: str | None = None, **changes: object) -> LoadRun:
