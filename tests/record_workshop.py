@@ -26,6 +26,8 @@ from wsgilab.workshop.catalogue import Exercise  # noqa: E402
 from wsgilab.workshop.checks import State  # noqa: E402
 
 EVIDENCE = ROOT / "tests/evidence"
+ANYWHERE = "/home/lab/project"
+"""Stands for where this clone is: that is nobody's business."""
 TRIES = 3
 MADE_VOID = "14-break-it"
 """The exercise whose solution is a void window: of all others they are left out, or they would be evidence for it."""
@@ -80,7 +82,8 @@ def keep(results: Path, place: Path) -> None:
     for number, path in enumerate(runs, 1):
         folder = place / f"run-{number}"
         folder.mkdir(parents=True)
-        shutil.copy(path.parent / "manifest.json", folder)
+        manifest = (path.parent / "manifest.json").read_text()
+        (folder / "manifest.json").write_text(manifest.replace(str(ROOT), ANYWHERE))
         lines = [json.dumps(slim(json.loads(line)), separators=(",", ":")) for line in path.read_text().splitlines()]
         (folder / "windows.jsonl").write_text("\n".join(lines) + "\n")
     for path in records:
