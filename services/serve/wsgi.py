@@ -57,9 +57,8 @@ def _load_out_of_our_way(spec: str, app_dir: str) -> metrics.WsgiApp:
         sys.stderr.flush()
         sys.exit(EXIT_NOT_SERVABLE)
     finally:
-        # The server looks this module up again by its name.
+        # The server looks this module up again by its name. The others stay away: the app may import its own later.
         sys.modules.update({name: module for name, module in ours.items() if name == __name__})
-        sys.modules.setdefault("metrics", ours["metrics"])
 
 
 def _show(error: BaseException, app_dir: str) -> None:

@@ -180,6 +180,16 @@ def test_an_app_may_have_modules_named_as_the_labs_own(tmp_path: Path, name: str
     assert done.stdout == f"{name} True <class 'metrics.Middleware'>\n", done.stderr
 
 
+@pytest.mark.parametrize("name", ["metrics", "app_loader"])
+def test_an_app_may_import_its_module_of_such_a_name_as_late_as_in_a_request(tmp_path: Path, name: str) -> None:
+    (tmp_path / f"{name}.py").write_text("OWNER = 'mine'\n")
+    (tmp_path / "shop.py").write_text(
+        f"def app(environ, start_response):\n    import {name}\n    return [{name}.OWNER.encode()]\n"
+    )
+    done = load(tmp_path, "shop:app", "print(wsgi.application.app({}, None)[0].decode())")
+    assert done.stdout == "mine\n", done.stderr
+
+
 def test_flask_gets_a_flask_object_that_serves_the_measured_app(tmp_path: Path) -> None:
     (tmp_path / "shop.py").write_text(HELLO)
     then = "answer = wsgi.flask_app.test_client().get('/any'); print(answer.data, answer.headers['X-Lab-Server'])"
