@@ -16,11 +16,11 @@ import process
 import uwsgi_stats
 from cgroup import ControlGroup
 from listeners import Listeners, listen_overflows
-from metrics import BUCKET_EDGES_S
 from nginx_status import NginxStatus
 from proctree import ProcessTree
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector as BaseCollector
+from table import BUCKET_EDGES_S
 from tally import Tables, Tally
 from uwsgi_stats import UwsgiStats
 from workers import Workers

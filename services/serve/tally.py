@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from itertools import accumulate, compress
 from pathlib import Path
 
-from metrics import (
+from table import (
     DURATION_SUM,
     FIRST_BUCKET,
     FIRST_CODE,

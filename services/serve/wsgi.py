@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 # Gunicorn's WORKER_BOOT_ERROR and uWSGI's UWSGI_FAILED_APP_CODE (which wants need-app).
 EXIT_NOT_SERVABLE = 22 if "uwsgi" in sys.modules else 3
 FRAMES = "In the app's own files:"
-OURS = ("metrics", "app_loader", "witness", "routes")
+OURS = ("metrics", "table", "app_loader", "witness", "routes")
 _HERE = str(Path(__file__).resolve().parent)
 
 

@@ -14,9 +14,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
-import metrics
 import pytest
 from support import K6_PATH, ROOT, wait_for
+from table import FIRST_LEVEL, level_of
 
 from wsgilab.analysis import counts, stats
 from wsgilab.analysis.generator_limit import late_generator
@@ -185,7 +185,7 @@ def test_requests_of_a_process_that_is_not_the_servers_void_the_window(bench: Be
     def count_along() -> None:
         foreign = table.with_name(f"{os.getpid()}-1.table")
         slots = array("d", bytes(table.stat().st_size))
-        slots[metrics.FIRST_LEVEL + metrics.level_of(1)] = 50.0
+        slots[FIRST_LEVEL + level_of(1)] = 50.0
         foreign.write_bytes(slots.tobytes())
         threading.Event().wait(STALL_S)
         foreign.unlink()

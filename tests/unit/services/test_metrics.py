@@ -21,7 +21,8 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "services" / "serve"))
 
 import metrics
-from metrics import BUCKET_EDGES_S, LEVELS, Middleware, Table, least_inside, level_of
+from metrics import Middleware
+from table import BUCKET_EDGES_S, LEVELS, NAMES, Table, least_inside, level_of
 from tally import Tables, Tally
 
 from wsgilab.model.app_file import MOST_REQUESTS
@@ -570,4 +571,4 @@ def test_where_greenlets_share_a_thread_only_their_time_is_known(
 
 
 def test_there_are_as_many_numbers_as_a_lab_toml_may_have_requests() -> None:
-    assert metrics.NAMES == MOST_REQUESTS
+    assert NAMES == MOST_REQUESTS

@@ -172,7 +172,7 @@ def test_the_attribute_may_be_dotted(tmp_path: Path) -> None:
     assert load(tmp_path, "shop:web.app", "print(wsgi.application.app is print)").stdout == "True\n"
 
 
-@pytest.mark.parametrize("name", ["wsgi", "metrics", "collector", "app_loader"])
+@pytest.mark.parametrize("name", ["wsgi", "metrics", "table", "collector", "app_loader"])
 def test_an_app_may_have_modules_named_as_the_labs_own(tmp_path: Path, name: str) -> None:
     (tmp_path / f"{name}.py").write_text(HELLO)
     then = "import sys; print(wsgi.application.app.__module__, sys.modules['wsgi'] is wsgi, type(wsgi.application))"
@@ -180,7 +180,7 @@ def test_an_app_may_have_modules_named_as_the_labs_own(tmp_path: Path, name: str
     assert done.stdout == f"{name} True <class 'metrics.Middleware'>\n", done.stderr
 
 
-@pytest.mark.parametrize("name", ["metrics", "app_loader"])
+@pytest.mark.parametrize("name", ["metrics", "table", "app_loader"])
 def test_an_app_may_import_its_module_of_such_a_name_as_late_as_in_a_request(tmp_path: Path, name: str) -> None:
     (tmp_path / f"{name}.py").write_text("OWNER = 'mine'\n")
     (tmp_path / "shop.py").write_text(
