@@ -1,4 +1,4 @@
-"""`docker compose up`, for real: what came out, what Prometheus saw, how the containers are locked in."""
+"""`docker compose up`, for real: what came out, what Prometheus saw, what else runs and is built."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import json
 import re
 import subprocess
 import time
-import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -17,16 +16,12 @@ from panel_data import query
 from support import ROOT, windows_of
 
 from wsgilab.machine import http
-from wsgilab.measure.remote_write import Series, encode, snappy
 
 FIVE = ["dev-single", "dev", "gunicorn", "uwsgi-single", "uwsgi"]
 
 
 def ask_prometheus(stack: Stack, expression: str) -> list[dict[str, Any]]:
     return query(stack.prometheus, expression, time.time())
-
-
-# ── what came out ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_up_prints_the_verdict_and_the_stack_stays(stack: Stack, main_job: str) -> None:
@@ -71,30 +66,6 @@ def test_containers_are_given_a_proxy_and_those_that_must_not_ask_it_have_none(s
     for service in ("gunicorn", "nginx", "nginx-exporter", "prometheus", "home"):
         proxies = stack.inside(service, "sh", "-c", "echo $http_proxy $HTTP_PROXY $https_proxy $HTTPS_PROXY").split()
         assert set(proxies) == ({DEAD_PROXY} if service == "gunicorn" else set()), service
-
-
-def test_no_page_of_another_origin_may_read_prometheus(stack: Stack, main_job: str) -> None:
-    for origin in ("http://evil.example", "null"):
-        answer = http.ask(f"{stack.prometheus}/api/v1/status/flags", headers={"Origin": origin})
-        assert answer.headers["Access-Control-Allow-Origin"] is None
-
-
-def test_nobody_reads_or_writes_prometheus_without_the_password(stack: Stack, main_job: str) -> None:
-    """What a page in a browser can send: a POST without a content type, which needs nobody's leave."""
-    sample = snappy(encode([Series("forged", 1.0)], round(time.time() * 1000)))
-    bare = http.public(stack.prometheus)
-    for url in (bare, bare.replace("//", "//lab:guessed@")):
-        assert http.ask(f"{url}/api/v1/write", data=sample).status == 401
-        assert http.ask(f"{url}/api/v1/query?query=up").status == 401
-    assert ask_prometheus(stack, "forged") == []
-
-
-def test_the_password_is_nowhere_in_what_a_run_leaves_behind(stack: Stack, main_job: str) -> None:
-    password = stack.inside("prometheus", "cat", "/etc/wsgilab/password")
-    assert len(password) >= 32
-    texts = {path.name: path.read_text() for path in stack.newest_run().iterdir() if path.is_file()}
-    assert [name for name, text in texts.items() if password in text] == []
-    assert password not in stack.compose("logs").stdout
 
 
 def test_prometheus_holds_samples_of_every_server_from_both_sides(stack: Stack, main_job: str) -> None:
@@ -188,150 +159,6 @@ def test_the_other_six_run_in_containers_too(stack: Stack, main_job: str) -> Non
     assert [window["void"] for window in windows] == [None] * 6
 
 
-def test_variants_run_in_containers_of_their_own_beside_the_stack(stack: Stack, main_job: str) -> None:
-    before = set(stack.containers())
-    few = "few=uwsgi,UWSGI_PROCESSES=1,UWSGI_THREADS=1"
-    done = stack.lab(
-        *("run", "--servers", "gunicorn", "--variant", "eight=gunicorn,GUNICORN_WORKERS=8", "--variant", few),
-        *("--rate", "20", "--rounds", "1", "--duration", "1"),
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    windows = {window["plan"]["server"]: window for window in windows_of(stack.newest_run())}
-    assert {name: window["load"]["ok"] for name, window in windows.items()} == {"gunicorn": 20, "eight": 20, "few": 20}
-    assert [window["void"] for window in windows.values()] == [None] * 3
-    verdict = json.loads((stack.newest_run() / "verdict.json").read_text())
-    assert {row["server"]: row["slots"] for row in verdict["servers"]} == {"gunicorn": 4, "eight": 8, "few": 1}
-    assert set(stack.containers()) == before, "the stack goes on, the variants are gone"
-
-
-def test_a_gate_measures_a_revision_in_a_container_of_its_own(stack: Stack, main_job: str, tmp_path: Path) -> None:
-    """Two revisions of an app, each mounted in its own container; the user's repository is where it was."""
-    before = set(stack.containers())
-    shop = tmp_path / "shop"
-    shop.mkdir()
-    app = "import time\ndef serve(environ, start):\n    time.sleep({})\n    start('200 OK', [])\n    return []\n"
-    me = ["-c", "user.name=test", "-c", "user.email=test@localhost", "-c", "commit.gpgsign=false"]
-    for words in (["init", "--quiet"], ["add", "."], [*me, "commit", "--quiet", "--message", "quick"]):
-        (shop / "shop.py").write_text(app.format(0.005))
-        subprocess.run(["git", *words], cwd=shop, check=True)
-    (shop / "shop.py").write_text(app.format(0.04))
-    done = stack.lab(
-        *("gate", "--app-dir", str(shop), "--app", "shop:serve", "--servers", "gunicorn", "--workload", "/"),
-        *("--against", "HEAD", "--slo", "p99<9s", "--rate", "20", "--rounds", "3", "--duration", "1", "--json"),
-    )
-    assert done.returncode == 6, done.stdout + done.stderr
-    checks = {check["about"]: check for check in json.loads(done.stdout)["checks"]}
-    assert checks["p50_ms"]["outcome"] == "got worse"
-    assert 3 < checks["p50_ms"]["ratio"]["value"] < 10
-    assert (stack.newest_run() / "gate.json").is_file()
-    assert set(stack.containers()) == before
-
-
-OWN_APP = """
-import os
-
-import humanize
-from flask import Flask, request, session
-
-app = Flask(__name__)
-app.secret_key = os.environ["SHOP_SECRET"]
-
-
-@app.get("/")
-def start():
-    return f"{humanize.__version__} {'X-Lab-Request' in request.headers}"
-
-
-@app.post("/login")
-def login():
-    session["user"] = request.form["user"]
-    return "welcome"
-
-
-@app.post("/orders")
-def order():
-    return ("ordered for " + session["user"], 201) if "user" in session else ("log in", 401)
-"""
-OWN_TRAFFIC = """
-[app]
-app = "shop:app"
-health = "/"
-
-[traffic]
-users = 2
-login_data = "users.csv"
-
-[[login]]
-path = "/login"
-method = "POST"
-form = {user = "{user}"}
-
-[[requests]]
-name = "start"
-weight = 3
-path = "/"
-expect = {text = "4.11.0 False"}
-
-[[requests]]
-name = "order"
-method = "POST"
-path = "/orders"
-expect = {status = 201, text = "ordered for {user}"}
-slo = "p95<5s"
-"""
-
-
-def test_an_app_of_the_users_own_is_measured_in_an_image_of_its_own(
-    stack: Stack, main_job: str, tmp_path: Path
-) -> None:
-    before = set(stack.containers())
-    files = {
-        "shop.py": OWN_APP,
-        "lab.toml": OWN_TRAFFIC,
-        "requirements.txt": "flask\nhumanize==4.11.0\n",
-        "users.csv": "user\nann\nbob\n",
-    }
-    for name, text in files.items():
-        (tmp_path / name).write_text(text)
-    tmp_path.chmod(0o755)
-    done = stack.lab(
-        *("run", "--app-dir", str(tmp_path), "--servers", "gunicorn,uwsgi", "--env", "SHOP_SECRET=s3cret"),
-        *("--rate", "20", "--rounds", "1", "--duration", "2"),
-        DOCKER_CONFIG=str(CLIENT_CONFIG),  # the image is built with the network
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    folder = stack.newest_run()
-    for window in windows_of(folder):
-        load = window["load"]
-        assert (load["ok"], load["unexpected_text"]) == (40, 0), load
-        assert {name: found["sent"] for name, found in load["by_request"].items()} == {
-            "start": pytest.approx(30, abs=1),
-            "order": pytest.approx(10, abs=1),
-        }
-        assert window["usage"]["by_request"]["order"]["cpu_s"] > 0
-    verdict = json.loads((folder / "verdict.json").read_text())
-    assert verdict["slo"] == "p99<250ms; order: p95<5000ms"
-    assert "s3cret" not in "".join(path.read_text() for path in folder.iterdir())
-    assert set(stack.containers()) == before, "the stack goes on"
-    with urllib.request.urlopen(f"http://127.0.0.1:{stack.port('GUNICORN_PORT')}/mix", timeout=30) as answer:
-        assert answer.status == 200, "with the lab's own app"
-
-
-def test_the_host_starts_servers_anew_and_reads_their_logs_for_the_runner(stack: Stack, main_job: str) -> None:
-    done = stack.lab(
-        *("run", "--servers", "dev,gunicorn", "--slots", "2", "--workload", "/nothing", "--rate", "20"),
-        *("--rounds", "2", "--duration", "1"),
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    verdict = json.loads((stack.newest_run() / "verdict.json").read_text())
-    starts = {row["server"]: [load["starts"] for load in row["loads"]] for row in verdict["servers"]}
-    assert starts == {"dev": [2], "gunicorn-2": [2]}
-    assert verdict["fresh_starts"] == 2
-    said = {log["server"]: "\n".join(log["lines"]) for log in verdict["logs"]}
-    assert '"GET /nothing HTTP/1.1" 404 -' in said["dev"]
-    assert '"GET /nothing HTTP/1.1" 404 -' in done.stdout, "what files say, the terminal says"
-
-
 def test_a_server_alone_as_the_very_first_command_builds_what_it_needs(stack: Stack, main_job: str) -> None:
     """As on a machine that has never built the lab; the project is another, the image of this one comes back."""
     project = f"{stack.environment['COMPOSE_PROJECT_NAME']}-first"
@@ -390,82 +217,3 @@ def test_the_home_page_shows_the_run_and_who_is_there(stack: Stack, main_job: st
     assert now.count(">idle<") >= len(FIVE), "Prometheus told it"  # and the six others, where they ran before
     assert http.ask(f"{url}/", headers={"Host": "evil.example"}).status == 403
     assert "docker compose up --detach grafana" in http.ask(f"{url}/d/capacity").text, "it is not started here"
-
-
-# ── locked in ───────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def test_ports_are_published_on_loopback_only(stack: Stack, main_job: str) -> None:
-    for name, each in stack.containers().items():
-        for bindings in (each["HostConfig"]["PortBindings"] or {}).values():
-            assert {binding["HostIp"] for binding in bindings} == {"127.0.0.1"}, name
-
-
-def test_containers_give_up_every_privilege(stack: Stack, main_job: str) -> None:
-    for name, each in stack.containers().items():
-        host = each["HostConfig"]
-        assert host["ReadonlyRootfs"], name
-        assert host["CapDrop"] == ["ALL"], name
-        assert not host["CapAdd"], name
-        assert "no-new-privileges:true" in host["SecurityOpt"], name
-        assert not host["Privileged"], name
-        assert host["Memory"] > 0, name
-        assert 0 < host["PidsLimit"] <= 4096, name
-        assert host["CpusetCpus"], name
-        assert each["Config"]["User"].split(":")[0] not in ("", "0", "root"), name
-        own_network = f"{stack.environment['COMPOSE_PROJECT_NAME']}_default"
-        alone = name in ("image", "prometheus-setup")
-        assert host["NetworkMode"] == ("none" if alone else own_network), name
-        assert host["IpcMode"] != "host", name
-        assert host["PidMode"] == "" or (name == "nginx-exporter" and host["PidMode"].startswith("container:")), name
-        assert not any("docker.sock" in mount["Source"] for mount in each["Mounts"]), name
-
-
-def test_processes_really_run_without_root_or_capabilities(stack: Stack, main_job: str) -> None:
-    for service in ("dev", "gunicorn", "uwsgi", "nginx"):
-        status = stack.inside(service, "cat", "/proc/1/status")
-        assert re.search(r"^Uid:\s+10001\s", status, re.MULTILINE), service
-        assert re.search(r"^CapEff:\s+0+$", status, re.MULTILINE), service
-        assert re.search(r"^NoNewPrivs:\s+1$", status, re.MULTILINE), service
-
-
-def test_the_uwsgi_protocol_is_reachable_by_nginx_alone(stack: Stack, main_job: str) -> None:
-    """There is no port for it: whoever can speak it can run code. Its socket is in a volume of four containers."""
-    holders = {
-        name
-        for name, each in stack.containers().items()
-        if any(m["Destination"] == "/run/sockets" for m in each["Mounts"])
-    }
-    assert holders == {"nginx", "uwsgi", "uwsgi-single", "gunicorn-nginx"} & set(stack.containers())
-    for service in ("uwsgi", "uwsgi-single"):
-        assert not stack.containers()[service]["HostConfig"]["PortBindings"]
-        tables = stack.inside(service, "cat", "/proc/net/tcp", "/proc/net/tcp6")
-        listening = {int(line.split()[1].rpartition(":")[2], 16) for line in tables.splitlines() if " 0A " in line}
-        docker_dns = {port for port in listening if port > 30000}
-        assert listening - docker_dns == {9100}, "the exporter alone listens"
-
-
-def test_no_debugger_answers(stack: Stack, main_job: str) -> None:
-    for variable in ("DEV_SINGLE_PORT", "DEV_PORT"):
-        url = f"http://127.0.0.1:{stack.port(variable)}"
-        with pytest.raises(urllib.error.HTTPError, match="404"):
-            urllib.request.urlopen(f"{url}/console")
-        with urllib.request.urlopen(f"{url}/?__debugger__=yes&cmd=resource&f=debugger.js") as answer:
-            assert b"Hello" in answer.read()
-
-
-# ── Grafana, where its image can be had ─────────────────────────────────────────────────────────────────────────────
-
-
-def test_grafana_opens_on_side_by_side_without_a_login(stack: Stack, main_job: str) -> None:
-    image = json.loads(stack.compose("config", "--format", "json").stdout)["services"]["grafana"]["image"]
-    if subprocess.run(["docker", "image", "inspect", image], capture_output=True, check=False).returncode != 0:
-        pytest.skip(f"Grafana: its image {image} is not on this machine, so its container was not run")
-    stack.compose("up", "--detach", "--wait", "grafana")
-    url = f"http://127.0.0.1:{stack.port('GRAFANA_PORT')}"
-    with urllib.request.urlopen(f"{url}/api/dashboards/home") as answer:
-        assert json.load(answer)["dashboard"]["uid"] == "side-by-side"
-    with urllib.request.urlopen(f"{url}/api/datasources/uid/prometheus/health") as answer:
-        assert json.load(answer)["status"] == "OK"
-    with pytest.raises(urllib.error.HTTPError, match=r"40[13]"):
-        urllib.request.urlopen(urllib.request.Request(f"{url}/api/dashboards/db", data=b"{}", method="POST"))
