@@ -87,7 +87,10 @@ def needed(stack: Stack) -> tuple[Stack, Addition]:
     containers = tuple(_container(stack.lab, service, files) for service in needs.services)
     content: dict[str, Any] = {"services": {}, "volumes": {}}
     for container in containers:
-        content["services"] |= _of_project(stack.lab, container, files[container.service.compose or ""]["services"])
+        known = files[container.service.compose or ""]["services"]
+        content["services"] |= _with_dependencies(stack.lab, container.service.container, known)
+    for container in containers:  # once all are there: one that another depends on is asked by its own command, too
+        content["services"][container.name] |= _health(container)
     for said in files.values():
         for kind in ("secrets", "configs"):
             content.setdefault(kind, {}).update(said.get(kind) or {})
@@ -163,20 +166,18 @@ def _container(lab: Lab, service: Service, files: Mapping[str, Mapping[str, Any]
     return Container(service, known[service.container])
 
 
-def _of_project(lab: Lab, container: Container, known: Mapping[str, Any]) -> dict[str, Any]:
-    """The container, and those that it depends on, as services of the lab's project."""
+def _with_dependencies(lab: Lab, service: str, known: Mapping[str, Any]) -> dict[str, Any]:
+    """A service of a Compose file, and those that it depends on, as services of the lab's project."""
     found: dict[str, Any] = {}
-    left = [container.service.container]
+    left = [service]
     while left:
         name = left.pop()
         if f"{PREFIX}{name}" in found or name not in known:
             continue
         described = known[name]
         needs = described.get("depends_on") or {}
-        health = _health(container, described) if name == container.service.container else {}
         found[f"{PREFIX}{name}"] = {
             **{key: value for key, value in described.items() if key not in LEFT_OUT},
-            **health,
             "depends_on": {f"{PREFIX}{other}": how for other, how in needs.items()},
             "networks": {"default": {"aliases": [name]}},
             "volumes": list(_volumes(described)),
@@ -187,9 +188,9 @@ def _of_project(lab: Lab, container: Container, known: Mapping[str, Any]) -> dic
     return found
 
 
-def _health(container: Container, described: Mapping[str, Any]) -> dict[str, Any]:
+def _health(container: Container) -> dict[str, Any]:
     """Its own health check, asked often while it starts; lab.toml's command where it has none."""
-    check, asked = described.get("healthcheck"), container.service.health
+    check, asked = container.described.get("healthcheck"), container.service.health
     often = {"start_period": f"{math.ceil(asked.timeout_s)}s", "start_interval": "500ms"}
     if check and not check.get("disable"):
         return {"healthcheck": {**often, **check}}

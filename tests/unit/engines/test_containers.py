@@ -135,6 +135,17 @@ def test_a_container_without_a_check_of_its_own_is_asked_by_lab_tomls_command(do
     assert check["start_period"] == "8s"
 
 
+@pytest.mark.parametrize("order", [("cache", "queue"), ("queue", "cache")])
+def test_one_that_another_depends_on_is_asked_by_its_command_all_the_same(docker: Path, order: tuple[str, str]) -> None:
+    queue = {"image": "worker", "depends_on": {"cache": {"condition": "service_healthy"}}}
+    (docker / "described").write_text(json.dumps({"services": {**DESCRIBED, "queue": queue}}))
+    said = {"cache": Health(command="redis-cli ping"), "queue": Health()}
+    services = (service(docker, name=name, service=None, health=said[name]) for name in order)
+    _, addition = needed(stack(*services))
+    assert addition.content is not None
+    assert addition.content["services"]["app-cache"]["healthcheck"]["test"] == ["CMD-SHELL", "redis-cli ping"]
+
+
 def test_each_server_has_a_volume_of_its_own_for_its_copy(docker: Path) -> None:
     _, addition = needed(stack(state=State(writes=("shop.db",))))
     assert addition.content is not None
