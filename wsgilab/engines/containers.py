@@ -73,8 +73,8 @@ class Addition:
 
     @property
     def services(self) -> list[str]:
-        """The names of the app's services in the lab's project."""
-        return [container.name for container in self.containers]
+        """The names that the app's services, and what those depend on, have in the lab's project."""
+        return [name for name in (self.content or {}).get("services", ()) if name.startswith(PREFIX)]
 
 
 def needed(stack: Stack) -> tuple[Stack, Addition]:

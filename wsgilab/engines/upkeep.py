@@ -10,7 +10,7 @@ from typing import Any
 
 from wsgilab.engines import start_failure
 from wsgilab.engines.background import Finished
-from wsgilab.engines.containers import COPY, OF_A_RUN, PREFIX, Addition, Container, lost
+from wsgilab.engines.containers import COPY, OF_A_RUN, Addition, Container, lost
 from wsgilab.engines.copies import RESET_TIMEOUT_S, SETUP_TIMEOUT_S, not_copied, not_reset, not_set_up
 from wsgilab.engines.diagnosis import container_states
 from wsgilab.engines.stack import EVERYTHING, Docker
@@ -85,11 +85,9 @@ def lost_service(docker: Docker, addition: Addition) -> str | None:
 
 def put_away(docker: Docker, addition: Addition) -> None:
     """Stop the app's services and remove them, with the volumes that they had."""
-    if addition.content is None:
-        return
-    ours = [name for name in addition.content["services"] if name.startswith(PREFIX)]
-    if ours:
-        docker.ask(*EVERYTHING, "rm", "--stop", "--force", "--volumes", *ours, timeout_s=REMOVE_TIMEOUT_S)
+    if addition.services:
+        remove = ("rm", "--stop", "--force", "--volumes", *addition.services)
+        docker.ask(*EVERYTHING, *remove, timeout_s=REMOVE_TIMEOUT_S)
     if docker.stack.request.needs.state:
         clear_away(docker)
 

@@ -307,8 +307,9 @@ def test_the_host_does_the_runners_errands_for_servers_of_the_run_and_no_others(
 
 def test_what_an_app_needs_comes_before_the_servers_and_goes_after_them(world: World, tmp_path: Path) -> None:
     (tmp_path / "compose.yaml").touch()
-    described = {"stock": {"image": "stock", "expose": ["7000"]}}
-    world.set("config.json", json.dumps({"name": "project", "services": described}))
+    stock = {"image": "stock", "expose": ["7000"], "depends_on": {"seed": {"condition": "service_started"}}}
+    world.set("config.json", json.dumps({"name": "project", "services": {"stock": stock, "seed": {"image": "seed"}}}))
+    world.set("running", "app-seed\n")  # left by a run that was killed: no reason to leave anything
     needs = Needs(
         (
             Service(
@@ -335,7 +336,11 @@ def test_what_an_app_needs_comes_before_the_servers_and_goes_after_them(world: W
         *("--wait-timeout 120 nginx", "carry-out", "exec -T"),
     )
     assert [place(words) for words in order] == sorted(place(words) for words in order)
-    assert place("rm --stop --force nginx") < place("rm --stop --force --volumes app-stock") < place("compose down")
+    assert (
+        place("rm --stop --force nginx")
+        < place("rm --stop --force --volumes app-stock app-seed")
+        < place("compose down")
+    )
     assert world.get("tasks").split("\n") == ["", "make seed", "", "make seed", ""], "a copy, then its setup, for each"
     assert [json.loads(line)["ok"] for line in world.get("answers").splitlines()] == [True, False, True]
     request = world.get("request")

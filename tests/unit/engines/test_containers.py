@@ -101,7 +101,7 @@ def test_a_service_is_taken_as_it_is_but_for_what_reaches_beyond_the_run(docker:
         "attach": False,
     }
     assert addition.content["secrets"] == {"password": {"file": "/p"}}
-    assert addition.services == ["app-postgres"]
+    assert sorted(addition.services) == ["app-certificates", "app-postgres"]
 
 
 def test_its_file_is_read_as_its_owner_would_read_it(docker: Path, monkeypatch: pytest.MonkeyPatch) -> None:
