@@ -26,6 +26,8 @@ the app under test, nor a setting that nobody sees (NGINX, WERKZEUG_RUN_MAIN, GU
 PROGRAMS = Path(sys.executable).parent
 """Where the lab's own environment has the servers."""
 DONE = "ended with exit code 0"
+MOST_OF_A_LOG = 4_000_000
+"""An app may print without end as it starts; the reason is at the end."""
 
 
 @dataclass
@@ -43,6 +45,8 @@ class Finished:
     problem: str | None
     """What was wrong, in words; None where it was well."""
     output: str
+    late: bool = False
+    """Whether its time was over, and it was ended."""
 
 
 class Background:
@@ -117,7 +121,7 @@ class Background:
         try:
             done = poll_until(lambda: self.ended(name) is not None, stop, timeout_s)
             how = self.ended(name) if done else f"not done after {timeout_s:g} s"
-            return Finished(None if how == DONE else how, self.output(name))
+            return Finished(None if how == DONE else how, self.output(name, MOST_OF_A_LOG), late=not done)
         finally:
             self.end([name])
             log.unlink(missing_ok=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 
 from wsgilab.engines import Endpoint, HealthCheck, start_failure
-from wsgilab.engines.background import PROGRAMS, Background, programs_of
+from wsgilab.engines.background import MOST_OF_A_LOG, PROGRAMS, Background, programs_of
 from wsgilab.engines.copies import Copies
 from wsgilab.engines.nginx import LocalNginx
 from wsgilab.engines.services import LocalServices
@@ -21,15 +21,12 @@ from wsgilab.lab.variants import again
 from wsgilab.machine.environment import inherited
 from wsgilab.machine.ports import free_port, require_free
 from wsgilab.machine.tools import find_nginx, nginx_at_hand
-from wsgilab.machine.waiting import Stop, poll_until
+from wsgilab.machine.waiting import Stop
 from wsgilab.model.listener import UNHEARD, Listener
 from wsgilab.model.needs import NOTHING, Needs
 from wsgilab.model.server import Server, app_of
 
 LOG_BYTES = 16_384
-WELL = "ended with exit code 0"
-MOST_OF_A_LOG = 4_000_000
-"""An app may print without end as it starts; the reason is at the end."""
 
 
 class LocalEngine:
@@ -164,13 +161,10 @@ class LocalEngine:
         environment = {**self._environment(server), "LAB_RUN_DIR": str(self._background.folder / name)}
         command = [_python(programs_of(server)), "-c", start_failure.IMPORT]
         self._background.start(name, command, environment, folder, programs_of(server))
-        ended = poll_until(lambda: self._background.ended(name) is not None, self._stop, self._start_timeout_s)
-        how, said = self._background.ended(name), self._background.output(name, MOST_OF_A_LOG)
-        self._background.end([name])
-        if ended and (how == WELL or not start_failure.is_everybodys(said)):
-            return
-        withheld = self._background.withheld(said)
-        raise start_failure.not_loaded(server, str(how) if ended else "", said, self._again(server), withheld)
+        done = self._background.finish(name, self._stop, self._start_timeout_s)
+        if start_failure.fails_everywhere(done):
+            withheld = self._background.withheld(done.output)
+            raise start_failure.not_loaded(server, done, self._again(server), withheld)
 
     def _launch(self, server: Server) -> None:
         self._stop.check()

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from wsgilab.engines.background import Finished
 from wsgilab.errors import ServerError
 from wsgilab.model.server import Server
 
@@ -64,17 +65,14 @@ def did_not_start(server: Server, reason: str, log: str, again: str, withheld: S
     return ServerError(what, cause, finding.next_command or again)
 
 
-def not_loaded(server: Server, how: str, log: str, again: str, withheld: Sequence[str] = ()) -> ServerError:
-    """The error for an app that could not be imported, so that no server was started. `log`: what it wrote meanwhile.
-
-    `how`: the importing process ended; empty where it had to be ended, for it did not come to an end.
-    """
-    error = did_not_start(server, how, log, again, withheld)
+def not_loaded(server: Server, done: Finished, again: str, withheld: Sequence[str] = ()) -> ServerError:
+    """The error for an app that could not be imported, so that no server was started. `done`: the importing process."""
+    error = did_not_start(server, done.problem or "", done.output, again, withheld)
     _, *lines = error.what.splitlines()
-    if not how:
+    if done.late:
         cause = "it waits for something while it is imported: a database, a lock, an answer"
         return ServerError("\n".join([NEVER_IMPORTED, *lines]), cause, again)
-    why = "" if any(APP_FAILED in line for line in lines) else f" (its process {how})"
+    why = "" if any(APP_FAILED in line for line in lines) else f" (its process {done.problem})"
     what = f"The app{_as_it_was(server)} cannot be loaded{why}, and no server was started."
     return ServerError("\n".join([what, *lines]), error.cause, again)
 
@@ -84,9 +82,10 @@ def _as_it_was(server: Server) -> str:
     return f" at {server.app.revision}" if server.app and server.app.revision else ""
 
 
-def is_everybodys(log: str) -> bool:
-    """Whether a failed import tells of every server: an app may be made for uWSGI, and import what only that has."""
-    return not re.search(r"\buwsgi(decorators)?\b", last_lines(log)[-1]) if last_lines(log) else True
+def fails_everywhere(done: Finished) -> bool:
+    """Whether an import failed, and for every server: an app may be made for uWSGI, and import what only that has."""
+    of_uwsgi = re.search(r"\buwsgi(decorators)?\b", "".join(last_lines(done.output)[-1:]))
+    return done.problem is not None and (done.late or not of_uwsgi)
 
 
 def read(log: str, server: Server) -> Finding:

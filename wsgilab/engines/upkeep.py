@@ -56,10 +56,9 @@ def import_app(docker: Docker) -> None:
     line = f"exec timeout --kill-after=5 {patience_s:g} python3 -c '{start_failure.IMPORT}'"
     for server in {app_of(server.environment, server.app): server for server in reversed(stack.servers)}.values():
         done = _in_container(docker, server.name, line)
-        if done.problem and start_failure.is_everybodys(done.output):
-            how = "" if done.problem == _problem(NOT_DONE, SETUP_TIMEOUT_S) else done.problem
+        if start_failure.fails_everywhere(done):
             anew = f"./lab run --engine compose{stack.lab.app_options} {again(server)} --quick"
-            raise start_failure.not_loaded(server, how, done.output, anew)
+            raise start_failure.not_loaded(server, done, anew)
 
 
 def reset(docker: Docker, server: str) -> ServerError | None:
@@ -68,11 +67,9 @@ def reset(docker: Docker, server: str) -> ServerError | None:
     if state is None or not state.reset:
         return None
     words = ["exec", "-T", "-e", TASK, server, SHELL, "-c", _limited(RESET_TIMEOUT_S)]
-    done = _with_task(docker, state.reset).ask(*EVERYTHING, *words, timeout_s=RESET_TIMEOUT_S + 15)
-    problem = _problem(done.code, RESET_TIMEOUT_S)
-    if problem is None:
-        return None
-    return not_reset(server, state.reset, Finished(problem, f"{done.out}\n{done.err}"), docker.stack.lab.app_dir)
+    answer = _with_task(docker, state.reset).ask(*EVERYTHING, *words, timeout_s=RESET_TIMEOUT_S + 15)
+    done = _finished(answer.code, f"{answer.out}\n{answer.err}", RESET_TIMEOUT_S)
+    return not_reset(server, state.reset, done, docker.stack.lab.app_dir) if done.problem else None
 
 
 def lost_service(docker: Docker, addition: Addition) -> str | None:
@@ -152,14 +149,14 @@ def _in_container(docker: Docker, server: str, line: str, task: str = "") -> Fin
 
     code = _with_task(docker, task).hear([*EVERYTHING, *words], hear, ["rm", "--force", name])
     docker.stack.stop.check()
-    return Finished(_problem(code, SETUP_TIMEOUT_S), "\n".join(said))
+    return _finished(code, "\n".join(said), SETUP_TIMEOUT_S)
 
 
 def _with_task(docker: Docker, task: str) -> Docker:
     return replace(docker, environment={**docker.environment, TASK: task, "COMPOSE_PROGRESS": "quiet"})
 
 
-def _problem(code: int, timeout_s: float) -> str | None:
+def _finished(code: int, output: str, timeout_s: float) -> Finished:
     if code == NOT_DONE:
-        return f"not done after {timeout_s:g} s"
-    return f"ended with exit code {code}" if code else None
+        return Finished(f"not done after {timeout_s:g} s", output, late=True)
+    return Finished(f"ended with exit code {code}" if code else None, output)

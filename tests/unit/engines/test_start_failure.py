@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from support import ROOT
 
-from wsgilab.engines.start_failure import LOG_LINES, did_not_start, is_everybodys, not_loaded
+from wsgilab.engines.background import Finished
+from wsgilab.engines.start_failure import LOG_LINES, did_not_start, fails_everywhere, not_loaded
 from wsgilab.errors import ServerError
 from wsgilab.lab.servers import load_lab
 from wsgilab.model.server import App
@@ -86,23 +87,22 @@ def test_an_app_that_cannot_be_imported_is_no_servers_failure() -> None:
     server = load_lab(ROOT, {}).servers["uwsgi"]
     error = not_loaded(
         server,
-        "ended with exit code 3",
-        "\n".join(["Traceback", "In the app's own files:", *FRAMES, REASON]),
+        Finished("ended with exit code 3", "\n".join(["Traceback", "In the app's own files:", *FRAMES, REASON])),
         "./lab again",
     )
     first, *lines = error.what.splitlines()
     assert first == "The app cannot be loaded, and no server was started."
     assert [line.removeprefix("  | ") for line in lines] == [*FRAMES, REASON]
     was = replace(server, app=App("/tmp/place/tree", revision="main (1f2e3d4)"))
-    assert not_loaded(was, "ended with exit code 7", "booting", "./lab again").what.startswith(
+    assert not_loaded(was, Finished("ended with exit code 7", "booting"), "./lab again").what.startswith(
         "The app at main (1f2e3d4) cannot be loaded"
     )
-    killed = not_loaded(server, "ended with exit code 7", "booting", "./lab again").what.splitlines()
+    killed = not_loaded(server, Finished("ended with exit code 7", "booting"), "./lab again").what.splitlines()
     assert killed == [
         "The app cannot be loaded (its process ended with exit code 7), and no server was started.",
         "  | booting",
     ]
-    late = not_loaded(server, "", "booting", "./lab again")
+    late = not_loaded(server, Finished("not done after 60 s", "booting", late=True), "./lab again")
     assert late.what.startswith(
         "The app was not imported in the time that a server has to start, and no server was started."
     )
@@ -119,7 +119,9 @@ def test_an_app_that_cannot_be_imported_is_no_servers_failure() -> None:
     ],
 )
 def test_what_only_uwsgi_has_is_not_missing_everywhere(log: str, tells: bool) -> None:
-    assert is_everybodys(log) is tells
+    assert fails_everywhere(Finished("ended with exit code 3", log)) is tells
+    assert fails_everywhere(Finished("not done after 60 s", log, late=True)), "no server waits longer"
+    assert not fails_everywhere(Finished(None, log))
 
 
 @pytest.mark.parametrize(

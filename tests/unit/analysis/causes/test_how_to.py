@@ -22,6 +22,7 @@ from support import ROOT
 
 from wsgilab.analysis import causes
 from wsgilab.engines import start_failure
+from wsgilab.engines.background import Finished
 from wsgilab.lab.servers import load_lab
 from wsgilab.model import slo
 from wsgilab.model.outcomes import Rating
@@ -121,7 +122,7 @@ def test_every_law_has_its_line() -> None:
 def refused() -> list[str]:
     """What is said before any server starts."""
     uwsgi = load_lab(ROOT, {}).servers["uwsgi"]
-    late = start_failure.not_loaded(uwsgi, "", "", "./lab run").what
+    late = start_failure.not_loaded(uwsgi, Finished("not done after 60 s", "", late=True), "./lab run").what
     long = "Listen queue size is greater than the system max net.core.somaxconn (4096)."
     return [
         *(f"LAB_APP={name} cannot be served: {why(source, name)}" for name, source in APPS),
