@@ -35,7 +35,10 @@ def problems(file: AppFile) -> Iterator[Problem]:
             yield where, f"'{name}' cannot name a service", "a name has lower-case letters, digits and dashes"
         yield from _of_service(service, where)
         for variable in service.export:
-            if not VARIABLE_NAME.fullmatch(variable) or THE_LABS_OWN.match(variable):
+            if not VARIABLE_NAME.fullmatch(variable):
+                cause = "a name has letters, digits and underscores, and no digit at its beginning"
+                yield (*where, "export"), f"'{variable}' cannot name a variable", cause
+            elif THE_LABS_OWN.match(variable):
                 yield (*where, "export"), f"'{variable}' cannot be a variable for the app", "the lab itself has it"
             elif variable in file.app.env:
                 yield (*where, "export"), f"{variable} is in env, too", "an app has one value of each variable"

@@ -77,7 +77,7 @@ WRONG = {
     "no way to tell": ("redis-server --port {port}", "redis-server --port 6379", 16, "nothing says when it is ready", "a port that is free"),
     "a typo in a placeholder": ("--port {port}", "--port {port} {prot}", 17, "nothing fills {prot}", "did you mean 'port'?"),
     "an export that nothing fills": ("redis://{host}", "redis://{address}", 18, "nothing fills {address}", "{host}"),
-    "a variable that is none": ("{REDIS_URL =", '{"REDIS URL" =', 18, "'REDIS URL' cannot be a variable", ""),
+    "a variable that is none": ("{REDIS_URL =", '{"REDIS URL" =', 18, "'REDIS URL' cannot name a variable", "letters, digits"),
     "a variable of the lab": ("{REDIS_URL =", "{LAB_APP =", 18, "'LAB_APP' cannot be a variable", "the lab itself"),
     "a variable twice": ("{REDIS_URL =", "{DATABASE_URL =", 14, "two services export DATABASE_URL", ""),
     "a variable of env": ("{REDIS_URL =", "{SHOP_MODE =", 18, "SHOP_MODE is in env, too", ""),
