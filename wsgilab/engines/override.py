@@ -40,10 +40,12 @@ def laid_over(
         config.chmod(0o644)  # nginx's user in the container is nobody here
         override = folder / "variants.json"  # JSON is YAML
         override.write_text(json.dumps(_escaped(compose_file(lab, servers, config)), indent=2), encoding="utf-8")
-        needs = folder / "needs.json"
-        needs.write_text(json.dumps(more or {"services": {}}, indent=2), encoding="utf-8")
         separator = environment.get("COMPOSE_PATH_SEPARATOR", os.pathsep)
-        files = [*_files(lab.root, environment, separator), str(override), *([str(needs)] if more else [])]
+        files = [*_files(lab.root, environment, separator), str(override)]
+        if more is not None:
+            needs = folder / "needs.json"
+            needs.write_text(json.dumps(more, indent=2), encoding="utf-8")
+            files.append(str(needs))
         yield {**environment, "COMPOSE_FILE": separator.join(files)}
 
 

@@ -135,7 +135,7 @@ def measure(
         if loss := lineup.loss(server):
             save(loss.window(plan))
             continue
-        bench.hopeless(plan.rate_rps)
+        bench.hopeless(plan.rate_rps)  # what takes a moment to learn is no part of the window
         began = time.monotonic()
         outcome = measure_window(plan, server, bench, lineup.rested(server))
         window = replace(outcome.window, start_s=start_s, took_s=time.monotonic() - began)
