@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
-from support import Lab, Running, only_run, wait_for, windows_of
+from support import Lab, Running, only_run, processes_that_name, wait_for, windows_of
 
 from wsgilab.machine import leftovers, places
 from wsgilab.machine.tools import find_nginx
@@ -179,8 +179,7 @@ def test_what_a_killed_run_leaves_is_found_named_and_removed(lab: Lab, tmp_path:
 
 
 def nginx_of(run_id: str) -> list[str]:
-    commands = [path.read_bytes().replace(b"\0", b" ").decode() for path in Path("/proc").glob("[0-9]*/cmdline")]
-    return [line for line in commands if line.startswith("nginx: master") and run_id in line]
+    return [line for line in processes_that_name(run_id) if line.startswith("nginx: master")]
 
 
 @contextmanager
