@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from wsgilab.analysis.checkup import answers, flow, proxies, workers
-from wsgilab.analysis.checkup.sides import listed
 from wsgilab.model.checkup import Checkup
 from wsgilab.model.finding import OK, Finding
+from wsgilab.model.words import listed
 
 MOST_NAMES = 3
 LOOKED_AT: tuple[Callable[[Sequence[Checkup]], Iterable[Finding]], ...] = (

@@ -8,10 +8,11 @@ from functools import partial
 from operator import eq
 
 from wsgilab.analysis.checkup import texts
-from wsgilab.analysis.checkup.sides import Side, by_question, listed, sides
+from wsgilab.analysis.checkup.sides import Side, by_question, sides
 from wsgilab.analysis.checkup.texts import Template
 from wsgilab.model.checkup import Answer, Answers, Checkup, Question
 from wsgilab.model.finding import MISSING, ODD, Finding
+from wsgilab.model.words import listed
 
 OF_THE_SERVER = {
     "alt-svc",

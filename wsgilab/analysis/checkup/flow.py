@@ -6,10 +6,10 @@ import statistics
 from collections.abc import Iterator, Sequence
 from itertools import combinations
 
-from wsgilab.analysis.checkup.sides import by_question, listed
+from wsgilab.analysis.checkup.sides import by_question
 from wsgilab.model.checkup import Answer, Answers, Checkup
 from wsgilab.model.finding import ODD, Finding
-from wsgilab.model.words import number, seconds
+from wsgilab.model.words import listed, number, seconds
 
 LEAST_STREAM_S = 0.2
 """From the first byte of an answer to the last: a shorter time may be the network's."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from wsgilab.analysis.checkup import texts
-from wsgilab.analysis.checkup.sides import by_question, listed
+from wsgilab.analysis.checkup.sides import by_question
 from wsgilab.model.checkup import FORWARDED_FOR, Answer, Answers, Checkup
 from wsgilab.model.finding import ODD, Finding
+from wsgilab.model.words import listed
 
 PROXY_FIX = "app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1), from werkzeug.middleware.proxy_fix"
 FOR = f"{PROXY_FIX}; nginx: proxy_set_header X-Forwarded-For $remote_addr"

@@ -36,9 +36,3 @@ def by_question(checkups: Sequence[Checkup]) -> Iterator[tuple[Question, list[tu
     asked = [checkup for checkup in checkups if checkup.answers]
     for number, answers in enumerate(asked[0].answers if asked else ()):
         yield answers.question, [(checkup, checkup.answers[number]) for checkup in asked]
-
-
-def listed(names: Sequence[str]) -> str:
-    """`dev`, `dev and gunicorn`, `dev, gunicorn and uwsgi`."""
-    *most, last = names
-    return f"{', '.join(most)} and {last}" if most else last
