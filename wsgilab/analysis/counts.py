@@ -47,15 +47,14 @@ def calls_each(window: Window) -> float:
     whole = _whole_number(load, usage)
     if usage.asked_alone_rps is None:
         return whole or 1
-    if usage.asked_alone_rps > STOPPED * more / (load.wall_s or 1.0) or _came_in_a_burst(window, load, usage):
+    if usage.asked_alone_rps > STOPPED * more / (load.wall_s or 1.0) or _came_in_a_burst(window, load):
         return 1
     return whole or usage.requests / max(1, load.total_sent)
 
 
-def _came_in_a_burst(window: Window, load: LoadResult, usage: Usage) -> bool:
+def _came_in_a_burst(window: Window, load: LoadResult) -> bool:
     """Whether hardly any of the others fell into one half of the measured part; no, where readings are too few."""
-    end = load.started_at + window.plan.duration_s
-    samples = [sample for sample in usage.samples if load.started_at <= sample.at <= end]
+    samples = window.measured_samples
     if len(samples) < LEAST_SAMPLES:
         return False
     own_rps, middle = load.sent / window.plan.duration_s, len(samples) // 2

@@ -233,6 +233,14 @@ class Window:
         samples = self.usage.samples if self.usage else ()
         return samples[0].start_time if samples else None
 
+    @property
+    def measured_samples(self) -> tuple[Sample, ...]:
+        """The readings that fell into the measured part; none where it is not known when that was."""
+        if self.load is None or self.usage is None:
+            return ()
+        start, end = self.load.started_at, self.load.started_at + self.plan.duration_s
+        return tuple(sample for sample in self.usage.samples if start <= sample.at <= end)
+
     def to_json(self) -> dict[str, Any]:
         """The window as plain JSON values."""
         return asdict(self)

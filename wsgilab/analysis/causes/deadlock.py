@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wsgilab.analysis.causes.evidence import Evidence, measured_samples
+from wsgilab.analysis.causes.evidence import Evidence
 from wsgilab.model import words
 from wsgilab.model.cause import Cause, Kind
 from wsgilab.model.window import Window
@@ -43,7 +43,7 @@ def _hardly_answered(evidence: Evidence, slots: int) -> bool:
 
 def _stood_still(window: Window, slots: int) -> bool:
     """Whether fewer requests ended in the measured part than there are slots: some may have been answered before."""
-    samples = list(measured_samples(window))
+    samples = window.measured_samples
     return len(samples) >= LEAST_SAMPLES and samples[-1].requests - samples[0].requests < slots
 
 

@@ -12,7 +12,7 @@ from wsgilab.analysis import stats
 from wsgilab.model.server import ServerFacts
 from wsgilab.model.slo import Slo
 from wsgilab.model.slots import Slots
-from wsgilab.model.window import Inside, LoadResult, Sample, Usage, Window
+from wsgilab.model.window import Inside, LoadResult, Usage, Window
 
 NO_ANSWER = "0"
 PROGRAMS = (
@@ -137,18 +137,11 @@ def busy_cores(window: Window) -> float | None:
     """CPU seconds per second in the measured part, by the first and the last reading in it."""
     if window.load is None or window.usage is None:
         return None
-    samples = list(measured_samples(window))
+    samples = window.measured_samples
     if len(samples) >= 2 and samples[-1].at > samples[0].at:
         return (samples[-1].cpu_s - samples[0].cpu_s) / (samples[-1].at - samples[0].at)
     goodput, cpu_ms = stats.goodput_rps(window), window.usage.cpu_ms_per_request
     return None if goodput is None or cpu_ms is None else goodput * cpu_ms / 1000
-
-
-def measured_samples(window: Window) -> Iterator[Sample]:
-    """The readings that fell into the measured part."""
-    start = window.load.started_at if window.load else 0.0
-    end = start + window.plan.duration_s
-    return (sample for sample in (window.usage.samples if window.usage else ()) if start <= sample.at <= end)
 
 
 def mean(values: Sequence[float | None]) -> float | None:
