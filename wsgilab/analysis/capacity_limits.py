@@ -23,6 +23,8 @@ def capacity_row(row: ServerRow, history: Sequence[Tried], goal: Goal, objective
     found = capacity.conclude(goal, history)
     slots_rps, cpu_rps = row.slots_rps, _cpu_allows(row, found, cores)
     limited_by = None if _others(row, found) else _nearest_limit(found, slots_rps, cpu_rps)
+    if limited_by is Limit.SLOTS and row.room.may_be_more:
+        limited_by = None
     limits = _limits(row, slots_rps, cpu_rps, cores)
     return replace(
         row,

@@ -12,7 +12,7 @@ from wsgilab.model.verdict import LoadRow, ServerRow
 
 WORTH_A_WORD = 0.01
 """Share of answers other than 2xx below which p99 does not tell either."""
-NO_ROOM = "as much as there is room for, so requests would queue in longer windows"
+NO_ROOM = "as much as there is room for, so in longer windows it would queue"
 ALWAYS_SAID = (Kind.ANSWER, Kind.DEATH, Kind.QUEUE)
 """What is worth a word even where something else explains the result, or the result is good."""
 
@@ -50,11 +50,8 @@ def _room(row: ServerRow, load: LoadRow) -> str:
     if row.slots_rps is None:
         return f"{slots}; {offered}"
     room = f"{slots} ÷ {words.duration(row.service_ms)} = about {row.slots_rps:.0f} rps, {offered}"
-    return (
-        room
-        if load.rate_rps < row.slots_rps
-        else f"{room}: as much as there is room for, so in longer windows it would queue"
-    )
+    is_full = load.rate_rps >= row.slots_rps and not row.room.may_be_more
+    return f"{room}: {NO_ROOM}" if is_full else room
 
 
 def _remarks(load: LoadRow) -> Iterator[str]:

@@ -31,6 +31,11 @@ class Slots:
             return self.told
         return self.seen if self.full else max(self.seen, self.configured or 0)
 
+    @property
+    def may_be_more(self) -> bool:
+        """Whether so many were seen, and nobody says how many there are: no law can call them a limit."""
+        return self.seen is not None and not self.full and self.configured is None
+
     def in_words(self) -> str:
         """`4 slots`, `2 slots seen`, `32 slots configured (at least 19 seen at once)`, `at least 19 slots seen`."""
         slots = words.counted(self.count or 0, "slot")

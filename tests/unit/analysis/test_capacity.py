@@ -317,6 +317,11 @@ def test_slots_that_were_seen_are_the_ones_that_limit() -> None:
     judged = capacity_row(row, [Tried(Probe(300.0, 2.0), Outcome.KEPT, True), LATE, *fine], GOAL, P99, 2)
     assert (judged.limited_by, judged.slots_allow_rps) == ("slots", 400.0)
     assert "8 slots seen ÷ 20.0 ms allow 400 rps" in judged.why
+    assert judged.why.endswith("limited by slots")
+    more = capacity_row(replace(row, slots_full=False), [LATE, *fine], GOAL, P99, 2)
+    assert (more.limited_by, more.slots_allow_rps) == (None, 400.0), "there may be more than eight"
+    assert "at least 8 slots seen ÷ 20.0 ms allow 400 rps" in more.why
+    assert "limited by" not in more.why
 
 
 def with_cost(rate_rps: float, cpu_ms: float) -> LoadRow:

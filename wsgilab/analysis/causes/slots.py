@@ -93,7 +93,7 @@ def too_few(evidence: Evidence) -> Cause | None:
     """More was offered than the slots have room for, or had before workers were added."""
     count, rate_rps = evidence.slots.count, evidence.rate_rps
     service_ms = max(evidence.alone_ms or 0.0, evidence.service_ms or 0.0)
-    if count is None or not service_ms or _is_only_a_bound(evidence.slots):
+    if count is None or not service_ms or evidence.slots.may_be_more:
         return None
     least = min(_at_first(evidence), count)
     if rate_rps < ENOUGH * least / service_ms * 1000:
@@ -175,11 +175,6 @@ def _how(slots: Slots) -> str:
         return "" if slots.configured is None else " configured"
     told = "configured" if slots.configured is not None else "declared"
     return f" seen ({slots.told} {told})" if slots.told is not None else ""
-
-
-def _is_only_a_bound(slots: Slots) -> bool:
-    """Whether there may be more than are known."""
-    return slots.seen is not None and not slots.full and slots.configured is None
 
 
 def _law(count: int, service_ms: float, how: str = "") -> str:

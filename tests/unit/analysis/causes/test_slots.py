@@ -213,3 +213,14 @@ class TestConfigured:
     def test_so_many_at_least_limit_nothing(self) -> None:
         late = served(900.0, 1400, 0.1)
         assert "limited by slots" not in first(late, slots=Slots(4, 32, full=False))
+
+    def test_a_good_server_is_not_said_to_be_full_of_slots_that_may_be_more(self) -> None:
+        busy = served(24.0, 250, at_once=5, at_once_in_one_process=2)
+        for configured, is_full in ((None, False), (5, True)):
+            assert busy.usage
+            assert busy.usage.inside
+            said = replace(busy.usage.inside, slots_configured=configured)
+            known = replace(busy, usage=replace(busy.usage, inside=said))
+            (row,) = analyse([known], replace(RUN, servers=[GUNICORN], rounds=0)).servers
+            assert "5 slots" in row.why
+            assert ("as much as there is room for" in row.why) is is_full
