@@ -27,6 +27,7 @@ OF_THE_SERVER = {
     "x-lab-server",
 }
 """Headers that servers set as they like, or that follow from the body."""
+THEN = ", then "
 LOG = "the app's log says why: ./lab run --quick shows its last lines"
 DIFFERENT = "an app that looks at its server, or at what a server leaves out, behaves differently in production"
 LOOK = (
@@ -123,18 +124,18 @@ def _another_header(question: Question, name: str, side: Side[Template], usual: 
 
 
 def _status(answers: Answers) -> str:
-    """`200`, `no whole answer: …`, `200, then 500`."""
+    """`200`, `by nothing whole (…)`, `200, then 500`."""
     found = [
         str(answer.status) if answer.status is not None else f"by nothing whole ({answer.error})"
         for answer in answers.plain[:2]
     ]
-    return ", then ".join(dict.fromkeys(found))
+    return THEN.join(dict.fromkeys(found))
 
 
 def _not_expected(question: Question, status: str) -> str:
     """Why an answer would count as failed; empty where it would not."""
     if not re.fullmatch(r"\d+", status):
-        return "two answers differ" if "then" in status else "the connection ended before the answer did"
+        return "two answers differ" if THEN in status else "the connection ended before the answer did"
     code = int(status)
     if question.statuses:
         return "" if code in question.statuses else "lab.toml expects another status"

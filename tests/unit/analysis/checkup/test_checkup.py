@@ -160,6 +160,9 @@ def test_no_whole_answer_is_told_in_the_systems_words() -> None:
     cut = answer("", status=None, error="the connection was closed")
     (finding,) = odd(checkup("dev"), checkup("gunicorn", cut, cut))
     assert "answered by nothing whole (the connection was closed), and 200 under dev" in finding.said
+    cut = answer("", status=None, error="authentication failed")
+    assert odd(checkup("dev", cut, cut))[0].said.endswith("; the connection ended before the answer did")
+    assert odd(checkup("dev", answer(), cut))[0].said.endswith("; two answers differ")
 
 
 def test_a_header_that_some_server_adds_or_leaves_out_is_told_and_those_of_servers_are_not() -> None:
