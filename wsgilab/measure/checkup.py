@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from wsgilab.analysis.checkup.workers import SLOW_START_S
 from wsgilab.engines import Endpoint, Engine
 from wsgilab.engines.attached import AttachedEngine
 from wsgilab.engines.local import LocalEngine
@@ -24,8 +25,6 @@ from wsgilab.model.server import Server
 
 WITNESS = {"LAB_WITNESS": "1"}
 """The variable that puts a witness into each worker: services/serve/witness.py."""
-SLOW_START_S = 5.0
-"""With all servers starting at the same time, an import that seems to take so long gets a second look, alone."""
 UNITS = {"": 1, "b": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
 
 
@@ -134,8 +133,8 @@ def _meeting(server: Server) -> int:
 
 
 def _seems_slow(checkup: Checkup) -> bool:
-    seen = [answer.statement for answers in checkup.answers for answer in answers.plain if answer.statement]
-    return any(statement.imported.took_s > SLOW_START_S for statement in seen)
+    """Whether an import took long, which it also does where all servers start at the same time."""
+    return any(statement.imported.took_s > SLOW_START_S for statement in checkup.statements)
 
 
 def _megabytes(text: str) -> float | None:

@@ -114,3 +114,8 @@ class Checkup:
     """Of all its processes."""
     memory_limit_mb: float | None = None
     """What a container of it may use."""
+
+    @property
+    def statements(self) -> tuple[Statement, ...]:
+        """What the witnesses in its workers saw of the plain requests."""
+        return tuple(answer.statement for answers in self.answers for answer in answers.plain if answer.statement)

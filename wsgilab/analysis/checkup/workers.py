@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Iterator, Sequence
+from itertools import combinations
 
 from wsgilab.analysis.checkup import texts
 from wsgilab.analysis.checkup.answers import body_of
 from wsgilab.analysis.checkup.sides import by_question
-from wsgilab.model.checkup import Answers, Checkup, Statement
+from wsgilab.model.checkup import Answers, Checkup
 from wsgilab.model.finding import MISSING, ODD, OK, Finding
 from wsgilab.model.words import number, seconds
 
 SLOW_START_S = 5.0
+"""From here on a start is worth a word; `measure` then looks a second time, alone."""
 NEARLY_FULL = 0.8
 
 
@@ -35,7 +37,7 @@ def threads(checkups: Sequence[Checkup]) -> Iterator[Finding]:
     """Threads that the app starts as it is imported, which a fork does not copy."""
     lost, fragile, names = [], [], dict[str, None]()
     for checkup in checkups:
-        seen = _statements(checkup)
+        seen = checkup.statements
         missing = {
             name
             for statement in seen
@@ -126,14 +128,13 @@ def _two_minds(checkup: Checkup, answers: Answers) -> str | None:
     for statement, answer in sorted(heard, key=lambda pair: pair[0].began_at):
         by_worker.setdefault(statement.worker, []).append(body_of(checkup, answer))
     steady = [bodies for bodies in by_worker.values() if len(bodies) >= 2]
-    for number_, one in enumerate(steady):
-        for other in steady[number_ + 1 :]:
-            if len(set(one)) == len(set(other)) == 1 and one[0] != other[0]:
-                here, there = _quoted(one[0], other[0])
-                return f"each worker process has an answer of its own: {here} in one, {there} in another"
-            if one[0] != one[1] and one[:2] == other[:2]:
-                first, second = _quoted(one[0], one[1])
-                return f"each worker process goes by itself: {first}, then {second} in one, and again in another"
+    for one, other in combinations(steady, 2):
+        if len(set(one)) == len(set(other)) == 1 and one[0] != other[0]:
+            here, there = _quoted(one[0], other[0])
+            return f"each worker process has an answer of its own: {here} in one, {there} in another"
+        if one[0] != one[1] and one[:2] == other[:2]:
+            first, second = _quoted(one[0], one[1])
+            return f"each worker process goes by itself: {first}, then {second} in one, and again in another"
     return None
 
 
@@ -144,14 +145,10 @@ def _quoted(one: str, other: str) -> tuple[str, str]:
 
 def _start_s(checkup: Checkup) -> float:
     """Until the server answered, where that is known; else what importing the app took in its quickest worker."""
-    imports = [statement.imported.took_s for statement in _statements(checkup)]
+    imports = [statement.imported.took_s for statement in checkup.statements]
     return checkup.start_s or min(imports, default=0.0)
 
 
 def _worker_mb(checkup: Checkup) -> float | None:
-    sizes = [statement.memory_mb for statement in _statements(checkup) if statement.memory_mb is not None]
+    sizes = [statement.memory_mb for statement in checkup.statements if statement.memory_mb is not None]
     return statistics.median(sizes) if sizes else None
-
-
-def _statements(checkup: Checkup) -> list[Statement]:
-    return [answer.statement for answers in checkup.answers for answer in answers.plain if answer.statement]
