@@ -53,9 +53,9 @@ def calls_each(window: Window) -> float:
 
 
 def _came_in_a_burst(window: Window, load: LoadResult) -> bool:
-    """Whether hardly any of the others fell into one half of the measured part; no, where readings are too few."""
+    """Whether hardly any of the others fell into one half of the measured part; no, where readings cannot tell."""
     samples = window.measured_samples
-    if len(samples) < LEAST_SAMPLES:
+    if len(samples) < LEAST_SAMPLES or samples[-1].at <= samples[0].at:
         return False
     own_rps, middle = load.sent / window.plan.duration_s, len(samples) // 2
     halves = [_others(samples[0], samples[middle], own_rps), _others(samples[middle], samples[-1], own_rps)]

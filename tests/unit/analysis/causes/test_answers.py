@@ -234,6 +234,12 @@ class TestCallsItself:
         found = usage(1040, asked_alone_rps=0.0, samples=tuple(readings))
         assert calls_each(replace(plain_window([45.0] * 600), usage=found)) == calls
 
+    def test_readings_of_one_moment_tell_nothing(self) -> None:
+        """A clock that was set back, or a line that was edited."""
+        readings = [replace(one, at=samples(1.0, 1.0, 1)[0].at) for one in samples(1.0, 1.0, 3)]
+        found = usage(1040, asked_alone_rps=0.0, samples=tuple(readings))
+        assert calls_each(replace(plain_window([45.0] * 600), usage=found)) == 1.3
+
     def test_a_part_of_the_requests_is_said_with_its_ratio(self) -> None:
         some = replace(plain_window([24.0] * 600), usage=usage(1040, asked_alone_rps=0.0))
         (cause,) = causes.find(evidence(some), Rating.GOOD)
