@@ -37,6 +37,8 @@ def _lines(verdict: Verdict, manifest: Manifest) -> Iterator[str]:
     if verdict.is_search:
         where = ", ".join([f"Workload {code(verdict.workload)}", f"engine {code(verdict.engine)}", *connections])
         yield f"{where}: highest rate that keeps {code(verdict.slo)}.\n"
+        if said := notes.about_load(verdict):
+            yield f"{plain(said)}\n"
         yield from _table(CAPACITY, (_capacity_cells(row) for row in verdict.servers))
     else:
         intervals = " In parentheses: 95 % intervals over windows." if verdict.has_intervals else ""

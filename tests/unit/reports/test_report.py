@@ -19,6 +19,7 @@ from wsgilab.analysis.capacity import Goal
 from wsgilab.analysis.pipeline import analyse
 from wsgilab.lab.servers import load_lab
 from wsgilab.model import words
+from wsgilab.model.floor import Floor
 from wsgilab.model.interval import Interval
 from wsgilab.model.manifest import Manifest, ServerEntry
 from wsgilab.model.metrics import METRICS, Place, shown
@@ -446,6 +447,16 @@ def test_verdict_json_holds_all_that_a_report_may_show(verdict: Verdict) -> None
         assert names - {"figures"} <= written.keys()
     assert {*FIGURES} <= load.keys()
     assert {metric.key for metric in shown(Place.WINDOW)} == kept["windows"][0]["figures"].keys()
+
+
+def test_every_report_of_a_search_says_what_is_not_the_servers() -> None:
+    searched = verdict_of(story(rounds=1), command="capacity", goal=Goal())
+    known = replace(searched, floor=(Floor(128.0, {"p50_ms": 0.4, "p99_ms": 1.2}),))
+    said = "k6, the connection and this machine take about: p50 0.40 ms and p99 1.20 ms at 128 rps."
+    for rendered in all_renderings(known, Manifest()):
+        assert said in " ".join(rendered.split())
+    for rendered in all_renderings(searched, Manifest()):
+        assert "Of every response time" not in rendered
 
 
 def test_a_reason_that_is_a_question_ends_as_one() -> None:
