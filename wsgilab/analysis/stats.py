@@ -8,7 +8,7 @@ Times, CPU and memory are positive and skewed to the right, and noise multiplies
 logarithmic scale: the figure is the geometric mean of the windows, which is also what makes a ratio of two figures the
 figure of the ratios (Fleming & Wallace, CACM 1986). Servers are compared by ratio within each round, because a round's
 windows share the machine's mood (Abedi & Brecht, ICPE 2017: randomised, interleaved trials).
-`tests/unit/test_stats.py` shows how often these intervals hold the truth.
+`tests/unit/analysis/test_stats.py` shows how often these intervals hold the truth.
 """
 
 from __future__ import annotations
