@@ -14,12 +14,11 @@ from wsgilab.errors import did_you_mean
 from wsgilab.lab.toml_words import Where
 from wsgilab.lab.variants import THE_LABS_OWN, VARIABLE_NAME
 from wsgilab.model.app_file import AppFile, HealthSection, ServiceSection
-from wsgilab.model.needs import HOST, PORT, SCRATCH, Health, Needs, Service, State
+from wsgilab.model.needs import PLACES, Health, Needs, Service, State
 
 NAME = "lab.toml"
 
 SERVICE_NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
-PLACES = (HOST, PORT, SCRATCH)
 IN_BRACES = re.compile(r"(?<!\$)\{(\w+)\}")
 
 Problem = tuple[Where, str, str]

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 DEFAULT_TIMEOUT_S = 30.0
 """How long a service may take to get healthy."""
-HOST, PORT, SCRATCH = "host", "port", "scratch"
-PLACEHOLDER = re.compile(r"\{(host|port|scratch)\}")
+HOST, PORT, SCRATCH = PLACES = ("host", "port", "scratch")
+PLACEHOLDER = re.compile(rf"\{{({'|'.join(PLACES)})\}}")
 
 
 @dataclass(frozen=True)
