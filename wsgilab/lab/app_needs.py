@@ -14,7 +14,7 @@ from wsgilab.errors import did_you_mean
 from wsgilab.lab.toml_words import Where
 from wsgilab.lab.variants import THE_LABS_OWN, VARIABLE_NAME
 from wsgilab.model.app_file import AppFile, HealthSection, ServiceSection
-from wsgilab.model.needs import PLACES, Health, Needs, Service, State
+from wsgilab.model.needs import PLACEHOLDER, PLACES, PORT, Health, Needs, Service, State
 
 NAME = "lab.toml"
 
@@ -97,7 +97,7 @@ def _of_service(service: ServiceSection, where: Where) -> Iterator[Problem]:
     if len(ways) > 1:
         yield (*where, "health"), f"one thing says that it is there, and here are {' and '.join(ways)}", "keep one"
     asks_port = ways in ([], ["tcp"])
-    if service.command and asks_port and not service.port and "{port}" not in service.command:
+    if service.command and asks_port and not service.port and PORT not in PLACEHOLDER.findall(service.command):
         cause = 'health = {command = "…"} may ask it; or its command takes {port}, a port that is free'
         yield where, "nothing says when it is ready: its command has no {port}", cause
     for key, text in _texts(service):

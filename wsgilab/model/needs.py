@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 DEFAULT_TIMEOUT_S = 30.0
 """How long a service may take to get healthy."""
 HOST, PORT, SCRATCH = PLACES = ("host", "port", "scratch")
-PLACEHOLDER = re.compile(rf"\{{({'|'.join(PLACES)})\}}")
+PLACEHOLDER = re.compile(rf"(?<!\$)\{{({'|'.join(PLACES)})\}}")
+"""`${port}` is the shell's."""
 
 
 @dataclass(frozen=True)

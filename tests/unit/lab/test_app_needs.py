@@ -75,6 +75,7 @@ WRONG = {
     "a name in no Compose file": ('compose = "compose.yaml"\n', "", 10, "no Compose file is named", "compose.yaml"),
     "two kinds of health": ('health = {command', 'health = {tcp = true, command', 13, "here are tcp and command", "keep one"),
     "no way to tell": ("redis-server --port {port}", "redis-server --port 6379", 16, "nothing says when it is ready", "a port that is free"),
+    "a port that the shell would fill": ("--port {port}", "--port ${port}", 16, "nothing says when it is ready", "a port that is free"),
     "a typo in a placeholder": ("--port {port}", "--port {port} {prot}", 17, "nothing fills {prot}", "did you mean 'port'?"),
     "an export that nothing fills": ("redis://{host}", "redis://{address}", 18, "nothing fills {address}", "{host}"),
     "a variable that is none": ("{REDIS_URL =", '{"REDIS URL" =', 18, "'REDIS URL' cannot name a variable", "letters, digits"),

@@ -17,8 +17,9 @@ DB = Service(
 def test_placeholders_are_filled_and_what_is_not_ours_stays() -> None:
     where = {"host": "127.0.0.1", "port": "7", "scratch": "/tmp/x"}
     assert DB.exported(where) == {"DATABASE_URL": "postgresql://lab:s3cret@127.0.0.1:7/shop"}
-    assert filled("{port} {ports} ${port} {scratch}", where) == "7 {ports} $7 /tmp/x"
+    assert filled("{port} {ports} ${port} {scratch}", where) == "7 {ports} ${port} /tmp/x"
     assert filled("{port}", {}) == "{port}", "what nobody knows stays"
+    assert for_shell("port={port}; redis --port ${port}", {"port": "7"}) == "port=7; redis --port ${port}"
 
 
 def test_a_path_with_a_space_is_one_word_for_a_shell() -> None:
