@@ -26,6 +26,13 @@ def test_selinux_lets_containers_read_what_is_mounted(name: str, mount: str) -> 
 
 
 @pytest.mark.parametrize("name", SERVICES)
+def test_no_place_in_a_container_is_mounted_twice(name: str) -> None:
+    """Docker's Compose leaves one of the two out; whoever does not gets a refusal of the engine."""
+    places = [re.sub(r":[a-z,]+$", "", mount).rpartition(":")[2] for mount in SERVICES[name].get("volumes", [])]
+    assert len(places) == len(set(places)), places
+
+
+@pytest.mark.parametrize("name", SERVICES)
 def test_podman_knows_the_options_of_every_tmpfs(name: str) -> None:
     for mount in SERVICES[name].get("tmpfs", []):
         options = {option.partition("=")[0] for option in mount.partition(":")[2].split(",")}
