@@ -17,6 +17,7 @@ EVERY_S = 1.0
 PATIENCE_S = 2.0
 AWAY_S = 3.0
 """Who did not answer is not asked again before."""
+FAILED = "something in this page itself went wrong: what ./lab view wrote on its terminal says what"
 RECORDED = (
     "server:load_state",
     "server:offered:rate",
@@ -103,21 +104,26 @@ class Live:
                 threading.Thread(target=self._look, name="live", daemon=True).start()
             if self._changed.wait_for(lambda: not self._looking, PATIENCE_S) and self._now:
                 return self._now
-        return self._seen({}, f"Prometheus has not answered within {PATIENCE_S:g} s")
+            missing = f"Prometheus has not answered within {PATIENCE_S:g} s" if self._looking else FAILED
+        return self._seen({}, missing)
 
     def _look(self) -> None:
-        found = self._seen({}, "")
+        found: Now | None = None
         try:
-            now = time.time()
-            series = self._prometheus.ask(Query(QUERY, now, now, None), time.monotonic() + PATIENCE_S)
-            found = self._seen(by_server(series), "")
-        except (Unanswered, Unusable) as reason:
-            found = self._seen({}, f"Prometheus: {reason}")
+            found = self._asked()
         finally:
             with self._changed:
                 self._now, self._looking = found, False
-                self._due = time.monotonic() + (AWAY_S if found.missing else EVERY_S * 0.9)
+                self._due = time.monotonic() + (EVERY_S * 0.9 if found and not found.missing else AWAY_S)
                 self._changed.notify_all()
+
+    def _asked(self) -> Now:
+        now = time.time()
+        try:
+            series = self._prometheus.ask(Query(QUERY, now, now, None), time.monotonic() + PATIENCE_S)
+            return self._seen(by_server(series), "")
+        except (Unanswered, Unusable) as reason:
+            return self._seen({}, f"Prometheus: {reason}")
 
     def _seen(self, values: Mapping[str, Mapping[str, float]], missing: str) -> Now:
         progress = self._runs.under_way()

@@ -8,6 +8,7 @@ import json
 import os
 import re
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -28,7 +29,7 @@ from wsgilab.view.live import Flow, Live, Load, Now
 from wsgilab.view.picture import MOST_DOTS, MOST_SQUARES, picture
 from wsgilab.view.prometheus import Prometheus
 from wsgilab.view.refusal import NotShown
-from wsgilab.view.runs import Progress
+from wsgilab.view.runs import Progress, Runs
 from wsgilab.view.server import Site
 
 NOBODY = "http://127.0.0.1:1"
@@ -91,6 +92,31 @@ def test_prometheus_is_asked_once_a_second_whoever_looks_and_never_when_nobody_d
     for _ in range(50):
         shown.now()
     assert len(prometheus.asked) == 1
+
+
+def test_the_results_are_read_once_for_each_look(
+    tmp_path: Path, prometheus: Hostile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[Path] = []
+    under_way = Runs.under_way
+    monkeypatch.setattr(Runs, "under_way", lambda runs: read.append(runs.folder) or under_way(runs))
+    live_of(tmp_path, prometheus.url).now()
+    assert read == [tmp_path]
+
+
+def test_a_fault_of_the_page_itself_is_not_shown_as_servers_that_are_down(
+    tmp_path: Path, prometheus: Hostile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(_series: object) -> dict[str, dict[str, float]]:
+        raise RuntimeError("a fault")
+
+    told = threading.Event()
+    monkeypatch.setattr(threading, "excepthook", lambda _raised: told.set())
+    monkeypatch.setattr(live, "by_server", fails)
+    now = live_of(tmp_path, prometheus.url).now()
+    assert told.wait(30)
+    assert now.missing == live.FAILED
+    assert {flow.load for flow in now.flows} == {Load.UNKNOWN}
 
 
 def test_without_prometheus_the_folder_of_the_run_says_whose_turn_it_is(tmp_path: Path) -> None:
