@@ -88,7 +88,7 @@ class Runs:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._judged: dict[tuple[str, int], Found | None] = {}
+        self._judged: dict[tuple[str, int, int], Found | None] = {}
         self._turn = threading.Lock()
 
     def newest(self, most: int) -> list[Past]:
@@ -153,7 +153,7 @@ class Runs:
             seen = (path / WINDOWS).stat()
             if seen.st_size > LARGEST_RUN_BYTES:
                 return None
-            key = (path.name, seen.st_mtime_ns ^ (path / MANIFEST).stat().st_mtime_ns)
+            key = (path.name, seen.st_mtime_ns, (path / MANIFEST).stat().st_mtime_ns)
             with self._turn:
                 if key not in self._judged:
                     if len(self._judged) >= KEPT:
