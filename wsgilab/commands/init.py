@@ -35,7 +35,7 @@ IMPORT_TIMEOUT_S = 60.0
 @option(
     "--from",
     "source",
-    type=values.FOLDER,
+    type=values.FILE,
     group="What it is drafted from",
     metavar="LOG|HAR",
     help="An access log (common or combined format) or a HAR file of a browser (default: the app's own routes).",

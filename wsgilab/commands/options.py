@@ -67,7 +67,7 @@ def selection(command: str) -> Callable[[Any], Any]:
         *_app(),
         option(
             "--script",
-            type=values.FOLDER,
+            type=values.FILE,
             group=WHAT,
             metavar="FILE",
             help="A k6 script of yours: its default function is one tick of the schedule.",
@@ -173,7 +173,7 @@ def _app() -> list[Callable[[Any], Any]]:
             metavar="NAME=VALUE",
             help="A variable for the app (repeatable); its value appears in no manifest and no report.",
         ),
-        option("--env-file", type=values.FOLDER, group=APP, metavar="FILE", help="More of them, one per line."),
+        option("--env-file", type=values.FILE, group=APP, metavar="FILE", help="More of them, one per line."),
     ]
 
 

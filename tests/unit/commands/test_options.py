@@ -103,6 +103,15 @@ def test_an_unset_variable_of_a_script_is_no_wish_for_the_default(
     assert f"Argument {option}: " in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "words", [["run", "--script"], ["run", "--env-file"], ["init", "--app-dir", ".", "--from"], ["gate", "--junit"]]
+)
+def test_nothing_is_no_file(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main([*words, ""])
+    assert "it must name a file" in capsys.readouterr().err
+
+
 def test_the_values_that_are_taken(asked: list[Request]) -> None:
     words = [
         "--slots",
