@@ -6,30 +6,15 @@ from typing import Any
 
 import click
 
-from wsgilab.commands import environment, values
-from wsgilab.commands.grammar import Command, option
+from wsgilab.commands import environment
+from wsgilab.commands.grammar import Command
 from wsgilab.commands.measuring import measure
-from wsgilab.commands.options import HOW_LONG, selection
-from wsgilab.model.request import MAX_BUDGET_S, MAX_DURATION_S
+from wsgilab.commands.options import budget, duration, selection
 
 
 @click.command(cls=Command, name="capacity", example="./lab capacity --servers gunicorn,waitress --slo 'p99<500ms'")
-@option(
-    "--duration",
-    "duration_s",
-    type=values.seconds("the duration", 1, MAX_DURATION_S),
-    group=HOW_LONG,
-    metavar="S",
-    help="For how long a rate must keep the SLO (default: 8).",
-)
-@option(
-    "--budget",
-    "budget_s",
-    type=values.seconds("the budget", 20, MAX_BUDGET_S),
-    group=HOW_LONG,
-    metavar="S",
-    help="Seconds of searching for each server, at most (default: 180).",
-)
+@duration("capacity", 1, "For how long a rate must keep the SLO")
+@budget("capacity", "Seconds of searching for each server, at most")
 @selection("capacity")
 def command(as_json: bool, **asked: Any) -> int:
     """Find the highest rate that keeps the SLO.

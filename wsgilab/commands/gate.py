@@ -16,14 +16,14 @@ from wsgilab.commands import environment, values
 from wsgilab.commands.console import console, say, show_gate, show_json, show_verdict
 from wsgilab.commands.grammar import Command, flag, option
 from wsgilab.commands.measuring import exit_code
-from wsgilab.commands.options import HOW_LONG, schedule, selection
+from wsgilab.commands.options import budget, schedule, selection
 from wsgilab.commands.progress import Progress
 from wsgilab.commands.signals import stop_on_signals
 from wsgilab.errors import EXIT_DONE, EXIT_NOT_PASSED, MissingError, TooNoisy, UsageError
 from wsgilab.machine import leftovers
 from wsgilab.model.gate import FAILURES, Gate
 from wsgilab.model.outcomes import Outcome
-from wsgilab.model.request import DEFAULT_BUDGET_S, DEFAULT_TOLERANCE, MAX_BUDGET_S, Request
+from wsgilab.model.request import DEFAULT_TOLERANCE, Request
 from wsgilab.model.verdict import Verdict
 from wsgilab.reports import github, junit, pull_request
 from wsgilab.results.result import Result
@@ -68,14 +68,7 @@ OF_THIS_RUN = ("--rounds", "--budget", "--out")
 @option("--markdown", type=values.FILE, group=FOR_PIPELINES, metavar="FILE", help="Write a comment for a pull request.")
 @flag("--github", FOR_PIPELINES, "Print annotations for GitHub Actions.")
 @schedule("gate", rates="100")
-@option(
-    "--budget",
-    "budget_s",
-    type=values.seconds("the budget", 20, MAX_BUDGET_S),
-    group=HOW_LONG,
-    metavar="S",
-    help=f"Seconds of measuring, at most, where --rounds does not say (default: {DEFAULT_BUDGET_S['gate']:g}).",
-)
+@budget("gate", "Seconds of measuring, at most, where --rounds does not say")
 @selection("gate")
 def command(as_json: bool, **asked: Any) -> int:
     """Pass or fail an app, for a pipeline.

@@ -8,7 +8,15 @@ from typing import Any
 
 from wsgilab.commands import values
 from wsgilab.commands.grammar import as_json, debug, option
-from wsgilab.model.request import DEFAULT_DURATION_S, DEFAULT_ROUNDS, DEFAULT_SLO, MAX_DURATION_S, MAX_ROUNDS
+from wsgilab.model.request import (
+    DEFAULT_BUDGET_S,
+    DEFAULT_DURATION_S,
+    DEFAULT_ROUNDS,
+    DEFAULT_SLO,
+    MAX_BUDGET_S,
+    MAX_DURATION_S,
+    MAX_ROUNDS,
+)
 
 WHAT, APP, HOW_LONG, WHERE = "What is measured", "Your app", "How long", "Where"
 
@@ -32,16 +40,33 @@ def schedule(command: str, rates: str) -> Callable[[Any], Any]:
             metavar="N",
             help=f"Windows of each server at each rate (default: {DEFAULT_ROUNDS[command]}{and_more}).",
         ),
-        option(
-            "--duration",
-            "duration_s",
-            type=values.seconds("the duration", 0.5, MAX_DURATION_S),
-            group=HOW_LONG,
-            metavar="S",
-            help=f"Measured seconds of each window (default: {DEFAULT_DURATION_S[command]:g}).",
-        ),
+        duration(command, 0.5, "Measured seconds of each window"),
     ]
     return _all_of(options)
+
+
+def duration(command: str, low_s: float, about: str) -> Callable[[Any], Any]:
+    """A decorator for how long a command measures at a time."""
+    return option(
+        "--duration",
+        "duration_s",
+        type=values.seconds("the duration", low_s, MAX_DURATION_S),
+        group=HOW_LONG,
+        metavar="S",
+        help=f"{about} (default: {DEFAULT_DURATION_S[command]:g}).",
+    )
+
+
+def budget(command: str, about: str) -> Callable[[Any], Any]:
+    """A decorator for how long a command may take that ends when it knows enough."""
+    return option(
+        "--budget",
+        "budget_s",
+        type=values.seconds("the budget", 20, MAX_BUDGET_S),
+        group=HOW_LONG,
+        metavar="S",
+        help=f"{about} (default: {DEFAULT_BUDGET_S[command]:g}).",
+    )
 
 
 def selection(command: str) -> Callable[[Any], Any]:
