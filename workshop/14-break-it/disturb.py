@@ -18,6 +18,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 LOOPS, VISITS_PER_S = 12, 40
+LOOP = "import os, sys\nwhile os.getppid() == int(sys.argv[1]): sum(range(100_000))"
+"""Computes for as long as the one is there who started it: this script may be killed."""
 
 
 def main():
@@ -29,10 +31,10 @@ def main():
     asked = parser.parse_args()
     if not asked.command:
         parser.error("which command shall be run meanwhile?")
+    process = subprocess.Popen(asked.command, cwd=ROOT)
     done = threading.Event()
     disturbing = threading.Thread(target=visit if asked.visit else burn, args=(done,))
     disturbing.start()
-    process = subprocess.Popen(asked.command, cwd=ROOT)
     try:
         process.wait()
     except KeyboardInterrupt:  # the command hears it as well, and ends in its own way
@@ -52,7 +54,8 @@ def visit(done):
 
 def burn(done):
     """Keep the CPUs of the load busy until it is over."""
-    loops = [subprocess.Popen([sys.executable, "-c", "while True: pass"], start_new_session=True) for _ in range(LOOPS)]
+    command = [sys.executable, "-c", LOOP, str(os.getpid())]
+    loops = [subprocess.Popen(command, start_new_session=True) for _ in range(LOOPS)]
     for loop in loops:
         with contextlib.suppress(AttributeError, OSError, ValueError):  # macOS pins nothing
             os.sched_setaffinity(loop.pid, cpus(setting("LOAD_CPUS")))

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import ast
+import importlib.util
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from attempts import WRONG
@@ -94,6 +99,31 @@ def test_a_check_looks_at_its_evidence_and_nothing_else(name: str) -> None:
 
 def test_there_are_wrong_attempts_for_all(tmp_path: Path) -> None:
     assert list(WRONG) == [exercise.name for exercise in catalogue.load()]
+
+
+def disturb() -> ModuleType:
+    """The script of exercise 14."""
+    spec = importlib.util.spec_from_file_location("disturb", ROOT / "workshop/14-break-it/disturb.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_what_burns_the_cpu_ends_with_whoever_started_it() -> None:
+    somebody_else = str(os.getppid())
+    subprocess.run([sys.executable, "-c", disturb().LOOP, somebody_else], timeout=30, check=True)
+
+
+def test_nothing_is_disturbed_for_a_command_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    script = disturb()
+    monkeypatch.setattr(sys, "argv", ["disturb.py", "--visit", "./no-such-command"])
+    disturbed: list[object] = []
+    monkeypatch.setattr(script, "visit", disturbed.append)
+    with pytest.raises(FileNotFoundError):
+        script.main()
+    assert not disturbed, "which nothing would end"
 
 
 @pytest.mark.parametrize(
