@@ -11,11 +11,12 @@ from datetime import datetime
 from pathlib import Path
 
 from wsgilab.engines import compose
-from wsgilab.lab.servers import Lab
+from wsgilab.lab.servers import Lab, published_ports
 from wsgilab.machine import processes
 from wsgilab.machine.cpus import available
 from wsgilab.machine.ports import another, holder, is_free
 from wsgilab.model.finding import MISSING, ODD, OK, Finding
+from wsgilab.model.words import listed
 
 PROGRAMS = ("flask", "gunicorn", "uwsgi", "waitress-serve", "granian")
 SYSTEM = Path("/sys")
@@ -29,7 +30,7 @@ def examine(lab: Lab) -> Iterator[Finding]:
     yield _servers(Path(sys.executable).parent)
     if with_docker:
         yield _images(lab.root)
-    yield _pages(lab)
+    yield from _pages(lab, with_docker)
     yield from _cpus(len(available()))
     yield from power(SYSTEM)
     yield _disk(lab.root, FREE_MB_WITH_DOCKER if with_docker else FREE_MB)
@@ -81,15 +82,17 @@ def _images(root: Path) -> Finding:
     return Finding("Images", OK, f"all {len(names)} of them are here")
 
 
-def _pages(lab: Lab) -> Finding:
-    """The ports of pages: dashboards, Prometheus, the home page."""
-    ports = {"HOME_PORT": 8080, "GRAFANA_PORT": 3000, "PROMETHEUS_PORT": 9090}
-    wanted = [int(lab.variables.get(name, port)) for name, port in ports.items()]
-    for port in wanted:
-        if not is_free(port):
-            text = f"{port} is in use by {holder(port)}"
-            return Finding("Pages", ODD, text, f"./lab view --port {another(port)}")
-    return Finding("Pages", OK, f"ports {', '.join(map(str, wanted))} are free")
+def _pages(lab: Lab, with_docker: bool) -> Iterator[Finding]:
+    """The ports of Grafana and Prometheus; that of the home page is looked at for every run."""
+    services = ("grafana", "prometheus") if with_docker else ("prometheus",)
+    start = "docker compose up" if with_docker else "./lab run --prometheus"
+    ports = dict(port for service in services for port in published_ports(lab, service))
+    taken = [port for port in ports if not is_free(port)]
+    for port in taken:
+        text = f"{port} ({ports[port]}) is in use by {holder(port)}"
+        yield Finding("Pages", ODD, text, f"{ports[port]}={another(port)} {start}")
+    if not taken:
+        yield Finding("Pages", OK, f"{listed(list(map(str, ports)))} {'are' if len(ports) > 1 else 'is'} free")
 
 
 def _cpus(usable: int) -> Iterator[Finding]:

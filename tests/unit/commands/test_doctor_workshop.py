@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+import socket
 from pathlib import Path
 
 import pytest
+from support import ROOT, free_ports
 
 from wsgilab.commands import doctor_workshop
+from wsgilab.lab.servers import load_lab
 from wsgilab.model.finding import MISSING, ODD, OK
 
 
@@ -49,3 +53,18 @@ def test_programs_of_servers_that_are_missing_are_named(tmp_path: Path) -> None:
     assert (found.state, found.said) == (MISSING, f"waitress-serve not in {tmp_path}")
     (tmp_path / "waitress-serve").touch()
     assert doctor_workshop._servers(tmp_path).state == OK
+
+
+@pytest.mark.parametrize(("with_docker", "start"), [(True, "docker compose up"), (False, "./lab run --prometheus")])
+def test_a_port_of_a_page_that_is_taken_comes_with_the_variable_that_moves_it(with_docker: bool, start: str) -> None:
+    with socket.socket() as somebody:
+        somebody.bind(("127.0.0.1", 0))
+        somebody.listen()
+        taken = somebody.getsockname()[1]
+        (free,) = free_ports(1)
+        lab = load_lab(ROOT, {"PROMETHEUS_PORT": str(taken), "GRAFANA_PORT": str(free)})
+        (found,) = doctor_workshop._pages(lab, with_docker)
+    assert found.state == ODD
+    assert re.fullmatch(rf"PROMETHEUS_PORT=\d+ {re.escape(start)}", found.fix)
+    (found,) = doctor_workshop._pages(load_lab(ROOT, {"PROMETHEUS_PORT": str(free), "GRAFANA_PORT": str(taken)}), False)
+    assert (found.state, found.said) == (OK, f"{free} is free"), "Grafana comes with Docker only"
