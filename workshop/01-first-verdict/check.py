@@ -1,12 +1,12 @@
 """Whether all five servers of the lesson were measured in one run."""
 
-from wsgilab.workshop.checks import Evidence, Outcome, Run, any_run, measured, missing, passed, void_in
+from wsgilab.workshop.checks import Evidence, Outcome, Run, any_of, measured, missing, passed, void_in
 
 FIVE = ("dev-single", "dev", "gunicorn", "uwsgi-single", "uwsgi")
 
 
 def check(evidence: Evidence) -> Outcome:
-    return any_run(evidence.runs, first_verdict, "There is no run in results/ yet.")
+    return any_of(evidence.runs, first_verdict, "There is no run in results/ yet.")
 
 
 def first_verdict(run: Run) -> Outcome | None:

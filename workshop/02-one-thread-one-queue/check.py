@@ -6,7 +6,7 @@ from wsgilab.workshop.checks import (
     Rating,
     Run,
     ServerRow,
-    any_run,
+    any_of,
     measured,
     missing,
     passed,
@@ -21,15 +21,14 @@ NOTHING = (
 
 
 def check(evidence: Evidence) -> Outcome:
-    return any_run(evidence.runs, limit_between_two_rates, NOTHING)
+    return any_of(evidence.runs, limit_between_two_rates, NOTHING)
 
 
 def limit_between_two_rates(run: Run) -> Outcome | None:
     single = [row for row in run.rows if row.slots_used == 1]
     if not single:
         return None
-    outcomes = [judged(run, row) for row in single]
-    return next((outcome for outcome in outcomes if outcome.passed), outcomes[0])
+    return any_of(single, lambda row: judged(run, row), NOTHING)
 
 
 def judged(run: Run, row: ServerRow) -> Outcome:

@@ -1,13 +1,13 @@
 """Whether the threads of `dev` were seen, and that one crash takes all of it along."""
 
-from wsgilab.workshop.checks import Evidence, Outcome, Rating, Run, all_of, any_run, measured, missing, passed, void_in
+from wsgilab.workshop.checks import Evidence, Outcome, Rating, Run, all_of, any_of, measured, missing, passed, void_in
 
 
 def check(evidence: Evidence) -> Outcome:
-    threads = any_run(
+    threads = any_of(
         evidence.runs, many_at_once, "A run of `dev` at a rate that one thread could not serve is missing."
     )
-    crash = any_run(evidence.runs, one_crash, "A run in which `dev` dies and another server does not is missing.")
+    crash = any_of(evidence.runs, one_crash, "A run in which `dev` dies and another server does not is missing.")
     return all_of(threads, crash)
 
 

@@ -8,7 +8,7 @@ from wsgilab.workshop.checks import (
     Run,
     ServerRow,
     all_of,
-    any_run,
+    any_of,
     measured,
     missing,
     passed,
@@ -19,10 +19,10 @@ COMPUTES = ("cpu", "/cpu")
 
 
 def check(evidence: Evidence) -> Outcome:
-    waiting = any_run(
+    waiting = any_of(
         evidence.runs, more_help, "A run with three different numbers of workers under a load that waits is missing."
     )
-    computing = any_run(
+    computing = any_of(
         evidence.runs,
         more_do_not_help,
         "A run with two different numbers of workers under a load that computes is missing.",

@@ -6,7 +6,7 @@ from wsgilab.workshop.checks import (
     Rating,
     Run,
     all_of,
-    any_run,
+    any_of,
     both_at,
     missing,
     passed,
@@ -18,10 +18,8 @@ GEVENT = "gunicorn-gevent"
 
 
 def check(evidence: Evidence) -> Outcome:
-    helps = any_run(
-        evidence.runs, cheap_slots_help, "A run with sync workers and with threads or greenlets is missing."
-    )
-    trap = any_run(evidence.runs, caught_blocking, "A run of gevent with and without the trap is missing.")
+    helps = any_of(evidence.runs, cheap_slots_help, "A run with sync workers and with threads or greenlets is missing.")
+    trap = any_of(evidence.runs, caught_blocking, "A run of gevent with and without the trap is missing.")
     return all_of(helps, trap)
 
 

@@ -1,14 +1,14 @@
 """Whether slots were seen to serve, and a short queue to refuse."""
 
-from wsgilab.workshop.checks import Evidence, Outcome, Rating, Run, all_of, any_run, both_at, missing, passed, void_in
+from wsgilab.workshop.checks import Evidence, Outcome, Rating, Run, all_of, any_of, both_at, missing, passed, void_in
 
 REFUSED = 0.05
 """Share of the requests from which on a full queue was more than a hiccup."""
 
 
 def check(evidence: Evidence) -> Outcome:
-    slots = any_run(evidence.runs, slots_serve, "A run with uwsgi-single and uwsgi at the same rate is missing.")
-    queue = any_run(evidence.runs, queue_refuses, "A run of uwsgi-single next to itself with another queue is missing.")
+    slots = any_of(evidence.runs, slots_serve, "A run with uwsgi-single and uwsgi at the same rate is missing.")
+    queue = any_of(evidence.runs, queue_refuses, "A run of uwsgi-single next to itself with another queue is missing.")
     return all_of(slots, queue)
 
 

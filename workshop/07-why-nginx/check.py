@@ -1,6 +1,6 @@
 """Whether slow clients were seen to take Gunicorn's workers, and none behind nginx."""
 
-from wsgilab.workshop.checks import Evidence, Outcome, Rating, Run, any_run, both_at, missing, passed, void_in
+from wsgilab.workshop.checks import Evidence, Outcome, Rating, Run, any_of, both_at, missing, passed, void_in
 
 ROOM = 0.8
 """Share of what all slots could serve, up to which an undisturbed server has no reason to be late."""
@@ -8,7 +8,7 @@ NOTHING = "A run with gunicorn and gunicorn-nginx at the same rate is missing."
 
 
 def check(evidence: Evidence) -> Outcome:
-    return any_run(evidence.runs, workers_taken, NOTHING)
+    return any_of(evidence.runs, workers_taken, NOTHING)
 
 
 def workers_taken(run: Run) -> Outcome | None:

@@ -1,6 +1,6 @@
 """Whether a pause was seen by the open load, and overlooked by the closed one."""
 
-from wsgilab.workshop.checks import Evidence, Outcome, Record, again, missing, passed
+from wsgilab.workshop.checks import Evidence, Outcome, Record, again, any_of, missing, passed
 
 SHORTEST_PAUSE_S = 0.3
 APART = 4.0
@@ -8,11 +8,7 @@ APART = 4.0
 
 
 def check(evidence: Evidence) -> Outcome:
-    records = evidence.records_of("two-loads")
-    if not records:
-        return missing("A result of two_loads.py is missing.")
-    outcomes = [judged(record) for record in records]
-    return next((outcome for outcome in outcomes if outcome.passed), outcomes[0])
+    return any_of(evidence.records_of("two-loads"), judged, "A result of two_loads.py is missing.")
 
 
 def judged(record: Record) -> Outcome:

@@ -1,13 +1,13 @@
 """Whether a server was measured against itself, with intervals."""
 
-from wsgilab.workshop.checks import Evidence, Outcome, Run, again, any_run, measured, missing, passed, void_in
+from wsgilab.workshop.checks import Evidence, Outcome, Run, again, any_of, measured, missing, passed, void_in
 
 LEAST_WINDOWS = 3
 FIGURES = ("p50_ms", "p99_ms")
 
 
 def check(evidence: Evidence) -> Outcome:
-    return any_run(evidence.runs, against_itself, "A run of a server next to a twin of it is missing.")
+    return any_of(evidence.runs, against_itself, "A run of a server next to a twin of it is missing.")
 
 
 def against_itself(run: Run) -> Outcome | None:

@@ -1,11 +1,11 @@
 """Whether throttling was seen, and a kill for memory."""
 
-from wsgilab.workshop.checks import Evidence, Outcome, Run, all_of, any_run, missing, passed, void_in
+from wsgilab.workshop.checks import Evidence, Outcome, Run, all_of, any_of, missing, passed, void_in
 
 
 def check(evidence: Evidence) -> Outcome:
-    throttled = any_run(evidence.runs, was_throttled, "A run in which a quota froze a server is missing.")
-    killed = any_run(evidence.runs, was_killed, "A run in which the kernel killed a process for its memory is missing.")
+    throttled = any_of(evidence.runs, was_throttled, "A run in which a quota froze a server is missing.")
+    killed = any_of(evidence.runs, was_killed, "A run in which the kernel killed a process for its memory is missing.")
     return all_of(throttled, killed)
 
 

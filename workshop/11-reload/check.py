@@ -1,13 +1,13 @@
 """Whether workers were replaced under load without a failed request."""
 
-from wsgilab.workshop.checks import Evidence, Outcome, Run, all_of, any_run, missing, passed
+from wsgilab.workshop.checks import Evidence, Outcome, Run, all_of, any_of, missing, passed
 
 IN_ORDER = ("reload", "recycled", "exit 0")
 """How workers end that were asked to; which of these it is depends on the server and the kernel."""
 
 
 def check(evidence: Evidence) -> Outcome:
-    return all_of(*(any_run(evidence.runs, reloaded(name), nothing(name)) for name in ("gunicorn", "uwsgi")))
+    return all_of(*(any_of(evidence.runs, reloaded(name), nothing(name)) for name in ("gunicorn", "uwsgi")))
 
 
 def nothing(server: str) -> str:

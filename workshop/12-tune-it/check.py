@@ -6,7 +6,7 @@ from wsgilab.workshop.checks import (
     Rating,
     Run,
     ServerRow,
-    any_run,
+    any_of,
     both_at,
     missing,
     passed,
@@ -17,7 +17,7 @@ NOTHING = "A run of a server next to a variant of it, with settings of your own,
 
 
 def check(evidence: Evidence) -> Outcome:
-    return any_run(evidence.runs, beaten, NOTHING)
+    return any_of(evidence.runs, beaten, NOTHING)
 
 
 def beaten(run: Run) -> Outcome | None:

@@ -1,10 +1,10 @@
 """Whether a window was made void."""
 
-from wsgilab.workshop.checks import Evidence, Outcome, Rating, Run, any_run, missing, passed
+from wsgilab.workshop.checks import Evidence, Outcome, Rating, Run, any_of, missing, passed
 
 
 def check(evidence: Evidence) -> Outcome:
-    return any_run(evidence.runs, void_on_purpose, "A run with a void window is missing.")
+    return any_of(evidence.runs, void_on_purpose, "A run with a void window is missing.")
 
 
 def void_on_purpose(run: Run) -> Outcome | None:

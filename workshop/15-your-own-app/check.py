@@ -1,6 +1,6 @@
 """Whether an app that is not the lab's own was measured, with good answers."""
 
-from wsgilab.workshop.checks import Evidence, Outcome, Run, any_run, measured, missing, passed, void_in
+from wsgilab.workshop.checks import Evidence, Outcome, Run, any_of, measured, missing, passed, void_in
 
 THE_LABS, OF_EXERCISES = "app:app", ("crash:", "late:", "keeps:")
 ITS_ROUTES = ("", "/", "/io", "/cpu", "/mix", "/json", "/page", "/upload", "/health")
@@ -9,7 +9,7 @@ FAILED = 0.5
 
 
 def check(evidence: Evidence) -> Outcome:
-    return any_run(evidence.runs, own_app, "A run of an app that is not the lab's own is missing.")
+    return any_of(evidence.runs, own_app, "A run of an app that is not the lab's own is missing.")
 
 
 def is_own(run: Run) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TypeVar
 
 from wsgilab.model.outcomes import Rating
 from wsgilab.model.verdict import LoadRow, ServerRow
@@ -24,7 +25,7 @@ __all__ = [
     "State",
     "again",
     "all_of",
-    "any_run",
+    "any_of",
     "both_at",
     "measured",
     "missing",
@@ -32,6 +33,9 @@ __all__ = [
     "void_in",
 ]
 """All that a check.py needs; it imports nothing else of the lab."""
+
+Piece = TypeVar("Piece")
+"""Of the evidence."""
 
 
 class State(StrEnum):
@@ -70,14 +74,14 @@ def again(said: str) -> Outcome:
     return Outcome(State.AGAIN, said)
 
 
-def any_run(runs: Iterable[Run], judged: Callable[[Run], Outcome | None], nothing: str) -> Outcome:
-    """The first run that passes. Where none does, what is to be said of the newest that is about this at all.
+def any_of(found: Iterable[Piece], judged: Callable[[Piece], Outcome | None], nothing: str) -> Outcome:
+    """The first that passes, be it a run or a record; else what is to be said of the newest that is about this at all.
 
-    `judged` gives None for a run that is about something else; `nothing` is said where all are.
+    `judged` gives None for one that is about something else; `nothing` is said where all are.
     """
     told: Outcome | None = None
-    for run in runs:
-        outcome = judged(run)
+    for piece in found:
+        outcome = judged(piece)
         if outcome and outcome.passed:
             return outcome
         told = told or outcome
