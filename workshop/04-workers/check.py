@@ -9,6 +9,7 @@ from wsgilab.workshop.checks import (
     ServerRow,
     all_of,
     any_of,
+    both_at,
     measured,
     missing,
     passed,
@@ -49,26 +50,25 @@ def more_help(run: Run) -> Outcome | None:
     if len(rows) < 3:
         return missing(f"{run.name} has {len(rows)} different numbers of workers: a third is missing.")
     fewest, most = min(rows), max(rows)
-    for rate in run.verdict.rates_rps:
-        few, many = rows[fewest].at(rate), rows[most].at(rate)
-        if few and many and (few.rating, many.rating) == (Rating.BAD, Rating.GOOD):
-            return passed(f"At {rate:g} rps {fewest} of them is too few, and {most} are enough.")
+    for few, many in both_at(rows[fewest], rows[most]):
+        if (few.rating, many.rating) == (Rating.BAD, Rating.GOOD):
+            return passed(f"At {few.rate_rps:g} rps {fewest} of them is too few, and {most} are enough.")
     return missing(f"In {run.name}, a rate is missing at which {fewest} is too few and {most} are enough.")
 
 
 def more_do_not_help(run: Run) -> Outcome | None:
-    rows = by_workers(run)
-    if not computes(run):
+    family, rows = run.family("gunicorn"), by_workers(run)
+    if not computes(run) or not family:
         return None
-    if void := void_in(run, *(row.server for row in run.family("gunicorn"))):
+    if void := void_in(run, *(row.server for row in family)):
         return void
     if len(rows) < 2:
         return missing(f"{run.name} has one number of workers: another one is missing.")
     fewest, most = min(rows), max(rows)
-    for rate in run.verdict.rates_rps:
-        few, many = rows[fewest].at(rate), rows[most].at(rate)
-        if few and many and limited_by_cpu(many) and few.rating == Rating.BAD:
-            return passed(f"At {rate:g} rps of computing, {fewest} and {most} are equally too few: the CPU is used up.")
+    for few, many in both_at(rows[fewest], rows[most]):
+        if limited_by_cpu(many) and few.rating == Rating.BAD:
+            both = f"{fewest} and {most} are equally too few"
+            return passed(f"At {few.rate_rps:g} rps of computing, {both}: the CPU is used up.")
     return missing(f"In {run.name}, a rate is missing at which the CPU is used up, whatever the number of workers.")
 
 

@@ -101,6 +101,13 @@ def test_there_are_wrong_attempts_for_all(tmp_path: Path) -> None:
     assert list(WRONG) == [exercise.name for exercise in catalogue.load()]
 
 
+def test_a_run_without_gunicorn_is_about_something_else_than_its_workers() -> None:
+    waits, computes = sorted(recorded("04-workers", "solution").runs, key=lambda run: run.workload == "cpu")
+    others = replace(computes, verdict=replace(computes.verdict, servers=()))
+    said = BY_NAME["04-workers"].check(Evidence((others, waits))).said
+    assert said.startswith("A run with two different numbers of workers under a load that computes is missing.")
+
+
 def disturb() -> ModuleType:
     """The script of exercise 14."""
     spec = importlib.util.spec_from_file_location("disturb", ROOT / "workshop/14-break-it/disturb.py")
