@@ -27,7 +27,7 @@ def was_killed(run: Run) -> Outcome | None:
     for row in run.rows:
         kills = sum(load.oom_kills for load in row.loads)
         if kills > 0:
-            return passed(f"The kernel killed {kills:.0f} processes of {row.server} for their memory.")
+            return passed(f"The kernel killed processes of {row.server} for their memory: {kills:.0f} in all.")
     if void := void_in(run, *(row.server for row in run.rows)):
         return void
     return missing(
