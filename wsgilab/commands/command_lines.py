@@ -22,8 +22,8 @@ OTHERS = ("docker", "curl", "git", "cp", "cat", "less", "mkdir")
 """Programs that a text may ask for besides, which nobody here can judge."""
 ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
 MEASURING = ("run", "capacity", "gate")
-NO_FIELDS = ("as_json", "quick", "rigorous", "github", "junit", "markdown", "baseline", "against", "tolerance")
-"""Options of commands that measure which are no part of what is asked of the lab."""
+NO_FIELDS = ("as_json", "quick", "rigorous", "github", "junit", "markdown", "baseline", "against", "keep_alive")
+"""Options of commands that measure which are no part of one request, or not as they were typed."""
 
 
 @dataclass(frozen=True)

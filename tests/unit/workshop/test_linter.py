@@ -104,6 +104,13 @@ def test_a_file_that_is_not_there_is_named(copied: Workshop, file: str) -> None:
     [
         ("./lab run --servers gunicorn --rate 50   # a comment", None),
         ("GUNICORN_WORKERS=8 ./lab run --quick", None),
+        ("./lab capacity --servers gunicorn --keep-alive both", None),
+        ("./lab run --rigorous --json --keep-alive", None),
+        (
+            "./lab gate --servers gunicorn --against main --baseline old --tolerance 5% --github --junit a.xml "
+            "--markdown a.md --keep-alive new",
+            None,
+        ),
         ("docker compose up", None),
         ("./lab exercise 4 --check", None),
         ("python3 workshop/14-break-it/disturb.py --burn ./lab run --quick", None),
