@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from wsgilab.commands import command_lines, environment
-from wsgilab.commands.console import console, say, show_json
+from wsgilab.commands.console import WIDTH, console, say, show_json
 from wsgilab.commands.grammar import Command, as_json, debug, option
 from wsgilab.commands.solving import run_solution
 from wsgilab.errors import EXIT_DONE, EXIT_NO_VALID_WINDOW, EXIT_NOT_PASSED, EXIT_USAGE, UsageError
@@ -26,7 +26,6 @@ from wsgilab.workshop.catalogue import Exercise
 from wsgilab.workshop.checks import Outcome, State
 from wsgilab.workshop.progress import Progress
 
-WIDTH = 100
 WITH_ONE, WITH_ALL = "With an exercise", "With all of them"
 CODES = {State.PASSED: EXIT_DONE, State.MISSING: EXIT_NOT_PASSED, State.AGAIN: EXIT_NO_VALID_WINDOW}
 STYLES = {State.PASSED: "bold green", State.MISSING: "bold yellow", State.AGAIN: "bold magenta"}
@@ -91,7 +90,7 @@ def _with_one(chosen: Exercise, action: str | None, kept: Progress, as_json: boo
 
 def _list(exercises: Sequence[Exercise], kept: Progress, as_json: bool) -> None:
     if as_json:
-        show_json(_exported(exercises, kept)["exercises"])
+        show_json(_exported_steps(exercises, kept))
         return
     out = console(sys.stdout)
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
@@ -157,13 +156,18 @@ def _with_next_hint(chosen: Exercise, kept: Progress) -> Progress:
 
 def _exported(exercises: Sequence[Exercise], kept: Progress) -> dict[str, Any]:
     """How far somebody is, without who that is."""
-    right, asked = quiz.score(quiz.load(), kept.quiz)
+    questions = quiz.load()
+    right, asked = quiz.score(questions, kept.quiz)
     return {
         "schema": 1,
-        "exercises": [_exported_step(one, kept) for one in exercises],
+        "exercises": _exported_steps(exercises, kept),
         "minutes_left": kept.minutes_left([(one.name, one.front.minutes) for one in exercises]),
-        "quiz": {"right": right, "answered": asked, "questions": len(quiz.load())},
+        "quiz": {"right": right, "answered": asked, "questions": len(questions)},
     }
+
+
+def _exported_steps(exercises: Sequence[Exercise], kept: Progress) -> list[dict[str, Any]]:
+    return [_exported_step(one, kept) for one in exercises]
 
 
 def _exported_step(one: Exercise, kept: Progress) -> dict[str, Any]:
