@@ -89,11 +89,6 @@ def columns() -> str:
     return os.environ.get("COLUMNS", "")
 
 
-def completion() -> str:
-    """What a shell asks to be completed; empty where none does."""
-    return os.environ.get("_LAB_COMPLETE", "")
-
-
 def _settings() -> dict[str, str]:
     """The variables of compose.yaml that the environment has, and no others: a request may be shown."""
     return {name: os.environ[name] for name in sorted(variables_of(ROOT)) if name in os.environ}
