@@ -1,6 +1,6 @@
 """Whether a server was measured against itself, with intervals."""
 
-from wsgilab.workshop.checks import Evidence, Outcome, Run, again, any_of, measured, missing, passed, void_in
+from wsgilab.workshop.checks import Evidence, Outcome, Run, again, any_of, is_twin, measured, missing, passed, void_in
 
 LEAST_WINDOWS = 3
 FIGURES = ("p50_ms", "p99_ms")
@@ -11,7 +11,7 @@ def check(evidence: Evidence) -> Outcome:
 
 
 def against_itself(run: Run) -> Outcome | None:
-    pairs = [(row.variant_of, row.server) for row in run.rows if row.pattern.endswith(f"the same as {row.variant_of}")]
+    pairs = [(row.variant_of, row.server) for row in run.rows if is_twin(row)]
     if not pairs:
         return None
     base, twin = pairs[0]

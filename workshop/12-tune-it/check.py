@@ -8,6 +8,7 @@ from wsgilab.workshop.checks import (
     ServerRow,
     any_of,
     both_at,
+    is_twin,
     missing,
     passed,
     void_in,
@@ -21,13 +22,8 @@ def check(evidence: Evidence) -> Outcome:
 
 
 def beaten(run: Run) -> Outcome | None:
-    pairs = [
-        (base, row)
-        for row in run.rows
-        if row.variant_of
-        and (base := run.row(row.variant_of))
-        and not row.pattern.endswith("the same as " + base.server)
-    ]
+    variants = [row for row in run.rows if row.variant_of and not is_twin(row)]
+    pairs = [(base, row) for row in variants if (base := run.row(str(row.variant_of)))]
     if not pairs:
         return None
     for default, mine in pairs:

@@ -27,6 +27,7 @@ __all__ = [
     "all_of",
     "any_of",
     "both_at",
+    "is_twin",
     "measured",
     "missing",
     "passed",
@@ -105,6 +106,11 @@ def void_in(run: Run, *servers: str) -> Outcome | None:
         if row and not measured(row) and (reasons := run.voids(server)):
             return again(f"In {run.name} every window of {reasons[0]}.")
     return None
+
+
+def is_twin(row: ServerRow) -> bool:
+    """Whether it is a variant without any changed setting, as its pattern says it."""
+    return row.variant_of is not None and row.pattern.endswith(f"the same as {row.variant_of}")
 
 
 def both_at(first: ServerRow, second: ServerRow) -> Sequence[tuple[LoadRow, LoadRow]]:

@@ -15,9 +15,11 @@ import pytest
 from attempts import WRONG
 from support import ROOT
 
+from wsgilab.lab.servers import load_lab
+from wsgilab.lab.variants import add, parse
 from wsgilab.results.judged import judge
 from wsgilab.workshop import catalogue, evidence
-from wsgilab.workshop.checks import State
+from wsgilab.workshop.checks import State, is_twin
 from wsgilab.workshop.evidence import Evidence, Run
 
 EVIDENCE = ROOT / "tests/evidence"
@@ -106,6 +108,18 @@ def test_a_run_without_gunicorn_is_about_something_else_than_its_workers() -> No
     others = replace(computes, verdict=replace(computes.verdict, servers=()))
     said = BY_NAME["04-workers"].check(Evidence((others, waits))).said
     assert said.startswith("A run with two different numbers of workers under a load that computes is missing.")
+
+
+def test_a_twin_is_known_by_what_the_lab_says_of_one() -> None:
+    """Recorded runs go on saying what the lab said in their time."""
+    variants = [parse("twin=gunicorn"), parse("eight=gunicorn,GUNICORN_WORKERS=8")]
+    servers = add(load_lab(ROOT, {}), variants).servers
+    row = recorded("09-noise", "solution").runs[0].rows[0]
+    rows = [
+        replace(row, server=name, pattern=servers[name].pattern, variant_of=servers[name].variant_of)
+        for name in ("gunicorn", "twin", "eight")
+    ]
+    assert list(map(is_twin, rows)) == [False, True, False]
 
 
 def disturb() -> ModuleType:
