@@ -74,7 +74,9 @@ def reload_containers():
 
 def docker(*words):
     """What docker answers; nothing where it cannot."""
-    return subprocess.run(["docker", *words], capture_output=True, text=True, timeout=20, check=False).stdout
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        return subprocess.run(["docker", *words], capture_output=True, text=True, timeout=20, check=False).stdout
+    return ""
 
 
 def gunicorn_master(port):

@@ -122,9 +122,8 @@ def test_a_twin_is_known_by_what_the_lab_says_of_one() -> None:
     assert list(map(is_twin, rows)) == [False, True, False]
 
 
-def disturb() -> ModuleType:
-    """The script of exercise 14."""
-    spec = importlib.util.spec_from_file_location("disturb", ROOT / "workshop/14-break-it/disturb.py")
+def script_of(exercise: str, name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, ROOT / f"workshop/{exercise}/{name}.py")
     assert spec
     assert spec.loader
     module = importlib.util.module_from_spec(spec)
@@ -134,17 +133,27 @@ def disturb() -> ModuleType:
 
 def test_what_burns_the_cpu_ends_with_whoever_started_it() -> None:
     somebody_else = str(os.getppid())
-    subprocess.run([sys.executable, "-c", disturb().LOOP, somebody_else], timeout=30, check=True)
+    subprocess.run(
+        [sys.executable, "-c", script_of("14-break-it", "disturb").LOOP, somebody_else], timeout=30, check=True
+    )
 
 
 def test_nothing_is_disturbed_for_a_command_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    script = disturb()
+    script = script_of("14-break-it", "disturb")
     monkeypatch.setattr(sys, "argv", ["disturb.py", "--visit", "./no-such-command"])
     disturbed: list[object] = []
     monkeypatch.setattr(script, "visit", disturbed.append)
     with pytest.raises(FileNotFoundError):
         script.main()
     assert not disturbed, "which nothing would end"
+
+
+def test_a_docker_that_does_not_answer_leaves_the_command_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    def hangs(command: list[str], **_: object) -> None:
+        raise subprocess.TimeoutExpired(command, 20)
+
+    monkeypatch.setattr(subprocess, "run", hangs)
+    assert script_of("11-reload", "reload").docker("ps") == ""
 
 
 @pytest.mark.parametrize(
