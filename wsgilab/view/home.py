@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -18,7 +17,7 @@ from wsgilab.model.server import Server
 from wsgilab.reports.colours import looks
 from wsgilab.reports.html import lesson_table
 from wsgilab.reports.svg import swatch
-from wsgilab.view.addresses import Link, Place
+from wsgilab.view.addresses import Place
 from wsgilab.view.live import Flow, Now
 from wsgilab.view.picture import picture
 from wsgilab.view.runs import Found, Past
@@ -26,60 +25,55 @@ from wsgilab.workshop.catalogue import Exercise
 from wsgilab.workshop.progress import Step
 
 TEMPLATES = Path(__file__).parent / "templates"
-
+PAGES = (
+    ("/", "Home"),
+    ("/lesson", "Lesson"),
+    ("/exercises", "Exercises"),
+    ("/quiz", "Quiz"),
+    ("/d/side-by-side", "Dashboards"),
+    ("/docs", "Docs"),
+)
+"""(address, name) of what the navigation leads to."""
 
 Done = tuple[Exercise, Step]
 
 
-@dataclass(frozen=True)
-class Look:
-    """What every page is drawn with: where the reader is, and who the servers are."""
-
-    place: Place
-    servers: Mapping[str, Server]
-    pages: tuple[tuple[str, str], ...]
-    """(address, name) of what the navigation leads to."""
-
-
-def render(name: str, look: Look, here: str, **values: object) -> str:
+def render(name: str, here: str, **values: object) -> str:
     """A page from its template. `here`: the address that the navigation marks."""
-    return environment().get_template(name).render(places=look.pages, here=here, **values)
+    return environment().get_template(name).render(places=PAGES, here=here, **values)
 
 
-def home(
-    look: Look, now: Now, last: Found | None, past: Sequence[Past], links: Sequence[Link], steps: Sequence[Done]
-) -> str:
+def home(place: Place, now: Now, last: Found | None, past: Sequence[Past], steps: Sequence[Done]) -> str:
     """The home page. `steps`: each exercise, and how far the reader is with it."""
     return render(
         "home.html.j2",
-        look,
         "/",
         title="Home",
-        patterns=sum(server.default for server in look.servers.values()),
-        now=right_now(look, now),
+        patterns=sum(server.default for server in place.lab.servers.values()),
+        now=right_now(place, now),
         last=last,
         decided=last is not None and any(row.rating == Rating.GOOD for row in last.verdict.servers),
         table=lesson_table(last.verdict, last.manifest) if last else "",
         past=past,
         under_way=now.progress.name if now.progress else "",
-        links=links,
+        links=list(place.links()),
         exercises=steps,
         passed=sum(step.passed_at is not None for _, step in steps),
-        measure=look.place.measure,
+        measure=place.measure,
     )
 
 
-def right_now(look: Look, now: Now) -> Markup:
+def right_now(place: Place, now: Now) -> Markup:
     """The part of the page that lives: what each server is doing."""
-    drawn = looks([flow.server for flow in now.flows], entries(look.servers))
+    drawn = looks([flow.server for flow in now.flows], entries(place.lab.servers))
     rows = []
     for flow in now.flows:
-        server = look.servers.get(flow.server)
+        server = place.lab.servers.get(flow.server)
         rows.append(
             {
                 "name": flow.server,
                 "pattern": server.pattern if server else "a variant",
-                "url": look.place.of(server) if server else "",
+                "url": place.of(server) if server else "",
                 "load": flow.load,
                 "state": "at-work" if flow.at_work else "resting",
                 "swatch": swatch(drawn[flow.server]),

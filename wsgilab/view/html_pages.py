@@ -26,14 +26,6 @@ from wsgilab.workshop.progress import Progress
 
 PAST_RUNS = 12
 GRAFANA_INSIDE, GRAFANA_PATIENCE_S = "http://grafana:3000/api/health", 2.0
-PLACES = (
-    ("/", "Home"),
-    ("/lesson", "Lesson"),
-    ("/exercises", "Exercises"),
-    ("/quiz", "Quiz"),
-    ("/d/side-by-side", "Dashboards"),
-    ("/docs", "Docs"),
-)
 
 
 @dataclass(frozen=True)
@@ -57,13 +49,12 @@ class HtmlPages:
 
     def home(self, host: str) -> str:
         """The home page."""
-        runs, look = self._sources.runs, self._look(host)
-        links = list(look.place.links())
-        return drawn.home(look, self._live.now(), runs.last(), runs.newest(PAST_RUNS), links, self._steps())
+        runs = self._sources.runs
+        return drawn.home(self._place(host), self._live.now(), runs.last(), runs.newest(PAST_RUNS), self._steps())
 
     def now(self, host: str) -> str:
         """The part of it that lives."""
-        return str(drawn.right_now(self._look(host), self._live.now()))
+        return str(drawn.right_now(self._place(host), self._live.now()))
 
     def lesson(self, host: str) -> str:
         """The lesson, with what the last run says."""
@@ -71,29 +62,29 @@ class HtmlPages:
         page = lesson(self._text("lesson"), found, stages(self._sources.prometheus, found.manifest) if found else ())
         return self._document(host, page, "/lesson", () if found else ("nothing has been measured here yet",))
 
-    def exercises(self, host: str) -> str:
+    def exercises(self) -> str:
         """The list of exercises."""
-        return workshop_pages.exercises(self._look(host), self._catalogue(), self._progress())
+        return workshop_pages.exercises(self._catalogue(), self._progress())
 
-    def exercise(self, host: str, number: int) -> str:
+    def exercise(self, number: int) -> str:
         """One of them. Raises NotShown where there is none of that number."""
         found = {one.number: one for one in self._catalogue()}
         if number not in found:
             what = f"There is no exercise {number}."
             raise NotShown(HTTPStatus.NOT_FOUND, what, "./lab exercise lists them.")
         shown, following = found[number], found.get(number + 1)
-        return workshop_pages.exercise(self._look(host), shown, self._progress().step(shown.name), following)
+        return workshop_pages.exercise(shown, self._progress().step(shown.name), following)
 
-    def quiz(self, host: str) -> str:
+    def quiz(self) -> str:
         """The quiz."""
         with _not_shown():
             questions = quiz.load(self._sources.lab.root / "workshop/quiz.yaml")
-        return workshop_pages.quiz(self._look(host), questions, self._progress().quiz, self._catalogue())
+        return workshop_pages.quiz(questions, self._progress().quiz, self._catalogue())
 
-    def docs(self, host: str) -> str:
+    def docs(self) -> str:
         """The list of texts."""
         texts = [(f"/docs/{name}", documents.read(self._docs, name)) for name in documents.names(self._docs)]
-        return drawn.render("docs.html.j2", self._look(host), "/docs", title="Docs", texts=texts)
+        return drawn.render("docs.html.j2", "/docs", title="Docs", texts=texts)
 
     def text(self, host: str, name: str) -> str:
         """One text of docs/, or the README. Raises NotShown."""
@@ -106,11 +97,10 @@ class HtmlPages:
         """The file of a picture of docs/."""
         return self._docs / "images" / name
 
-    def problem(self, host: str, error: NotShown) -> str:
+    def problem(self, error: NotShown) -> str:
         """What a reader sees instead of a page."""
         return drawn.render(
             "problem.html.j2",
-            self._look(host),
             "",
             title="This cannot be shown",
             what=error.what,
@@ -125,7 +115,7 @@ class HtmlPages:
             what = f"Grafana, which draws the dashboards here, does not answer: {error}."
             next_step = "docker compose up --detach grafana starts it."
             raise NotShown(HTTPStatus.BAD_GATEWAY, what, next_step) from error
-        return f"{self._look(host).place.grafana}{path}"
+        return f"{self._place(host).grafana}{path}"
 
     def _steps(self) -> list[drawn.Done]:
         """Each exercise with how far the reader is; none where that cannot be read, which their own page explains."""
@@ -144,10 +134,8 @@ class HtmlPages:
             return progress.read(self._sources.runs.folder)
 
     def _document(self, host: str, page: documents.Document, here: str, remarks: Sequence[str] = ()) -> str:
-        look = self._look(host)
-        return drawn.render(
-            "document.html.j2", look, here, title=page.title, page=page, remarks=remarks, measure=look.place.measure
-        )
+        measure = self._place(host).measure
+        return drawn.render("document.html.j2", here, title=page.title, page=page, remarks=remarks, measure=measure)
 
     def _text(self, name: str) -> str:
         return self._read(self._docs / f"{name}.md")
@@ -159,10 +147,9 @@ class HtmlPages:
             what = f"{path.name} cannot be read: {error}."
             raise NotShown(HTTPStatus.NOT_FOUND, what, f"git checkout {path.name} brings it back.") from error
 
-    def _look(self, host: str) -> drawn.Look:
+    def _place(self, host: str) -> Place:
         sources = self._sources
-        place = Place(host, sources.lab, sources.prometheus.url, sources.in_container)
-        return drawn.Look(place, sources.lab.servers, PLACES)
+        return Place(host, sources.lab, sources.prometheus.url, sources.in_container)
 
 
 @contextmanager

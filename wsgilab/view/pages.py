@@ -124,13 +124,13 @@ class Pages:
         if path == "/lesson":
             return _html(self._html.lesson(host))
         if path == "/exercises":
-            return _html(self._html.exercises(host))
+            return _html(self._html.exercises())
         if match := re.fullmatch(r"/exercises/([0-9]{1,3})", path, re.ASCII):
-            return _html(self._html.exercise(host, int(match[1])))
+            return _html(self._html.exercise(int(match[1])))
         if path == "/quiz":
-            return _html(self._html.quiz(host))
+            return _html(self._html.quiz())
         if path == "/docs":
-            return _html(self._html.docs(host))
+            return _html(self._html.docs())
         if match := re.fullmatch(r"/docs/([\w-]+)", path, re.ASCII):
             return _html(self._html.text(host, match[1]))
         if match := re.fullmatch(r"/runs/([\w.-]+)", path, re.ASCII):
@@ -180,7 +180,7 @@ class Pages:
         """What is shown instead: to a reader as a page, to page.js as what it puts above the dashboard."""
         if asked.path.startswith("/api/"):
             return _json({"problem": {"what": error.what, "next": error.next_step}}, error.status)
-        return _html(self._html.problem(asked.host, error), error.status)
+        return _html(self._html.problem(error), error.status)
 
 
 def _stays() -> bool:

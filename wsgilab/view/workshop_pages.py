@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from markupsafe import Markup
 
 from wsgilab.view.documents import in_docs, parsed, rendered
-from wsgilab.view.home import Look, render
+from wsgilab.view.home import render
 from wsgilab.workshop.catalogue import Exercise
 from wsgilab.workshop.progress import Progress, Step
 from wsgilab.workshop.quiz import Question
@@ -17,12 +17,11 @@ from wsgilab.workshop.quiz import Question
 AT = "/exercises"
 
 
-def exercises(look: Look, found: Sequence[Exercise], progress: Progress) -> str:
+def exercises(found: Sequence[Exercise], progress: Progress) -> str:
     """All exercises, in their order."""
     minutes = [(exercise.name, exercise.front.minutes) for exercise in found]
     return render(
         "exercises.html.j2",
-        look,
         AT,
         title="Exercises",
         exercises=[(exercise, progress.step(exercise.name)) for exercise in found],
@@ -31,11 +30,10 @@ def exercises(look: Look, found: Sequence[Exercise], progress: Progress) -> str:
     )
 
 
-def exercise(look: Look, shown: Exercise, step: Step, following: Exercise | None) -> str:
+def exercise(shown: Exercise, step: Step, following: Exercise | None) -> str:
     """One exercise; hints and the solution are closed, and a hint holds the next one."""
     return render(
         "exercise.html.j2",
-        look,
         "",
         title=shown.title,
         exercise=shown,
@@ -47,11 +45,11 @@ def exercise(look: Look, shown: Exercise, step: Step, following: Exercise | None
     )
 
 
-def quiz(look: Look, questions: Sequence[Question], answers: Mapping[str, str], found: Sequence[Exercise]) -> str:
+def quiz(questions: Sequence[Question], answers: Mapping[str, str], found: Sequence[Exercise]) -> str:
     """Every question; what was answered in the terminal is open."""
     names = {one.name: one for one in found}
     shown = [(question, answers.get(question.name, ""), names.get(question.exercise)) for question in questions]
-    return render("quiz.html.j2", look, "/quiz", title="Quiz", questions=shown)
+    return render("quiz.html.j2", "/quiz", title="Quiz", questions=shown)
 
 
 def text(markdown: str) -> Markup:

@@ -24,7 +24,7 @@ from wsgilab.results.judged import judge
 from wsgilab.view import live
 from wsgilab.view.addresses import Place
 from wsgilab.view.events import SEATS, Seats, event
-from wsgilab.view.home import Look, remark, right_now, said, status
+from wsgilab.view.home import remark, right_now, said, status
 from wsgilab.view.live import Flow, Live, Load, Now
 from wsgilab.view.picture import MOST_DOTS, MOST_SQUARES, picture
 from wsgilab.view.prometheus import Prometheus
@@ -34,7 +34,7 @@ from wsgilab.view.server import Site
 
 NOBODY = "http://127.0.0.1:1"
 BUSY = Flow("gunicorn", Load.MEASURED, 100.0, 61.0, 39.2, waiting=12.0, busy=4.0, slots=4, p99_s=1.234)
-LOOK = Look(Place("127.0.0.1", LAB, NOBODY), LAB.servers, ())
+PLACE = Place("127.0.0.1", LAB, NOBODY)
 
 
 def recorded(*samples: tuple[str, str, float]) -> bytes:
@@ -193,7 +193,7 @@ def test_requests_move_only_where_there_are_any_and_the_faster_the_more() -> Non
 
 def test_what_is_no_server_of_the_lab_can_do_no_harm() -> None:
     odd = "<script>alert(1)</script>"
-    page = right_now(LOOK, Now((Flow(odd, Load.MEASURED),), missing=odd))
+    page = right_now(PLACE, Now((Flow(odd, Load.MEASURED),), missing=odd))
     assert odd not in page
     assert "&lt;script&gt;" in page
 

@@ -7,11 +7,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from shown import LAB, sources_of
+from shown import sources_of
 from support import ROOT
 
-from wsgilab.view.addresses import Place
-from wsgilab.view.home import Look
 from wsgilab.view.html_pages import HtmlPages
 from wsgilab.view.refusal import NotShown
 from wsgilab.view.workshop_pages import exercise, exercises, in_workshop, quiz, text
@@ -20,14 +18,13 @@ from wsgilab.workshop import quiz as questions
 from wsgilab.workshop.progress import Progress, Step
 
 NOBODY = "http://127.0.0.1:1"
-LOOK = Look(Place("127.0.0.1", LAB, NOBODY), LAB.servers, ())
 EXERCISES = catalogue.load()
 QUESTIONS = questions.load()
 DONE = Progress().with_step(EXERCISES[0].name, passed_at=datetime.now(UTC))
 
 
 def test_exercises_are_listed_with_how_far_somebody_is() -> None:
-    page = exercises(LOOK, EXERCISES, DONE)
+    page = exercises(EXERCISES, DONE)
     assert f"1 of {len(EXERCISES)} passed" in page
     assert page.count('class="outcome good">passed') == 1
     assert f"about {sum(one.front.minutes for one in EXERCISES[1:])} minutes" in page
@@ -37,7 +34,7 @@ def test_exercises_are_listed_with_how_far_somebody_is() -> None:
 
 @pytest.mark.parametrize("shown", EXERCISES, ids=lambda shown: shown.name)
 def test_an_exercise_keeps_hints_and_solution_closed_and_its_links_lead_somewhere(shown: catalogue.Exercise) -> None:
-    page = exercise(LOOK, shown, Step(), None)
+    page = exercise(shown, Step(), None)
     assert page.count("<h1>") == 1
     assert "<details open" not in page
     assert page.count("<summary>Hint ") == len(shown.hints)
@@ -49,14 +46,14 @@ def test_an_exercise_keeps_hints_and_solution_closed_and_its_links_lead_somewher
 
 
 def test_hints_are_opened_one_by_one() -> None:
-    page = exercise(LOOK, EXERCISES[0], Step(), EXERCISES[1])
+    page = exercise(EXERCISES[0], Step(), EXERCISES[1])
     first = page.index("<summary>Hint 1")
     assert page.count("</details>", first, page.index("<summary>Hint 2")) == 0, "the second is inside the first"
     assert f"Next: {EXERCISES[1].title}" in page
 
 
 def test_every_answer_of_the_quiz_is_explained_and_leads_to_its_exercise() -> None:
-    page = quiz(LOOK, QUESTIONS, {QUESTIONS[0].name: QUESTIONS[0].right}, EXERCISES)
+    page = quiz(QUESTIONS, {QUESTIONS[0].name: QUESTIONS[0].right}, EXERCISES)
     assert page.count('<details class="choice"') == sum(len(question.choices) for question in QUESTIONS)
     assert page.count('data-right="yes"') == len(QUESTIONS)
     assert page.count(" open>") == 1, "what was answered in the terminal"
@@ -87,9 +84,9 @@ def test_progress_is_that_of_the_results_folder(tmp_path: Path) -> None:
     progress.write(tmp_path, DONE)
     pages = HtmlPages(sources_of(tmp_path, NOBODY))
     assert "1 is passed" in pages.home("127.0.0.1")
-    assert ">passed</span>" in pages.exercise("127.0.0.1", 1)
+    assert ">passed</span>" in pages.exercise(1)
     with pytest.raises(NotShown, match="no exercise 99"):
-        pages.exercise("127.0.0.1", 99)
+        pages.exercise(99)
 
 
 def test_progress_that_cannot_be_read_is_named_there_and_hides_nothing_else(tmp_path: Path) -> None:
@@ -98,4 +95,4 @@ def test_progress_that_cannot_be_read_is_named_there_and_hides_nothing_else(tmp_
     pages = HtmlPages(sources_of(tmp_path, NOBODY))
     assert "Nothing has been measured yet" in pages.home("127.0.0.1")
     with pytest.raises(NotShown, match="cannot be read"):
-        pages.exercises("127.0.0.1")
+        pages.exercises()
