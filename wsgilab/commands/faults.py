@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import errno
-import shlex
-import sys
 
+from wsgilab.commands import typed
 from wsgilab.errors import LabError, MissingError
 
 
@@ -20,5 +19,5 @@ def unforeseen(error: Exception) -> LabError:
     return LabError(
         f"Something in the lab itself went wrong: {type(error).__name__}: {error}",
         "a bug in the lab, not a mistake of yours: please report it, with what --debug shows",
-        shlex.join(["./lab", *sys.argv[1:], "--debug"]),
+        typed.again("--debug"),
     )

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import os
-import shlex
 import sys
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
 from wsgilab import api
-from wsgilab.commands import environment, values
+from wsgilab.commands import environment, typed, values
 from wsgilab.commands.console import console, say, show_gate, show_json, show_verdict
 from wsgilab.commands.grammar import Command, flag, option
 from wsgilab.commands.measuring import exit_code
@@ -126,24 +125,10 @@ def _ends_with(result: Result, gate: Gate) -> int:
         return code
     if gate.outcome is Outcome.NOISY:
         rounds = gate.rounds_wanted or 2 * result.verdict.rounds
-        noisy = TooNoisy(
-            gate.summary, shlex.join(["./lab", *_without(sys.argv[1:], OF_THIS_RUN), "--rounds", str(rounds)])
-        )
+        noisy = TooNoisy(gate.summary, typed.again("--rounds", str(rounds), without=OF_THIS_RUN))
         say(noisy)
         return noisy.exit_code
     return EXIT_NOT_PASSED if gate.outcome in FAILURES else EXIT_DONE
-
-
-def _without(words: Sequence[str], options: Collection[str]) -> list[str]:
-    """A command line without these options, which all have a value."""
-    kept: list[str] = []
-    of_option = False
-    for word in words:
-        name, equals, _ = word.partition("=")
-        if not of_option and name not in options:
-            kept.append(word)
-        of_option = not of_option and name in options and not equals
-    return kept
 
 
 def _require_writable(path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from factories import window
 
 from wsgilab import api
+from wsgilab.commands import faults, typed
 from wsgilab.commands.cli import main
 from wsgilab.errors import Interrupted, MissingError
 from wsgilab.model.gate import OBJECTIVE, Check, Gate
@@ -153,6 +155,21 @@ def test_what_is_too_noisy_comes_with_the_command_that_would_tell(
     measured.result = result(Outcome.NOISY)
     assert code_of() == 5
     assert "Next: ./lab gate --servers gunicorn --slo 'p99<250ms' --rounds 33\n" in capsys.readouterr().err
+
+
+def test_what_to_do_next_holds_no_secret_and_can_be_pasted(monkeypatch: pytest.MonkeyPatch) -> None:
+    words = ["--app", "a:b", "--env", "DB=postgresql://u:p@h", "--env=KEY=two words", "--slo", "p99<1s"]
+    monkeypatch.setattr("sys.argv", ["lab", "gate", *words])
+    expected = """./lab gate --app a:b --env DB="$DB" --env=KEY="$KEY" --slo 'p99<1s' --debug"""
+    assert faults.unforeseen(ValueError("x")).next_command == typed.again("--debug") == expected
+    done = subprocess.run(
+        ["sh", "-c", expected.replace("./lab", "printf '%s|'")],
+        env={"DB": "postgresql://u:p@h", "KEY": "two words"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split("|") == ["gate", *words, "--debug", ""]
 
 
 @pytest.mark.parametrize(

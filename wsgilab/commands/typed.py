@@ -1,0 +1,40 @@
+"""The command line as it was typed, for what to do next: the same once more, with a bit of it changed."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import sys
+from collections.abc import Collection, Iterator, Sequence
+
+SECRET = "--env"
+"""The option whose values may be secrets: a pipeline's log, and a report of a fault, are read by many."""
+VARIABLE = re.compile(r"(?P<option>--env=)?(?P<name>[A-Za-z_]\w*)=.*", re.ASCII | re.DOTALL)
+
+
+def again(*more: str, without: Collection[str] = ()) -> str:
+    """What to type for the same with `more`, without some options, which all have a value.
+
+    A value of --env is left to the shell, by the variable's name.
+    """
+    return " ".join(["./lab", *_shown(_without(sys.argv[1:], without)), *map(shlex.quote, more)])
+
+
+def _shown(words: Sequence[str]) -> Iterator[str]:
+    for before, word in zip(["", *words], words, strict=False):
+        variable = VARIABLE.fullmatch(word)
+        if variable and (before == SECRET or variable["option"]):
+            yield f'{variable["option"] or ""}{variable["name"]}="${variable["name"]}"'
+        else:
+            yield shlex.quote(word)
+
+
+def _without(words: Sequence[str], options: Collection[str]) -> list[str]:
+    kept: list[str] = []
+    of_option = False
+    for word in words:
+        name, equals, _ = word.partition("=")
+        if not of_option and name not in options:
+            kept.append(word)
+        of_option = not of_option and name in options and not equals
+    return kept
