@@ -81,7 +81,8 @@ def command(as_json: bool, **asked: Any) -> int:
     against = {name: asked.pop(name) for name in ("baseline", "against")}
     result = _measure(_request(asked), against)
     if result.gate is None:
-        show_verdict(result.verdict, result.folder)
+        if not as_json:
+            show_verdict(result.verdict, result.folder)
         return exit_code(result)
     if as_json:
         show_json(result.gate.to_json())

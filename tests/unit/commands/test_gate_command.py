@@ -182,6 +182,8 @@ def test_a_gate_that_did_not_get_to_its_end_neither_passes_nor_writes_that_it_di
     assert code_of("--junit", tmp_path / "gate.xml", "--github") == code
     assert not (tmp_path / "gate.xml").exists()
     assert "::notice" not in capsys.readouterr().out
+    assert code_of("--json") == code
+    assert capsys.readouterr().out == "", "which is no gate.json, and no table either"
 
 
 def test_a_server_that_died_ends_it_as_it_ends_a_run(measured: Measured) -> None:
