@@ -27,6 +27,7 @@ from wsgilab.workshop.checks import Outcome, State
 from wsgilab.workshop.progress import Progress
 
 WITH_ONE, WITH_ALL = "With an exercise", "With all of them"
+WITH_JSON = ("check", "export")
 CODES = {State.PASSED: EXIT_DONE, State.MISSING: EXIT_NOT_PASSED, State.AGAIN: EXIT_NO_VALID_WINDOW}
 STYLES = {State.PASSED: "bold green", State.MISSING: "bold yellow", State.AGAIN: "bold magenta"}
 
@@ -51,6 +52,9 @@ def command(which: str | None, action: str | None, as_json: bool) -> int:
 
     What you measured in results/ is the evidence; how far you are is kept in results/workshop/progress.json.
     """
+    if as_json and (which or action) and action not in WITH_JSON:
+        what = f"--json and {f'--{action}' if action else 'the text of an exercise'} exclude each other."
+        raise UsageError(what, "the list, and what came of a check, can be had as JSON", "./lab exercise --json")
     if action == "lint":
         return _lint()
     exercises, kept = catalogue.load(), progress.read(environment.results())
@@ -73,9 +77,6 @@ def command(which: str | None, action: str | None, as_json: bool) -> int:
 def _with_one(chosen: Exercise, action: str | None, kept: Progress, as_json: bool) -> int:
     if action == "check":
         return _check(chosen, kept, as_json)
-    if action == "solve" and as_json:
-        cause = "a solution prints whatever its commands print"
-        raise UsageError("--json and --solve exclude each other.", cause, f"./lab exercise {chosen.number} --solve")
     if action == "solve":
         return _solve(chosen, kept)
     if action == "reset":
