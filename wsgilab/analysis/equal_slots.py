@@ -13,7 +13,7 @@ from wsgilab.model import words
 from wsgilab.model.outcomes import Difference, Rating
 from wsgilab.model.verdict import ServerRow, Verdict
 
-METRICS = (("p99_ms", "a lower p99"), ("cpu_ms_per_request", "less CPU per request"))
+METRICS = (("p99_ms", "has a lower p99"), ("cpu_ms_per_request", "uses less CPU per request"))
 DEFAULT_WORKLOAD = "mix"
 
 
@@ -26,7 +26,7 @@ def sentences(verdict: Verdict, rate_rps: float) -> Iterator[str]:
     if same:
         yield _difference(verdict, same, rate_rps)
     elif first_line.wants_slots(verdict, verdict.rates_rps[-1]) and (command := _command(verdict)):
-        yield f"This run compares settings as much as servers. At equal slots: {command}"
+        yield f"This run compares settings as much as servers. With equal slots: {command}"
 
 
 def differ(verdict: Verdict) -> bool:
@@ -46,7 +46,7 @@ def _same_slots(servers: Sequence[ServerRow], rate_rps: float) -> list[ServerRow
 
 
 def _difference(verdict: Verdict, rows: Sequence[ServerRow], rate_rps: float) -> str:
-    """`With 8 slots each, at 250 rps: uwsgi has less CPU per request than granian; no difference in p99 shown.`"""
+    """`With 8 slots each, at 250 rps: uwsgi uses less CPU per request than granian; no difference in p99 shown.`"""
     names = [row.server for row in rows]
     parts = []
     for metric, better in METRICS:
@@ -59,7 +59,7 @@ def _difference(verdict: Verdict, rows: Sequence[ServerRow], rate_rps: float) ->
         ]
         winners = dict.fromkeys(winner for winner, _ in pairs)
         parts += [
-            f"{winner} has {better} than {words.listed([loser for first, loser in pairs if first == winner])}"
+            f"{winner} {better} than {words.listed([loser for first, loser in pairs if first == winner])}"
             for winner in winners
         ]
     told = "; ".join(parts) or "no difference in p99 or CPU per request shown"

@@ -78,7 +78,7 @@ def _is_law(cause: Cause) -> bool:
 
 
 def _too_few(verdict: Verdict, rows: Sequence[ServerRow], rate_rps: float) -> str:
-    """`250 rps of 23 ms need 6 slots at least: gunicorn has 4, dev-single and uwsgi-single have 1.`"""
+    """`250 rps of 23 ms each need at least 6 slots: gunicorn has 4, dev-single and uwsgi-single have 1.`"""
     service_ms = typical_service_ms(verdict.servers) or 0.0
     by_slots: dict[int, list[ServerRow]] = {}
     for row in sorted(rows, key=lambda row: -(row.slots_used or 0)):
@@ -87,7 +87,7 @@ def _too_few(verdict: Verdict, rows: Sequence[ServerRow], rate_rps: float) -> st
     # Near the limit whole slots seem enough, and a queue grows all the same.
     least = max(needed(rate_rps, service_ms), max(by_slots) + 1)
     service = words.duration(Interval(service_ms))
-    return f"{words.rps(rate_rps)} of {service} need {least} slots at least: {', '.join(have)}."
+    return f"{words.rps(rate_rps)} of {service} each need at least {least} slots: {', '.join(have)}."
 
 
 def _limited_by_cpu(missed: Sequence[Missed], rate_rps: float) -> Iterator[str]:
@@ -119,7 +119,7 @@ def _unexplained(servers: Sequence[ServerRow], rate_rps: float) -> Iterator[str]
         and not load.deaths
     ]
     if rows:
-        yield f"{_names(rows)} missed it at {words.rps(rate_rps)}, and nothing that was measured explains it."
+        yield f"{_names(rows)} missed the objective at {words.rps(rate_rps)}, and nothing measured explains it."
 
 
 def _cpu_ms(row: ServerRow, rate_rps: float) -> float:

@@ -12,7 +12,7 @@ from wsgilab.model.verdict import LoadRow, ServerRow
 
 WORTH_A_WORD = 0.01
 """Share of answers other than 2xx below which p99 does not tell either."""
-NO_ROOM = "as much as there is room for, so in longer windows it would queue"
+NO_ROOM = "no room to spare, so requests would queue in longer windows"
 ALWAYS_SAID = (Kind.ANSWER, Kind.DEATH, Kind.QUEUE)
 """What is worth a word even where something else explains the result, or the result is good."""
 

@@ -38,12 +38,13 @@ def _of_a_run(verdict: Verdict) -> Iterator[str]:
         yield from _the_apps(leaders)
     elif leaders:
         up_to = "" if reach == highest else f", up to {words.rps(reach)}"
-        yield f"{'As they are set, use' if equal_slots.differ(verdict) else 'Use'} {_names(leaders, 'or')}{up_to}."
+        yield f"{'With these settings, use' if equal_slots.differ(verdict) else 'Use'} {_names(leaders, 'or')}{up_to}."
         yield _kept(verdict, leaders, reach)
         yield from _best(verdict.comparisons, leaders, reach)
         yield from _maintained(leaders)
     else:
-        yield f"{_names(fit) if len(fit) == 1 else 'No server'} was not shown to keep {verdict.slo}."
+        nobody = f"{_names(fit)} was not" if len(fit) == 1 else "No server was"
+        yield f"{nobody} shown to keep {verdict.slo}."
     if reach < highest:
         yield from _undecided(verdict.servers, highest)
     yield from _without_a_window(verdict.servers, highest)
@@ -68,10 +69,10 @@ def _of_a_search(verdict: Verdict) -> Iterator[str]:
     most = max(fit, key=_capacity)
     leaders = [row for row in found if row in fit and _highest(row) >= _lowest(most)]
     if len(verdict.servers) > 1:
-        yield f"{_names(leaders)} {'carries' if len(leaders) == 1 else 'carry'} most."
+        yield f"{_names(leaders)} {'carries' if len(leaders) == 1 else 'carry'} the most."
     yield f"Highest rate that keeps {verdict.slo}: {', '.join(map(_carried, found))}."
     if len(leaders) > 1:
-        yield "The rates around the first ones overlap, so none of them is shown to carry more than the other."
+        yield f"The ranges of {_names(leaders)} overlap: none of them is shown to carry more than another."
     yield from _what_limits(found)
     yield from _maintained(leaders)
     yield from _development([row for row in found if _highest(row) >= _lowest(most)])
@@ -121,7 +122,7 @@ def _best(comparisons: Sequence[Comparison], leaders: Sequence[ServerRow], rate_
         for name in names:
             others = [other for other in names if other != name]
             if others and all((name, other) in lower for other in others):
-                yield f"Of these {name} has {metric.best}."
+                yield f"Of these, {name} has {metric.best}."
 
 
 def _undecided(servers: Sequence[ServerRow], rate_rps: float) -> Iterator[str]:
@@ -150,18 +151,18 @@ def _development(rows: Sequence[ServerRow]) -> Iterator[str]:
     """The caution that no figure of a benchmark gives."""
     built_in = [row for row in rows if _built_in(row)]
     if built_in:
-        yield f"{_names(built_in)} did as well, but {'is' if len(built_in) == 1 else 'are'} {FOR_DEVELOPMENT}."
+        as_well = " did as well, but" if len(built_in) < len(rows) else ""
+        yield f"{_names(built_in)}{as_well} {'is' if len(built_in) == 1 else 'are'} {FOR_DEVELOPMENT}."
 
 
 def _what_limits(rows: Sequence[ServerRow]) -> Iterator[str]:
-    """`Slots limit gunicorn (4) and uwsgi-single (1); CPU limits uwsgi.`"""
+    """`Limited by slots: gunicorn (4) and uwsgi-single (1); by CPU: uwsgi.`"""
     slots = [f"{row.server} ({row.slots_used})" for row in rows if row.limited_by is Limit.SLOTS]
     cpu = [row.server for row in rows if row.limited_by is Limit.CPU]
-    parts = [f"slots limit {words.listed(slots)}"] if slots else []
-    parts += [f"CPU limits {words.listed(cpu)}"] if cpu else []
+    parts = [f"by slots: {words.listed(slots)}"] if slots else []
+    parts += [f"by CPU: {words.listed(cpu)}"] if cpu else []
     if parts:
-        said = "; ".join(parts)
-        yield f"{said[0].upper()}{said[1:]}."
+        yield f"Limited {'; '.join(parts)}."
 
 
 def _capacity(row: ServerRow) -> float:

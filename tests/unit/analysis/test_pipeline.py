@@ -74,7 +74,7 @@ class TestStory:
 
     def test_a_server_that_kept_the_slo_without_room_to_spare_is_told_so(self) -> None:
         said = why(verdict_of(story(), objective=slo.parse("failed<90%")), "gunicorn")
-        assert said.startswith("4 slots ÷ 22.4 ms = about 179 rps, 250 rps offered: as much as there is room for")
+        assert said.startswith("4 slots ÷ 22.4 ms = about 179 rps, 250 rps offered: no room to spare")
 
     def test_latency_in_seconds_is_censored_where_it_was_cut_off(self, default_run: Json) -> None:
         assert load(default_run, "dev-single", 250.0)["p99_ms"] == {

@@ -31,13 +31,15 @@ def facts(*names: str) -> list[ServerFacts]:
 
 def test_the_default_run_begins_with_the_cause_and_then_says_what_to_use() -> None:
     said = answer(story())
-    assert said[0] == ("250 rps of 22.4 ms need 6 slots at least: gunicorn has 4, dev-single and uwsgi-single have 1.")
-    assert said[1] == "As they are set, use uwsgi."
+    assert said[0] == (
+        "250 rps of 22.4 ms each need at least 6 slots: gunicorn has 4, dev-single and uwsgi-single have 1."
+    )
+    assert said[1] == "With these settings, use uwsgi."
     assert said[2].startswith("It kept p99<250ms up to 250 rps, the highest rate offered: p99 2")
     assert said[3] == "uWSGI is in maintenance mode: it gets fixes, no features."
     assert said[4].startswith("dev did as well, but is made for development: ")
     assert said[5] == (
-        "This run compares settings as much as servers. At equal slots: "
+        "This run compares settings as much as servers. With equal slots: "
         "./lab run --slots 8 --servers gunicorn,uwsgi --rate 250"
     )
     assert len(said) == 6
@@ -56,19 +58,19 @@ def test_servers_with_the_same_slots_are_told_apart_and_no_command_is_needed() -
     finally:
         del MODELS["eight"]
     said = answer([*windows, *of("gunicorn")], [eight.facts, *facts("gunicorn", "uwsgi")])
-    assert said[0] == "250 rps of 22.4 ms need 6 slots at least: gunicorn has 4."
-    assert said[-1] == "With 8 slots each (eight and uwsgi), at 250 rps: uwsgi has less CPU per request than eight."
+    assert said[0] == "250 rps of 22.4 ms each need at least 6 slots: gunicorn has 4."
+    assert said[-1] == "With 8 slots each (eight and uwsgi), at 250 rps: uwsgi uses less CPU per request than eight."
 
 
 def test_the_development_server_is_recommended_only_where_there_is_no_other() -> None:
     said = answer(of("dev", "gunicorn", rates=(250.0,)), facts("dev", "gunicorn"))
     assert said[:2] == [
-        "250 rps of 22.3 ms need 6 slots at least: gunicorn has 4.",
+        "250 rps of 22.3 ms each need at least 6 slots: gunicorn has 4.",
         "gunicorn was not shown to keep p99<250ms.",
     ]
     assert "use dev" not in " ".join(said).lower()
     assert answer(of("dev"), facts("dev"))[0] == "Use dev."
-    assert answer(of("dev"), facts("dev"))[-1].startswith("dev did as well, but is made for development")
+    assert answer(of("dev"), facts("dev"))[-1].startswith("dev is made for development")
 
 
 def test_a_variant_of_the_development_server_is_one_too() -> None:
@@ -79,8 +81,8 @@ def test_a_variant_of_the_development_server_is_one_too() -> None:
 
 def test_a_server_is_recommended_up_to_the_rate_that_it_kept_and_the_rest_is_said() -> None:
     said = answer(of("gunicorn", "uwsgi-single"), facts("gunicorn", "uwsgi-single"))
-    assert said[0] == "250 rps of 22.4 ms need 6 slots at least: gunicorn has 4, uwsgi-single has 1."
-    assert said[1] == "As they are set, use gunicorn, up to 100 rps."
+    assert said[0] == "250 rps of 22.4 ms each need at least 6 slots: gunicorn has 4, uwsgi-single has 1."
+    assert said[1] == "With these settings, use gunicorn, up to 100 rps."
     assert said[2].startswith("It kept p99<250ms up to 100 rps: p99 ")
 
 
@@ -103,7 +105,7 @@ def test_several_are_named_together_and_the_best_of_them_where_it_is_shown() -> 
     said = answer(windows, [*facts("gunicorn", "uwsgi"), frugal.facts])
     assert said[0] == "Use gunicorn, uwsgi or frugal."
     assert said[1].startswith("They kept p99<250ms at 100 rps: p99 gunicorn ")
-    assert "Of these frugal has the least CPU per request." in said
+    assert "Of these, frugal has the least CPU per request." in said
     assert not [each for each in said if "lowest p99" in each], "the three are equal in that"
 
 
@@ -119,6 +121,11 @@ def test_where_nothing_is_decided_more_rounds_are_asked_for() -> None:
     ]
 
 
+def test_where_none_of_several_kept_the_objective_it_is_said_once() -> None:
+    said = answer(of("gunicorn", "uwsgi-single", rates=(250.0,)), facts("gunicorn", "uwsgi-single"))
+    assert "No server was shown to keep p99<250ms." in said
+
+
 def scaled(measured: Window, factor: float) -> Any:
     assert measured.load
     return replace(measured.load, ladder_ms={rung: ms * factor for rung, ms in measured.load.ladder_ms.items()})
@@ -132,7 +139,7 @@ def test_a_server_of_which_every_window_was_void_is_not_called_bad() -> None:
         for each in story()
     ]
     said = answer(windows)
-    assert said[1] == "As they are set, use uwsgi."
+    assert said[1] == "With these settings, use uwsgi."
     assert "Nothing is known of gunicorn at 250 rps: every window was void." in said
 
 
@@ -140,7 +147,7 @@ def test_slots_that_would_have_been_enough_are_not_called_too_few() -> None:
     late = [replace(each, load=scaled(each, 90)) for each in of("gunicorn", rates=(100.0,))]
     said = answer(late, facts("gunicorn"))
     assert said == [
-        "gunicorn missed it at 100 rps, and nothing that was measured explains it.",
+        "gunicorn missed the objective at 100 rps, and nothing measured explains it.",
         "gunicorn was not shown to keep p99<250ms.",
     ]
 
@@ -152,7 +159,7 @@ def test_a_capacity_below_the_best_ones_range_is_as_good_where_its_own_range_rea
     rows = (
         replace(row, capacity_rps=each, loads=(measured,)) for row, each in zip(nothing.servers, found, strict=True)
     )
-    assert build(replace(nothing, servers=tuple(rows)))[0] == "uwsgi and gunicorn carry most."
+    assert build(replace(nothing, servers=tuple(rows)))[0] == "uwsgi and gunicorn carry the most."
 
 
 def test_one_window_each_is_called_a_first_look() -> None:
@@ -173,9 +180,9 @@ def searched(*names: str) -> list[str]:
 
 def test_a_search_ranks_what_each_carries() -> None:
     said = searched("dev-single", "gunicorn", "uwsgi", "dev")
-    assert said[0] == "uwsgi carries most."
+    assert said[0] == "uwsgi carries the most."
     assert re.match(r"Highest rate that keeps p99<250ms: dev 300 rps, uwsgi 300 rps, gunicorn 150 rps \(", said[1])
-    assert said[2] == "Slots limit uwsgi (8) and gunicorn (4); CPU limits dev."
+    assert said[2] == "Limited by slots: uwsgi (8) and gunicorn (4); by CPU: dev."
     assert said[3] == "uWSGI is in maintenance mode: it gets fixes, no features."
     assert said[4].startswith("dev did as well, but is made for development")
     assert searched("gunicorn")[0].startswith("Highest rate that keeps p99<250ms: gunicorn 150 rps")
@@ -183,10 +190,10 @@ def test_a_search_ranks_what_each_carries() -> None:
 
 def test_searches_whose_brackets_overlap_are_not_ranked() -> None:
     said = searched("gunicorn", "uwsgi-single")
-    assert said[0] == "gunicorn carries most."
+    assert said[0] == "gunicorn carries the most."
     twice = answer_of_twins()
-    assert twice[0] == "gunicorn and twin carry most."
-    assert twice[2] == "The rates around the first ones overlap, so none of them is shown to carry more than the other."
+    assert twice[0] == "gunicorn and twin carry the most."
+    assert twice[2] == "The ranges of gunicorn and twin overlap: none of them is shown to carry more than another."
 
 
 def answer_of_twins() -> list[str]:
