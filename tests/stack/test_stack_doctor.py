@@ -22,7 +22,7 @@ def test_an_app_in_containers_is_asked_what_its_lab_toml_says(stack: Stack, tmp_
     done = stack.lab("doctor", "--app-dir", str(tmp_path), "--servers", SERVERS, "--json")
     assert done.returncode == 0, done.stdout + done.stderr
     found = {finding["what"]: finding for finding in json.loads(done.stdout)}
-    assert found["Asked"]["said"].startswith("2 kinds of requests (lab.toml) under gunicorn-gthread and gunicorn-nginx")
+    assert found["Asked"]["said"].startswith("2 kinds of request (lab.toml) under gunicorn-gthread and gunicorn-nginx")
     assert found["Client address"]["servers"] == ["gunicorn-gthread", "gunicorn-nginx"]
     assert found["Threads"]["servers"] == ["gunicorn-gthread", "gunicorn-nginx"]
     assert set(found) == {"Asked", "Client address", "Threads", "Memory"}

@@ -56,7 +56,7 @@ def _asked(checkups: Sequence[Checkup]) -> Iterable[Finding]:
     asked = [checkup for checkup in checkups if checkup.answers]
     if asked:
         questions = asked[0].answers
-        count = f"{len(questions)} kinds of requests" if len(questions) > 1 else "1 kind of request"
+        count = f"{len(questions)} kinds of request" if len(questions) > 1 else "1 kind of request"
         of = "the app's GET routes" if questions[0].question.drafted else "lab.toml"
         servers = listed([checkup.server for checkup in asked])
         yield Finding("Asked", OK, f"{count} ({of}) under {servers}, without load")

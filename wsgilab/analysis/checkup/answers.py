@@ -29,6 +29,7 @@ OF_THE_SERVER = {
 """Headers that servers set as they like, or that follow from the body."""
 THEN = ", then "
 LOG = "the app's log says why: ./lab run --quick shows its last lines"
+NO_WHOLE_ANSWER = "no complete answer"
 DIFFERENT = "an app that looks at its server, or at what a server leaves out, behaves differently in production"
 LOOK = (
     "the app reads what servers set in different ways (SERVER_SOFTWARE, wsgi.multithread …): let no answer depend on it"
@@ -89,7 +90,7 @@ def _bad_answer(question: Question, side: Side[str], reason: str, usual: Side[st
     return Finding(
         "Answer",
         ODD if drafted else MISSING,
-        f"{question.name}: answered {side.value}{elsewhere}; {reason}",
+        f"{question.name}: {_answered(side.value)}{elsewhere}; {reason}",
         "a lab.toml (./lab init writes one) with values that exist, or without this request" if drafted else LOG,
         side.servers,
         "such requests count as failed under load",
@@ -97,7 +98,7 @@ def _bad_answer(question: Question, side: Side[str], reason: str, usual: Side[st
 
 
 def _another_status(question: Question, side: Side[str], usual: Side[str]) -> Finding:
-    said = f"{question.name}: answered {side.value}, and {usual.value} under {listed(usual.servers)}"
+    said = f"{question.name}: {_answered(side.value)}, and {usual.value} under {listed(usual.servers)}"
     return Finding("Answer", ODD, said, LOOK, side.servers, DIFFERENT)
 
 
@@ -124,12 +125,17 @@ def _another_header(question: Question, name: str, side: Side[Template], usual: 
 
 
 def _status(answers: Answers) -> str:
-    """`200`, `by nothing whole (…)`, `200, then 500`."""
+    """`200`, `no complete answer (…)`, `200, then 500`."""
     found = [
-        str(answer.status) if answer.status is not None else f"by nothing whole ({answer.error})"
+        str(answer.status) if answer.status is not None else f"{NO_WHOLE_ANSWER} ({answer.error})"
         for answer in answers.plain[:2]
     ]
     return THEN.join(dict.fromkeys(found))
+
+
+def _answered(status: str) -> str:
+    """`answered 200`, `no complete answer (…)`."""
+    return status if status.startswith(NO_WHOLE_ANSWER) else f"answered {status}"
 
 
 def _not_expected(question: Question, status: str) -> str:

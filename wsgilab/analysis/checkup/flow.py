@@ -90,12 +90,20 @@ def overlaps(checkups: Sequence[Checkup]) -> Iterator[Finding]:
 
 def _why(only_greenlets: bool, computes: bool) -> tuple[str, str]:
     """(the cause, the cure)."""
+    if computes and only_greenlets:
+        return (
+            "they compute, and the greenlets of a worker share one thread",
+            "more worker processes; greenlets only help with waiting",
+        )
     if computes:
-        return "they compute, and greenlets share one CPU", "more worker processes; greenlets only help with waiting"
+        return (
+            "they compute, one at a time: under a lock, or in C code that keeps the interpreter lock (GIL)",
+            "more worker processes, or less work under that lock",
+        )
     if only_greenlets:
         return (
             "they block in a way that gevent does not know",
-            "a library that waits in Python, or one made for gevent (psycogreen for psycopg2); no import of the app "
+            "a driver in pure Python (PyMySQL), or one made for gevent (psycogreen for psycopg2); no import of the app "
             "before the patch (--preload); or threads: gunicorn -k gthread",
         )
     return "they wait for each other", "a lock, or a connection that is shared: one for each thread, or a pool"

@@ -26,9 +26,10 @@ def addresses(checkups: Sequence[Checkup]) -> Iterator[Finding]:
         if lost:
             nameless = [checkup.server for checkup, answers in asked if _client(answers) == ""]
             stripped = [checkup.server for checkup, answers in asked if _is_stripped(checkup, answers)]
-            said = f"{question.name}: names the client, and would take a proxy for it: X-Forwarded-For is not looked at"
+            said = f"{question.name}: shows the client's address, and behind a proxy would show the proxy's: "
+            said += "X-Forwarded-For is ignored"
             if nameless:
-                said += f" (under {listed(nameless)}, which talks to nginx by a socket, there is no address at all)"
+                said += f" (under {listed(nameless)}, which nginx reaches by a unix socket, there is no address at all)"
             if stripped:
                 said += f" ({listed(stripped)} takes the header away before the app sees it: --trusted-proxy)"
             yield Finding(
@@ -57,7 +58,7 @@ def schemes(checkups: Sequence[Checkup]) -> Iterator[Finding]:
                 f"{question.name}: asked with X-Forwarded-Proto: https, answered as for http{elsewhere}",
                 PROTO,
                 tuple(lost),
-                "behind a proxy that ends TLS, links and redirects lead to http, and secure cookies may be missing",
+                "behind a proxy that terminates TLS, links and redirects lead to http; secure cookies may be missing",
             )
 
 

@@ -134,7 +134,7 @@ def _two_minds(checkup: Checkup, answers: Answers) -> str | None:
             return f"each worker process has an answer of its own: {here} in one, {there} in another"
         if one[0] != one[1] and one[:2] == other[:2]:
             first, second = _quoted(one[0], one[1])
-            return f"each worker process goes by itself: {first}, then {second} in one, and again in another"
+            return f"each worker process keeps its own count: {first}, then {second} in one, and again in another"
     return None
 
 

@@ -223,4 +223,4 @@ class TestConfigured:
             known = replace(busy, usage=replace(busy.usage, inside=said))
             (row,) = analyse([known], replace(RUN, servers=[GUNICORN], rounds=0)).servers
             assert "5 slots" in row.why
-            assert ("as much as there is room for" in row.why) is is_full
+            assert ("no room to spare" in row.why) is is_full

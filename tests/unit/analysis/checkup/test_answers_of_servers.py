@@ -96,7 +96,7 @@ def test_an_answer_that_load_would_count_as_failed_is_told(question: Question, s
 def test_no_whole_answer_is_told_in_the_systems_words() -> None:
     cut = answer("", status=None, error="the connection was closed")
     (finding,) = odd(checkup("dev"), checkup("gunicorn", cut, cut))
-    assert "answered by nothing whole (the connection was closed), and 200 under dev" in finding.said
+    assert ": no complete answer (the connection was closed), and 200 under dev" in finding.said
     cut = answer("", status=None, error="authentication failed")
     assert odd(checkup("dev", cut, cut))[0].said.endswith("; the connection ended before the answer did")
     assert odd(checkup("dev", answer(), cut))[0].said.endswith("; two answers differ")

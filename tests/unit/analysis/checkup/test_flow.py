@@ -60,7 +60,14 @@ def test_requests_that_take_turns_in_one_worker_are_told_with_the_cause() -> Non
     assert "they wait for each other" in finding.said
     alone = [answer(statement=statement(took_s=0.2, cpu_s=0.15))] * 2
     (finding,) = odd(checkup("gunicorn-gevent", *alone, together=TURNS))
-    assert "they compute" in finding.said
+    assert "they compute, and the greenlets of a worker share one thread" in finding.said
+
+
+def test_threads_that_compute_in_turns_are_not_taken_for_greenlets() -> None:
+    alone = [answer(statement=statement(took_s=0.2, cpu_s=0.15))] * 2
+    (finding,) = odd(checkup("gunicorn", *alone, together=TURNS))
+    assert "under a lock, or in C code that keeps the interpreter lock" in finding.said
+    assert "greenlets" not in f"{finding.said} {finding.fix}"
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ def test_a_count_that_begins_again_in_each_worker_is_state() -> None:
     plain = [by(11, 1, "hits: 1"), by(12, 2, "hits: 1"), by(12, 3, "hits: 2"), by(11, 4, "hits: 2")]
     (finding,) = odd(checkup("gunicorn", *plain), checkup("dev", answer("hits: 1"), answer("hits: 2")))
     assert (finding.what, finding.servers) == ("State in memory", ("gunicorn",))
-    assert "by itself: 'hits: 1', then 'hits: 2' in one, and again in another" in finding.said
+    assert "keeps its own count: 'hits: 1', then 'hits: 2' in one, and again in another" in finding.said
 
 
 def test_an_answer_that_is_each_workers_own_is_state() -> None:
