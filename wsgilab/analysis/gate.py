@@ -152,7 +152,7 @@ def _judge_ratio(metric: Metric, ratio: Interval | None, tolerance: float) -> tu
         return Outcome.NOISY, f", an interval wider than {the_tolerance}"
     if ratio.low is None or ratio.low <= 1:
         return Outcome.PASSED, ""
-    within = f"not surely beyond {the_tolerance}" if ratio.value > most else f"within {the_tolerance}"
+    within = f"but not clearly beyond {the_tolerance}" if ratio.value > most else f"within {the_tolerance}"
     return Outcome.PASSED, f", more than before, {within}"
 
 

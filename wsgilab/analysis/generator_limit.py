@@ -43,7 +43,7 @@ def crowded_generator(load: LoadResult) -> str | None:
     """Other programs used k6's CPUs."""
     if load.k6_wait_s <= max(WAIT_OVER_CPU * load.k6_cpu_s, WAIT_SHARE * load.wall_s):
         return None
-    return f"k6 was short of CPU: ready to run, it waited {load.k6_wait_s:.1f} s for {load.k6_cpu_s:.1f} s that it got"
+    return f"k6 was short of CPU: ready to run, it waited {load.k6_wait_s:.1f} s, and ran for {load.k6_cpu_s:.1f} s"
 
 
 def late_generator(load: LoadResult) -> str | None:

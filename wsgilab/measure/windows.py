@@ -22,6 +22,7 @@ from wsgilab.measure.log_lines import is_odd, may_tell_of_refusals, with_log, wi
 from wsgilab.measure.quiet import Sampler
 from wsgilab.measure.readings import Reading
 from wsgilab.measure.usage import to_usage
+from wsgilab.model import words
 from wsgilab.model.server import Server
 from wsgilab.model.window import LoadResult, Usage, Window, WindowPlan
 
@@ -235,7 +236,7 @@ def _notes(usage: Usage) -> tuple[str, ...]:
     """What the kernel did to the server in this window, and which of its workers ended, in words."""
     notes = []
     if usage.listen_overflows:
-        notes.append(f"{usage.listen_overflows:g} connections found the listen queue full")
+        notes.append(f"{words.counted(int(usage.listen_overflows), 'connection attempt')} found the listen queue full")
     if usage.throttled_s > 0:
         notes.append(f"throttled for {usage.throttled_s:.2f} s by a CPU quota")
     if usage.oom_kills:

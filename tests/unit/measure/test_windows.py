@@ -183,7 +183,7 @@ def test_what_the_kernel_did_is_noted(world: World) -> None:
     world.exporter = lambda: grown if world.now > 1000.0 else QUIET
     (window,) = world.run(plan())
     assert window.notes == (
-        "7 connections found the listen queue full",
+        "7 connection attempts found the listen queue full",
         "throttled for 0.50 s by a CPU quota",
         "2 processes killed by the kernel (out of memory)",
     )

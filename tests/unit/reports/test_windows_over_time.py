@@ -31,7 +31,7 @@ def judged(windows: list[Window], rounds: int = 1) -> Verdict:
 
 
 def test_a_window_is_kept_with_its_moments_and_its_remarks() -> None:
-    windows = [with_samples(each, notes=("7 connections found the listen queue full",)) for each in story(1)]
+    windows = [with_samples(each, notes=("7 connection attempts found the listen queue full",)) for each in story(1)]
     verdict = judged([replace(windows[0], void="k6 gave no result"), *windows[1:]])
     first = verdict.windows[0]
     assert first.moments[1] == Moment(at_s=2.0, answered_rps=50.0, in_flight=3.0)
@@ -39,7 +39,7 @@ def test_a_window_is_kept_with_its_moments_and_its_remarks() -> None:
     assert first.void == "k6 gave no result"
     page = html.render(verdict, Manifest())
     assert page.count('class="timeline"') == 10
-    assert "round 1: 7 connections found the listen queue full" in page
+    assert "round 1: 7 connection attempts found the listen queue full" in page
     assert "void: k6 gave no result" in page
 
 

@@ -31,10 +31,10 @@ LINE_LIMITS = {"gunicorn": ("limit_request_line", 4094), "uWSGI": (CLOSED, 4096)
 """Settings that bound the request line, and their defaults; uWSGI's bounds the headers along with it."""
 ADVICE = {
     "400": "does it take this request, and this host (Host: {host})?",
-    "401": "it wants to know who asks",
-    "403": "it does not let everybody in",
+    "401": "it wants a login",
+    "403": "it does not allow this request",
     "404": "is the path of --workload right?",
-    "405": "not with this method",
+    "405": "it does not take this method",
 }
 CALLS = {2.0: "two requests", 3.0: "three requests", 4.0: "four requests"}
 
@@ -111,7 +111,7 @@ def not_as_expected(evidence: Evidence) -> Cause | None:
     if share < evidence.tolerated:
         return None
     by_text = 2 * sum(load.unexpected_text for load in evidence.loads) >= odd
-    what = "without the text" if by_text else "with another status than the one"
+    what = "without the text" if by_text else "with a status other than the one"
     return Cause(Kind.ANSWER, f"answers {what} that lab.toml expects{_on(share)}", of_app=True)
 
 

@@ -29,5 +29,5 @@ def queue_was_full(evidence: Evidence) -> Cause | None:
         return None
     enough = evidence.share(refused) >= evidence.tolerated
     return Cause(
-        Kind.QUEUE, f"{words.counted(int(refused), 'connection')} found the listen queue full", explains=enough
+        Kind.QUEUE, f"{words.counted(int(refused), 'connection attempt')} found the listen queue full", explains=enough
     )

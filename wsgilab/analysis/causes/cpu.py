@@ -59,9 +59,9 @@ def used_with_others(evidence: Evidence) -> Cause | None:
 
 
 def _idle_use(evidence: Evidence) -> str:
-    """`, with 0.42 CPU in use while nothing is asked`; empty where that is not worth a word, or not known."""
+    """`, with 0.42 CPU in use even without requests`; empty where that is not worth a word, or not known."""
     idle = mean([inside.idle_cores for inside in evidence.insides])
-    return f", with {idle:.2f} CPU in use while nothing is asked" if idle and idle >= WORTH_A_WORD else ""
+    return f", with {idle:.2f} CPU in use even without requests" if idle and idle >= WORTH_A_WORD else ""
 
 
 def is_used_up(evidence: Evidence) -> bool:

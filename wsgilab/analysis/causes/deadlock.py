@@ -22,10 +22,10 @@ def waits_for_itself(evidence: Evidence) -> Cause | None:
     if evidence.calls_itself:
         sentence = f"deadlock: the app calls itself, and {held} held by the request that waits for the answer"
     else:
-        endless = "a request that does not end" if slots == 1 else "requests that do not end"
+        endless, who = ("a request that does not end", "it") if slots == 1 else ("requests that do not end", "they")
         sentence = (
-            f"{held} held by {endless}, with hardly any CPU used: "
-            "an app that calls itself would wait like that (deadlock)"
+            f"{held} held by {endless}, with hardly any CPU used: {who} may wait for a lock, "
+            "for something that does not answer, or for the app itself (deadlock)"
         )
     return Cause(Kind.APP, f"{sentence}; {words.rps(evidence.rate_rps)} offered")
 

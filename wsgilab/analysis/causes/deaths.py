@@ -62,7 +62,7 @@ def ended(why: str, count: int, program: str = "the server", timeout_s: float | 
     if why in REPLACED:
         return f"workers replaced {times(count)} ({why})"
     if why == ORDERLY:
-        unplanned = "not by max_requests or a reload: by a signal (TERM, TTOU), or by os._exit(0) in the app"
+        unplanned = "not by max_requests or a reload: by a signal (TERM, TTOU), or by sys.exit or os._exit in the app"
         return f"workers ended {times(count)} with exit status 0, {unplanned}"
     if why.startswith("exit "):
         return f"workers died {times(count)} (exit status {why.removeprefix('exit ')})"

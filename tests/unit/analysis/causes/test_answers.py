@@ -56,7 +56,7 @@ def sentence(windows: list[Window], server: ServerFacts | None = None, **changes
             "HTTP 302 to /login: a redirect is not followed, so name the path that it leads to",
         ),
         ({"302": 600}, {}, "HTTP 302: a redirect is not followed, so name the path that it leads to"),
-        ({"401": 600}, {}, "HTTP 401 from the app: it wants to know who asks"),
+        ({"401": 600}, {}, "HTTP 401 from the app: it wants a login"),
         ({"404": 600}, {}, "HTTP 404 from the app: is the path of --workload right?"),
         (
             {"400": 600},
@@ -301,5 +301,5 @@ def test_a_good_status_with_the_wrong_content_is_said_to_be_that() -> None:
     assert sentence([unlike_lab_toml(unexpected_text=120)]) == (
         "answers without the text that lab.toml expects on 20 % of the requests"
     )
-    assert sentence([unlike_lab_toml()]).startswith("answers with another status than the one that lab.toml expects on")
+    assert sentence([unlike_lab_toml()]).startswith("answers with a status other than the one that lab.toml expects on")
     assert answers.not_as_expected(evidence(answered({"200": 500, "500": 100}))) is None

@@ -41,7 +41,10 @@ class TestConnections:
         full = replace(plain, usage=replace(plain.usage, listen_overflows=refused))
         found = connections.queue_was_full(evidence(full))
         assert found
-        assert (found.sentence, found.explains) == (f"{refused:g} connections found the listen queue full", explains)
+        assert (found.sentence, found.explains) == (
+            f"{refused:g} connection attempts found the listen queue full",
+            explains,
+        )
 
     def test_a_full_queue_is_what_too_few_slots_make_of_a_load(self) -> None:
         full = window("gunicorn", 250)

@@ -40,8 +40,8 @@ def test_a_run_that_knows_that_the_app_calls_itself_names_the_deadlock() -> None
 
 def test_alone_a_server_shows_only_that_the_slot_is_held() -> None:
     assert first(stuck()) == (
-        "its only slot is held by a request that does not end, with hardly any CPU used: an app that calls itself "
-        "would wait like that (deadlock); 20 rps offered"
+        "its only slot is held by a request that does not end, with hardly any CPU used: it may wait for a lock, for "
+        "something that does not answer, or for the app itself (deadlock); 20 rps offered"
     )
 
 

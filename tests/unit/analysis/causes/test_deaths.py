@@ -109,5 +109,5 @@ def test_a_timeout_is_said_as_long_as_it_is_where_the_server_tells() -> None:
 def test_an_orderly_end_that_the_server_did_not_plan_is_not_called_a_death() -> None:
     assert first(window(worker_ends={"exit 0": 3})) == (
         "workers ended 3 times with exit status 0, not by max_requests or a reload: by a signal (TERM, TTOU), "
-        "or by os._exit(0) in the app"
+        "or by sys.exit or os._exit in the app"
     )
