@@ -260,7 +260,7 @@ def _settled(request: Request) -> Request:
     """The request with everything decided that it leaves open, and nothing that depends on the current folder."""
     if request.app_dir and not Path(request.app_dir).is_dir():
         raise UsageError(
-            f"--app-dir {request.app_dir} is no folder.",
+            f"--app-dir {request.app_dir} is not a folder.",
             "a typo, or a path from elsewhere",
             f"ls {Path(request.app_dir).parent}",
         )

@@ -95,7 +95,7 @@ def load(text: str, app_dir: str) -> WsgiApp:
 
 def _keyword(word: ast.keyword) -> str:
     if word.arg is None:
-        raise ValueError("** with something that is no literal")
+        raise ValueError("** with something that is not a literal")
     return word.arg
 
 

@@ -67,5 +67,5 @@ def _cores(worker: Any) -> int:
 def _field(record: Any, name: str, kind: type) -> Any:
     value = record.get(name) if isinstance(record, dict) else None
     if not isinstance(value, kind):
-        raise ValueError(f"no {name} among them, or one that is no {kind.__name__}")
+        raise ValueError(f"no {name} among them, or one that is not {kind.__name__}")
     return value

@@ -57,7 +57,7 @@ def lab_processes(lab: Lab) -> list[str]:
         (["--duration", "soon"], "must be a number"),
         (["--duration", "86400"], "at most 600"),
         (["--slo", "p98<1s"], "p98"),
-        (["--app-dir", "/nowhere/at/all"], "no folder"),
+        (["--app-dir", "/nowhere/at/all"], "not a folder"),
         (["--engine", "podman"], "must be one of"),
         (["--no-such-option"], "--no-such-option"),
     ],

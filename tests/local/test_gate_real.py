@@ -124,7 +124,7 @@ def test_the_repository_is_as_it_was(gated: Gated) -> None:
         (["--baseline", "{results}/nothing"], "cannot be read"),
         (["--baseline", "{results}/run", "--rate", "60"], "has no gunicorn at 60 rps"),
         (["--baseline", "{results}/run", "--duration", "2"], "duration 1 s and 2 s"),
-        (["--baseline", "{shop}/service/shop.py"], "is no verdict.json of a run"),
+        (["--baseline", "{shop}/service/shop.py"], "is not the verdict.json of a run"),
         (["--baseline", "{results}/elsewhere.json"], "host: cpu model"),
     ],
 )

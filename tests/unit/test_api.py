@@ -67,10 +67,10 @@ def test_what_cannot_be_read_or_written_is_told_and_the_verdict_is_there(saved: 
         (Request(servers=("gunicron",)), "There is no server 'gunicron'"),
         (Request(workload="mixed"), "There is no workload 'mixed'"),
         (Request(slots=(8,), servers=("dev-single",)), "None of these servers can have 8 slots"),
-        (Request(app_dir="/nowhere/at/all"), "--app-dir /nowhere/at/all is no folder"),
+        (Request(app_dir="/nowhere/at/all"), "--app-dir /nowhere/at/all is not a folder"),
         (Request(variants=("twin",)), "names no server"),
         (Request(slo="fast"), "fast"),
-        (Request(settings={"GUNICORN_PORT": "none"}), "which is no port"),
+        (Request(settings={"GUNICORN_PORT": "none"}), "which is not a port"),
     ],
 )
 def test_what_cannot_be_measured_is_refused_before_anything_starts(request_: Request, said: str) -> None:

@@ -28,7 +28,7 @@ def main():
     parser.add_argument("command", nargs=argparse.REMAINDER, help="the command to run")
     command = parser.parse_args().command
     if not command:
-        parser.error("which command is to run meanwhile?")
+        parser.error("which command should run meanwhile?")
     done = threading.Event()
     for port in (port_of("GUNICORN_PORT"), port_of("GUNICORN_NGINX_PORT")):
         for _ in range(VISITORS):

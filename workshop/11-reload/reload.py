@@ -27,7 +27,7 @@ def main():
     parser.add_argument("command", nargs=argparse.REMAINDER, help="the command to run")
     command = parser.parse_args().command
     if not command:
-        parser.error("which command is to run meanwhile?")
+        parser.error("which command should run meanwhile?")
     TOUCHED.touch()
     process = subprocess.Popen(command, cwd=ROOT)
     try:

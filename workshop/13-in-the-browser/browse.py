@@ -28,7 +28,7 @@ def main():
     parser.add_argument("command", nargs=argparse.REMAINDER, help="the command to run meanwhile")
     command = parser.parse_args().command
     if not command:
-        parser.error("which command is to run meanwhile?")
+        parser.error("which command should run meanwhile?")
     process = subprocess.Popen(command, cwd=ROOT)
     entries = []
     try:

@@ -30,7 +30,7 @@ def main():
     parser.add_argument("command", nargs=argparse.REMAINDER, help="the command to run")
     asked = parser.parse_args()
     if not asked.command:
-        parser.error("which command is to run meanwhile?")
+        parser.error("which command should run meanwhile?")
     process = subprocess.Popen(asked.command, cwd=ROOT)
     done = threading.Event()
     disturbing = threading.Thread(target=visit if asked.visit else burn, args=(done,))

@@ -46,7 +46,7 @@ def parse(line: str) -> CommandLine:
         words = shlex.split(line, comments=True)
     except ValueError as error:
         raise UsageError(
-            f"`{line}` is no command line: {error}.", "a quote that is left open", "./lab --help"
+            f"`{line}` is not a command line: {error}.", "a quote that is left open", "./lab --help"
         ) from error
     variables: dict[str, str] = {}
     while words and (found := ASSIGNMENT.fullmatch(words[0])):
@@ -60,7 +60,7 @@ def refusal(line: str) -> str | None:
     try:
         words = parse(line).words
         if not words:
-            return "it is no command"
+            return "it is not a command"
         if words[0] == PYTHON and not (len(words) > 1 and (ROOT / words[1]).is_file()):
             return "its script is not there"
         if words[0] not in (LAB, PYTHON, *OTHERS):

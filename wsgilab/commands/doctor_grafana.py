@@ -24,7 +24,7 @@ def examine(lab: Lab, url: str) -> Iterator[Finding]:
         yield Finding("Grafana", OK, f"{grafana.version()} answers at {url}")
     except NotAsItShould as error:
         yield Finding(
-            "Grafana", MISSING, f"{url} is no Grafana that works: {error}", "docker compose up --detach grafana"
+            "Grafana", MISSING, f"{url} is not a working Grafana: {error}", "docker compose up --detach grafana"
         )
         return
     dashboards = load_dashboards(lab.root / "grafana/dashboards")

@@ -45,7 +45,7 @@ def request_of_another_process() -> Request:
     if not text:
         raise UsageError(
             f"There is no request in {REQUEST}.",
-            "this is what ./lab runs in the runner's container; it is not for people",
+            "this is what ./lab runs in the runner's container; it is not meant to be typed",
             "./lab run --engine compose",
         )
     return Request.from_json(text).but(**_places())

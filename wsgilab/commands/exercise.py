@@ -41,7 +41,7 @@ def _action(name: str, group: str, about: str) -> Callable[[Any], Any]:
 @_action("--check", WITH_ONE, "Say whether the evidence is there, and which piece of it is missing.")
 @_action("--hint", WITH_ONE, "Open the next hint; there are three.")
 @_action("--solve", WITH_ONE, "Show the solution, run it, and check what came of it.")
-@_action("--reset", WITH_ONE, "Begin anew: what was measured before is no evidence any more.")
+@_action("--reset", WITH_ONE, "Begin anew: what was measured before no longer counts as evidence.")
 @_action("--export", WITH_ALL, "Print how far you are as JSON, for an instructor.")
 @_action("--slides", WITH_ALL, "Print slides as one HTML page, of all exercises or of one.")
 @_action("--lint", WITH_ALL, "Say what is wrong with the texts of the exercises, for those who write some.")
@@ -67,7 +67,7 @@ def command(which: str | None, action: str | None, as_json: bool) -> int:
     if which is None:
         if action:
             raise UsageError(
-                f"--{action} wants an exercise.", "its number was left out", f"./lab exercise 1 --{action}"
+                f"--{action} needs an exercise.", "its number was left out", f"./lab exercise 1 --{action}"
             )
         _list(exercises, kept, as_json)
         return EXIT_DONE

@@ -107,7 +107,7 @@ def not_copied(server: str, done: Finished, where: Path | None = None) -> Missin
         return MissingError(
             what, "the servers' image was built from another version of the lab", "docker compose build"
         )
-    return MissingError(what, "a file in it that is not yours to read, or, in a container, not everybody's", "ls -la")
+    return MissingError(what, "a file in it that you may not read, or that a container's user may not read", "ls -la")
 
 
 def not_set_up(server: str, command: str, done: Finished, app: Path, where: Path | None = None) -> LabError:

@@ -35,7 +35,7 @@ def read(path: Path) -> AppFile:
     except tomllib.TOMLDecodeError as error:
         at = re.search(r"\(at line (\d+)", str(error))
         line = int(at[1]) if at else None
-        raise source.wrong(line, f"this is no TOML: {error}", "a quote or a bracket is missing") from error
+        raise source.wrong(line, f"this is not TOML: {error}", "a quote or a bracket is missing") from error
     try:
         found = msgspec.convert(document, AppFile)
     except msgspec.ValidationError as error:
@@ -132,7 +132,7 @@ class _Source:
         try:
             rows = list(csv.DictReader(self.content(data, where).decode("utf-8-sig").splitlines()))
         except (UnicodeDecodeError, csv.Error) as error:
-            self.refuse(where, f"{data} is no CSV file: {error}", "save it as CSV in UTF-8")
+            self.refuse(where, f"{data} is not a CSV file: {error}", "save it as CSV in UTF-8")
         if not rows or len(rows) > MOST_ROWS:
             what = f"{data} has {len(rows)} rows below its header; 1 to {MOST_ROWS} can be used"
             self.refuse(where, what, "an empty file, or one meant for something else")
@@ -186,7 +186,7 @@ def _check_exchange(exchange: Exchange, source: _Source, where: Where) -> None:
         try:
             groups = re.compile(pattern).groups
         except re.error as error:
-            what = f"save.{name} is no regular expression: {error}"
+            what = f"save.{name} is not a regular expression: {error}"
             source.refuse((*where, "save"), what, "a bracket, or a backslash in a \"…\" string: use '…'")
         if groups != 1:
             what = f"save.{name} has {groups} groups, and needs one: the part to keep"

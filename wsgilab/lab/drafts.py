@@ -120,14 +120,14 @@ def from_log(lines: Iterable[str], values: bool = False) -> Draft:
             _count(kinds, found["method"], found["target"], found["status"], values)
     if unread > read:
         raise UsageError(
-            f"{unread} of {read + unread} lines are no access log in the common or combined format.",
-            'another kind of file; a line looks so: 127.0.0.1 - - [10/Oct/2026:13:55:36 +0000] "GET / HTTP/1.1" 200 26',
+            f"{unread} of {read + unread} lines are not from an access log in the common or combined format.",
+            'another kind of file; lines look like 127.0.0.1 - - [10/Oct/2026:13:55:36 +0000] "GET / HTTP/1.1" 200 26',
             "./lab init --help",
         )
     notes = [
         *_left_out(failed, "that were answered 4xx or 5xx"),
         *_left_out(static, "for static files, which a proxy or a CDN should answer"),
-        *_left_out(unread, "that are no lines of the format", "lines"),
+        *_left_out(unread, "that are not in that format", "lines"),
     ]
     return _commonest(kinds, f"an access log of {read} requests", notes, _rates(seconds))
 
@@ -141,7 +141,7 @@ def from_har(text: str, values: bool = False) -> Draft:
         host = hosts.most_common(1)[0][0]
     except (ValueError, KeyError, TypeError, IndexError, RecursionError, AttributeError) as error:
         raise UsageError(
-            f"This is no HAR file: {type(error).__name__}: {error}.",
+            f"This is not a HAR file: {type(error).__name__}: {error}.",
             "it was cut off, or is another kind of file; the browser's developer tools save one, under Network",
             "./lab init --help",
         ) from error

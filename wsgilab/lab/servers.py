@@ -140,7 +140,7 @@ def parse_cpus(variable: str, text: str) -> frozenset[int]:
             numbers |= set(span)
     except ValueError as error:
         raise UsageError(
-            f"{variable} is '{text:.60}', which is no list of CPUs.",
+            f"{variable} is '{text:.60}', which is not a list of CPUs.",
             f"the value of {variable} in .env or the environment",
             f"{variable}=0 ./lab run",
         ) from error
@@ -152,7 +152,7 @@ def parse_port(variable: str, text: str) -> int:
     if text.isdecimal() and len(text) <= 5 and 0 < int(text) < 65536:
         return int(text)
     raise UsageError(
-        f"{variable} is '{text}', which is no port.",
+        f"{variable} is '{text}', which is not a port.",
         f"the value of {variable} in .env or the environment; ports go from 1 to 65535",
         f"unset {variable}; git diff .env",
     )

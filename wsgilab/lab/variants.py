@@ -53,7 +53,7 @@ def parse(text: str) -> Variant:
     if visible(text) != text:
         raise _unreadable(
             f"--variant '{visible(text)}' has bytes or characters that no setting can have.",
-            "bytes that are no UTF-8, or a control character",
+            "bytes that are not UTF-8, or a control character",
         )
     first, *rest = text.split(",")
     name, equals, base = (part.strip() for part in first.partition("="))
@@ -66,7 +66,7 @@ def parse(text: str) -> Variant:
         setting, equals, value = part.partition("=")
         setting = setting.strip()
         if not equals or not VARIABLE_NAME.fullmatch(setting):
-            raise _unreadable(f"'{part}' in --variant {name} is no setting.", "a setting is VARIABLE=VALUE")
+            raise _unreadable(f"'{part}' in --variant {name} is not a setting.", "a setting is VARIABLE=VALUE")
         if setting in settings:
             raise _unreadable(f"--variant {name} sets {setting} twice.", "a setting has one value")
         settings[setting] = value.strip()

@@ -37,14 +37,14 @@ def explained(done: Outcome, requirements: Sequence[str]) -> LabError:
     named = ", ".join(word for word in requirements if word != "--requirement") or "The lab's own servers"
     return UsageError(
         f"{named} cannot be installed: {what}.",
-        "requirements that exclude each other, a name or version that does not exist, or no network",
+        "requirements that conflict with each other, a name or version that does not exist, or no network",
         f"python3 -m pip download --dest /tmp/try {shlex.join(requirements)}",
     )
 
 
 def _conflict(fights: Sequence[str]) -> LabError:
     return UsageError(
-        f"The app's requirements and the servers exclude each other: {'; '.join(fights[:4])}.",
+        f"The app's requirements conflict with those of the servers: {'; '.join(fights[:4])}.",
         "the app pins a library that a server needs in another version; loosen that pin, or try another Python",
         "./lab run --python 3.12",
     )

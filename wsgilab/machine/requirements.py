@@ -152,7 +152,7 @@ def _source(place: Path, base: Path) -> Path:
             return source
     if not told[0].exists():
         what = f"There is no {told[0]}, which the app's requirements name."
-        raise UsageError(what, "a typo, or a path that is told from another folder", f"ls {told[0].parent}")
+        raise UsageError(what, "a typo, or a path that is relative to another folder", f"ls {told[0].parent}")
     return told[0]
 
 

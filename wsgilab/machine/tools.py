@@ -86,7 +86,7 @@ def nginx_at_hand() -> Nginx:
 def _nginx_on_path() -> Path | None:
     asked = os.environ.get("LAB_NGINX")
     if asked and "nginx" not in _says(asked, "-v"):
-        raise _no_nginx(f"LAB_NGINX is '{asked}', which is no nginx")
+        raise _no_nginx(f"LAB_NGINX is '{asked}', which is not nginx")
     found = asked or shutil.which("nginx", path=os.pathsep.join([os.environ.get("PATH", ""), *SYSTEM_PROGRAMS]))
     return Path(found) if found else None
 
@@ -135,7 +135,7 @@ def _prometheus_on_path() -> Path | None:
     if found and _major_version(found) >= PROMETHEUS_AT_LEAST:
         return Path(found)
     if asked:
-        raise _no_prometheus(f"LAB_PROMETHEUS is '{asked}', which is no Prometheus {PROMETHEUS_AT_LEAST} or later")
+        raise _no_prometheus(f"LAB_PROMETHEUS is '{asked}', which is not Prometheus {PROMETHEUS_AT_LEAST} or later")
     return None
 
 

@@ -173,7 +173,7 @@ class LoadRun:
 def parse_summary(summary: Mapping[str, Any], wall_s: float, k6_cpu_s: float) -> LoadResult:
     """Turn what k6/load.js wrote into a LoadResult.
 
-    Raises LabError when a field is missing or is no number.
+    Raises LabError when a field is missing or is not a number.
     """
     try:
         return _parse(summary, wall_s, k6_cpu_s)

@@ -174,9 +174,9 @@ class Request:
         try:
             data = json.loads(text)
         except (ValueError, RecursionError) as error:
-            raise _unreadable(f"it is no JSON ({error})") from error
+            raise _unreadable(f"it is not JSON ({error})") from error
         if not isinstance(data, dict):
-            raise _unreadable("it is no JSON object")
+            raise _unreadable("it is not a JSON object")
         if data.pop("schema", None) != REQUEST_SCHEMA:
             raise _unreadable(f"it is not of schema {REQUEST_SCHEMA}, which this version reads")
         known = [own.name for own in fields(cls)]
@@ -195,7 +195,7 @@ def _revision(data: Any) -> Revision:
         said: dict[str, Any] = {name: tuple(item) if isinstance(item, list) else item for name, item in data.items()}
         return Revision(**said)
     except (AttributeError, TypeError) as error:
-        raise _unreadable(f"its field 'before' is no revision of an app ({error})") from error
+        raise _unreadable(f"its field 'before' is not a revision of an app ({error})") from error
 
 
 def _needs(data: Any) -> Any:

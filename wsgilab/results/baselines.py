@@ -116,7 +116,7 @@ def require_comparable(before: Verdict, now: Conditions, path: Path, side_by_sid
     )
     if differences[0] == UNKNOWN_ORIGIN:
         cause = "an earlier version of the lab wrote it (`./lab report` writes it anew), or its manifest was lost"
-    raise UsageError(f"{name_of(path)} is no baseline here: {'; '.join(differences)}.", cause, side_by_side)
+    raise UsageError(f"{name_of(path)} cannot be the baseline here: {'; '.join(differences)}.", cause, side_by_side)
 
 
 def require_measured(before: Verdict, servers: Sequence[str], request: Request, path: Path) -> None:
@@ -133,7 +133,7 @@ def require_measured(before: Verdict, servers: Sequence[str], request: Request, 
     once = [place for place in once if measured[place].windows < 2]
     if once:
         raise UsageError(
-            f"{name_of(path)} has one valid window only of {words.listed(once)}.",
+            f"{name_of(path)} has only one valid window of {words.listed(once)}.",
             "a run of one round: without a second one nobody knows how much its figures vary",
             again,
         )
@@ -177,7 +177,7 @@ def _figure(data: object) -> Interval | None:
 
 def _no_verdict(file: Path, path: Path) -> UsageError:
     return UsageError(
-        f"{name_of(file)} is no verdict.json of a run.",
+        f"{name_of(file)} is not the verdict.json of a run.",
         "it was cut off or edited, is of a search for capacities, or is another file",
         f"./lab report {path.parent if path == file else path}",
     )

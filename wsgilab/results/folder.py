@@ -35,7 +35,7 @@ CAUSES = {
     errno.EROFS: "the file system is read-only",
     errno.EACCES: "the folder belongs to another user, or is write-protected",
     errno.EPERM: "the folder belongs to another user, or is write-protected",
-    errno.ENOENT: "it is no place for folders, or it has gone",
+    errno.ENOENT: "folders cannot be made there, or it is gone",
     errno.ENAMETOOLONG: "the path is too long",
     errno.ELOOP: "links that lead in a circle",
     errno.EFBIG: "a limit on the size of files (ulimit -f)",
@@ -119,7 +119,7 @@ class RunFolder:
         path, lost = self.path / MANIFEST, "what was measured is known, how is not"
         try:
             if path.exists() and not path.is_file():  # a pipe would be waited for
-                return Manifest(), [f"{MANIFEST} is no file: {lost}"]
+                return Manifest(), [f"{MANIFEST} is not a file: {lost}"]
             manifest = json.loads(path.read_bytes())
         except FileNotFoundError:
             return Manifest(), [f"{MANIFEST} is missing: {lost}"]

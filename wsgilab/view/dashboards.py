@@ -53,7 +53,7 @@ def _load(path: Path) -> Dashboard:
     except (OSError, ValueError, TypeError, RecursionError) as error:
         raise _damaged(f"{path.name} cannot be read: {error}.") from error
     if missing:
-        raise _damaged(f"{path.name} is no dashboard: it has no {min(missing)}.")
+        raise _damaged(f"{path.name} is not a dashboard: it has no {min(missing)}.")
     return dashboard  # type: ignore[no-any-return]
 
 
@@ -132,7 +132,7 @@ def _moment(text: str, now: float) -> float:
         return now - (int(match[1]) * UNIT_S[match[2]] if match[1] else 0)
     if EPOCH_MS.fullmatch(text):
         return int(text) / 1000
-    raise _no_time(f"'{text[:40]}' is no time: now, now-5m or epoch milliseconds.")
+    raise _no_time(f"'{text[:40]}' is not a time: now, now-5m or epoch milliseconds.")
 
 
 def _no_time(what: str) -> NotShown:

@@ -146,7 +146,7 @@ class Prometheus:
                 raise Unusable((said.error or said.status)[:LONGEST_REASON])
             return form.decode(answer.body).data
         except (ValueError, RecursionError) as error:
-            raise Unusable(f"it is no answer of a Prometheus (HTTP {answer.status})") from error
+            raise Unusable(f"it is not an answer from Prometheus (HTTP {answer.status})") from error
 
 
 def number(text: Number) -> float | None:
@@ -154,5 +154,5 @@ def number(text: Number) -> float | None:
     try:
         value = float(text)
     except ValueError as error:
-        raise Unusable(f"it is no answer of a Prometheus: '{text[:40]}' is no number") from error
+        raise Unusable(f"it is not an answer from Prometheus: '{text[:40]}' is not a number") from error
     return value if math.isfinite(value) else None

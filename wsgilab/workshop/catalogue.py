@@ -173,7 +173,7 @@ def _text_of(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise _unreadable(path, getattr(error, "strerror", None) or "it is no UTF-8") from error
+        raise _unreadable(path, getattr(error, "strerror", None) or "it is not UTF-8") from error
 
 
 def _unreadable(path: Path, why: str) -> UsageError:

@@ -71,7 +71,7 @@ def _faults(exercise: Exercise, dashboards: set[str], refusal: Refusal) -> Itera
 def _front(exercise: Exercise, dashboards: set[str]) -> Iterator[str]:
     front = exercise.front
     if not 5 <= front.minutes <= 45:
-        yield f"{TEXT}: {front.minutes} minutes are no length for an exercise (5 to 45)"
+        yield f"{TEXT}: {front.minutes} minutes is not a length for an exercise (5 to 45)"
     if not front.objectives:
         yield f"{TEXT} names no objective"
     for need in front.needs:
@@ -82,7 +82,7 @@ def _front(exercise: Exercise, dashboards: set[str]) -> Iterator[str]:
             yield f"{TEXT}: there is no workshop of {course} minutes"
     uid = UID.fullmatch(front.dashboard)
     if not uid or uid[1] not in dashboards:
-        yield f"{TEXT}: {front.dashboard} is no dashboard of the lab"
+        yield f"{TEXT}: {front.dashboard} is not a dashboard of the lab"
 
 
 def _texts(exercise: Exercise) -> Iterator[str]:

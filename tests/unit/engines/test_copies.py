@@ -60,14 +60,14 @@ def test_a_folder_that_was_written_in_is_named_with_what_was_written(tmp_path: P
         (
             not_copied("gunicorn", Finished("ended with exit code 1", "[Errno 13] Permission denied: '/srv/app/key'")),
             MissingError,
-            "in a container, not everybody's",
+            "that a container's user may not read",
             "ls -la",
         ),
         (not_set_up("gunicorn", "make seed", FULL, SHOP, Path("/")), MissingError, "the disk of / is full", "df -h /"),
         (
             not_copied("gunicorn", Finished("ended with exit code 1", "Permission denied: 'key.pem'"), Path("/")),
             MissingError,
-            "a file in it that is not yours to read",
+            "a file in it that you may not read",
             "ls -la",
         ),
         (

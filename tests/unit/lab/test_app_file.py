@@ -94,9 +94,9 @@ WRONG = {
     "a body by GET": ('method = "POST"\npath = "/orders"', 'path = "/orders"', 24, "a GET carries no json", 'method = "POST"'),
     "nothing fills it": ("{page}", "{pages}", 18, "nothing fills {pages}", "did you mean 'page'?"),
     "a CSV that is not there": ('"items.csv"', '"item.csv"', 19, "cannot be read: No such file", "relative to lab.toml"),
-    "an expression that is none": ("([^\"]+)\"'", "([^\"]+\"'", 13, "save.csrf is no regular expression", ""),
+    "an expression that is none": ("([^\"]+)\"'", "([^\"]+\"'", 13, "save.csrf is not a regular expression", ""),
     "an expression without a group": ("([^\"]+)\"'", "[^\"]+\"'", 13, "save.csrf has 0 groups", "in brackets"),
-    "no TOML": ('app = "shop:create_app()"', 'app = "shop:create_app()', 2, "this is no TOML", ""),
+    "no TOML": ('app = "shop:create_app()"', 'app = "shop:create_app()', 2, "this is not TOML", ""),
 }  # fmt: skip
 
 

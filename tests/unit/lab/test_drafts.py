@@ -57,11 +57,11 @@ def test_what_a_log_leaves_out_is_said() -> None:
     notes = " ".join(from_log(LOG.splitlines()).notes)
     assert "1 requests that were answered 4xx or 5xx" in notes
     assert "1 requests for static files" in notes
-    assert "1 lines that are no lines of the format" in notes
+    assert "1 lines that are not in that format" in notes
 
 
 def test_another_kind_of_file_is_refused() -> None:
-    with pytest.raises(UsageError, match="2 of 2 lines are no access log"):
+    with pytest.raises(UsageError, match="2 of 2 lines are not from an access log"):
         from_log(["hello", "world"])
     with pytest.raises(UsageError, match="nothing to draft from"):
         from_log(LOG.splitlines()[4:5])
@@ -126,5 +126,5 @@ def test_a_har_gives_names_of_fields_and_no_values(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["", "[]", '{"log": {}}', '{"log": {"entries": []}}', '{"log": {"entries": [5]}}'])
 def test_a_damaged_har_is_refused(text: str) -> None:
-    with pytest.raises(UsageError, match="no HAR file"):
+    with pytest.raises(UsageError, match="not a HAR file"):
         from_har(text)

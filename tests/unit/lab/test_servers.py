@@ -177,9 +177,9 @@ def test_what_is_no_cpu_list_names_its_variable(text: str) -> None:
 @pytest.mark.parametrize(
     ("setting", "value", "said"),
     [
-        ("GUNICORN_PORT", "abc", "GUNICORN_PORT is 'abc', which is no port"),
-        ("GUNICORN_PORT", "", "GUNICORN_PORT is '', which is no port"),
-        ("UWSGI_PORT", "65536", "UWSGI_PORT is '65536', which is no port"),
+        ("GUNICORN_PORT", "abc", "GUNICORN_PORT is 'abc', which is not a port"),
+        ("GUNICORN_PORT", "", "GUNICORN_PORT is '', which is not a port"),
+        ("UWSGI_PORT", "65536", "UWSGI_PORT is '65536', which is not a port"),
         ("GUNICORN_PORT", "8002", "dev and gunicorn would both listen on port 8002"),
         ("GUNICORN_WORKERS", "four", "gunicorn cannot have 'four' slots"),
         ("UWSGI_THREADS", "0", "uwsgi cannot have '4 x 0' slots"),

@@ -79,7 +79,7 @@ def test_without_variants_nginx_conf_stays_as_it_is() -> None:
         (["twin=gunicorn,GUNICORN_WORKER=8"], "did you mean 'GUNICORN_WORKERS'"),
         (["twin=gunicorn,UWSGI_THREADS=8"], "it is a setting of"),
         (["twin=gunicorn,LAB_SERVER=x"], "has no setting 'LAB_SERVER'"),
-        (["twin=gunicorn,8"], "is no setting"),
+        (["twin=gunicorn,8"], "is not a setting"),
         (["twin=gunicorn,FOO=\udce9"], "has bytes or characters that no setting can have"),
         (["twin=gunicorn,FOO=\x1b[31m"], "has bytes or characters that no setting can have"),
         (["twin=gunicorn,GUNICORN_WORKERS=many"], "makes no number of slots: 'many'"),

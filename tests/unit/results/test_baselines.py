@@ -122,7 +122,7 @@ def test_one_round_of_it_is_none(committed: Path) -> None:
         for load in server["loads"]:
             load["windows"] = 1
     committed.write_text(json.dumps(data))
-    assert "has one valid window only of gunicorn at 100 rps." in refused_for(committed, "gunicorn").what
+    assert "has only one valid window of gunicorn at 100 rps." in refused_for(committed, "gunicorn").what
 
 
 def _spoil(data: dict[str, Any], **figures: Any) -> None:
@@ -148,14 +148,14 @@ def test_what_is_no_verdict_is_refused(committed: Path, spoil: Callable[[dict[st
     data = json.loads(committed.read_text())
     spoil(data)
     committed.write_text(json.dumps(data))
-    with pytest.raises(UsageError, match=r"is no verdict\.json of a run"):
+    with pytest.raises(UsageError, match=r"is not the verdict\.json of a run"):
         baselines.read(committed)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", "null", "[" * 100_000])
 def test_nor_is_what_is_no_json(committed: Path, text: str) -> None:
     committed.write_text(text)
-    with pytest.raises(UsageError, match=r"is no verdict\.json of a run"):
+    with pytest.raises(UsageError, match=r"is not the verdict\.json of a run"):
         baselines.read(committed)
     with pytest.raises(UsageError, match="cannot be read"):
         baselines.read(committed.parent / "nowhere")

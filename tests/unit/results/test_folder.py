@@ -199,7 +199,7 @@ class TestFolders:
         (errno.ENOSPC, "the disk is full", "df -h"),
         (errno.EROFS, "read-only", "ls -ld"),
         (errno.EACCES, "belongs to another user", "ls -ld"),
-        (errno.ENOENT, "no place for folders", "ls -ld"),
+        (errno.ENOENT, "folders cannot be made there", "ls -ld"),
         (errno.ENAMETOOLONG, "the path is too long", "ls -ld"),
         (errno.ELOOP, "in a circle", "ls -ld"),
         (errno.EFBIG, "ulimit -f", "ls -ld"),

@@ -149,7 +149,7 @@ def test_nonsense_from_prometheus_is_named(tmp_path: Path) -> None:
     with hostile(lambda exchange: exchange.send(recorded(("server:load_state", "dev", float("nan"))))) as server:
         assert live_of(tmp_path, server.url).now().missing == ""
     with hostile(lambda exchange: exchange.send(ok(b"<html>"))) as server:
-        assert "no answer of a Prometheus" in live_of(tmp_path, server.url).now().missing
+        assert "not an answer from Prometheus" in live_of(tmp_path, server.url).now().missing
 
 
 # ── as words and as a picture ───────────────────────────────────────────────────────────────────────────────────────

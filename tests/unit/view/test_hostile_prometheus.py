@@ -76,7 +76,7 @@ def test_nonsense_is_named_in_the_place_of_each_panel(prometheus: Hostile, tmp_p
     found = shown(prometheus, always(data), tmp_path)
     assert "problem" not in found
     assert set(found["problems"]) == ASKING
-    assert all("no answer of a Prometheus" in problem for problem in found["problems"].values())
+    assert all("not an answer from Prometheus" in problem for problem in found["problems"].values())
 
 
 def test_one_answer_of_nonsense_takes_the_place_of_its_own_panel_alone(prometheus: Hostile, tmp_path: Path) -> None:
@@ -148,7 +148,7 @@ def test_more_series_than_can_be_told_apart_are_not_drawn(prometheus: Hostile, t
 def test_nonsense_for_the_list_of_servers_is_told_above_all_panels(prometheus: Hostile, tmp_path: Path) -> None:
     for data in (success([1, None]), success({"a": "b"}), ok(b"<html>")):
         found = shown(prometheus, always(data), tmp_path, "one-server")
-        assert "no answer of a Prometheus" in found["problem"]["what"]
+        assert "not an answer from Prometheus" in found["problem"]["what"]
 
 
 def test_numbers_that_no_chart_can_draw_are_gaps(prometheus: Hostile, tmp_path: Path) -> None:

@@ -130,7 +130,7 @@ def test_a_bucket_without_a_place_on_a_log_scale_is_left_out(bucket: list[object
 
 
 def test_a_bucket_without_numbers_is_no_answer() -> None:
-    with pytest.raises(Unusable, match="'x' is no number"):
+    with pytest.raises(Unusable, match="'x' is not a number"):
         heat([histogram(101, [0, "1", "x", "4"])], Span(100.0, 104.0, 1.0))
 
 

@@ -47,9 +47,9 @@ def test_what_is_committed_is_sound() -> None:
 SPOILT: list[tuple[str, str, str, str]] = [
     ("04-workers/README.md", "minutes: 15", "minutes: 16", "04-workers takes 16 minutes, not 15"),
     ("04-workers/README.md", "minutes: 15", "minutes: fifteen", "cannot be used: above its text"),
-    ("04-workers/README.md", "minutes: 15", "minutes: 90", "90 minutes are no length"),
+    ("04-workers/README.md", "minutes: 15", "minutes: 90", "90 minutes is not a length"),
     ("04-workers/README.md", "minutes:", "minuets:", "cannot be used: above its text"),
-    ("04-workers/README.md", "/d/capacity", "/d/capacities", "/d/capacities is no dashboard"),
+    ("04-workers/README.md", "/d/capacity", "/d/capacities", "/d/capacities is not a dashboard"),
     ("04-workers/README.md", "## Predict", "## Prediction", "must have the sections"),
     ("04-workers/README.md", "courses: [60, 120, 240]", "courses: [60, 240]", "differs"),
     ("04-workers/README.md", "courses: [60, 120, 240]", "courses: [60, 90]", "no workshop of 90 minutes"),
@@ -122,7 +122,7 @@ def test_a_file_that_is_not_there_is_named(copied: Workshop, file: str) -> None:
         ("python3 workshop/gone.py", "not there"),
         ("python3 workshop/14-break-it/disturb.py --burn ./lab run --rate x", "rate"),
         ("rm -rf results", "begins with 'rm'"),
-        ("./lab run --slo 'p99", "no command line"),
+        ("./lab run --slo 'p99", "not a command line"),
     ],
 )
 def test_a_command_line_is_tried_without_running_it(line: str, why: str | None) -> None:

@@ -90,10 +90,10 @@ def starts(checkups: Sequence[Checkup]) -> Iterator[Finding]:
         yield Finding(
             "Start-up",
             ODD,
-            f"it takes long until a server answers: {said}",
-            "import and connect at the first request what is not needed before; gunicorn --preload imports once",
+            f"servers take long to answer for the first time: {said}",
+            "import and connect later, at the first request that needs it; gunicorn --preload imports it once",
             tuple(server for server, _ in slow),
-            "each deployment and each worker that is replaced waits so long; gunicorn gives a worker 30 s (--timeout)",
+            "each deployment and each replaced worker takes so long; gunicorn kills one that takes 30 s (--timeout)",
         )
 
 

@@ -78,7 +78,7 @@ def test_a_slow_start_is_told_by_the_clock_or_else_by_the_import() -> None:
     slow = [answer(statement=statement(imported=Import(11, 7.25)))] * 2
     (finding,) = odd(checkup("dev", start_s=6.04), checkup("gunicorn"), checkup("uwsgi", *slow, start_s=None))
     assert (finding.what, finding.servers) == ("Start-up", ("dev", "uwsgi"))
-    assert finding.said == "it takes long until a server answers: dev 6.0 s, uwsgi 7.2 s"
+    assert finding.said == "servers take long to answer for the first time: dev 6.0 s, uwsgi 7.2 s"
 
 
 def test_a_server_under_which_the_app_does_not_start_is_told_and_the_others_are_compared() -> None:
