@@ -1,4 +1,4 @@
-"""How well `./lab capacity` searches, against a queue whose capacity is known, beside MLRsearch (RFC 9971).
+"""How well `./lab capacity` searches, against a queue whose capacity is known, next to MLRsearch (RFC 9971).
 
 python benchmarks/capacity_search.py          (pip install MLRsearch first, to see both)
 

@@ -2,7 +2,7 @@
 
     python benchmarks/sensitivity.py [--more PERCENT[,PERCENT…]] [--runs N] [--out DIR]
 
-Each run measures gunicorn beside variants whose app burns more CPU for each request (burner.py), and its verdict says
+Each run measures gunicorn next to variants whose app burns more CPU for each request (burner.py), and its verdict says
 of each whether it used more, as any comparison of the lab does. About two minutes a run, and two for each variant.
 """
 

@@ -59,7 +59,7 @@ class Request:
     command: str = "run"
     """`run`, `capacity` or `gate`; `doctor` asks and does not measure."""
     engine: str = "auto"
-    """`compose`, `local`, or `auto` for whichever can be had; `attached` measures containers beside this process."""
+    """`compose`, `local`, or `auto` for whichever can be had; `attached` measures containers next to this process."""
     servers: tuple[str, ...] = ()
     """Names of compose.yaml; none for its default servers."""
     variants: tuple[str, ...] = ()
