@@ -20,6 +20,7 @@ from wsgilab.model.outcomes import Difference, Rating
 
 REFERENCE = (ROOT / "docs/reference.md").read_text()
 README = (ROOT / "README.md").read_text()
+TEXTS = [*sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
 
 
 def commands() -> dict[str, Command]:
@@ -93,10 +94,18 @@ def test_every_workload_stands_in_the_reference() -> None:
         assert f"`{name}`" in REFERENCE
 
 
-@pytest.mark.parametrize("path", [*sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md", ROOT / "CONTRIBUTING.md"])
+@pytest.mark.parametrize("path", TEXTS)
 def test_links_between_documents_lead_somewhere(path) -> None:  # type: ignore[no-untyped-def]
     for target in re.findall(r"\]\((?!https?://|#)([^)#]+)", path.read_text()):
         assert (path.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("path", TEXTS)
+def test_every_row_of_a_table_has_as_many_cells_as_its_head(path) -> None:  # type: ignore[no-untyped-def]
+    """A | in a command needs a backslash, in a table even between backticks."""
+    for table in re.findall(r"(?:^\|.*\n)+", path.read_text(), re.MULTILINE):
+        head, *rows = [re.sub(r"\\\|", "", row).count("|") for row in table.splitlines()]
+        assert rows == [head] * len(rows), table
 
 
 def test_the_readme_is_short_and_names_both_ways_to_start() -> None:

@@ -7,6 +7,7 @@ none of them: it is the server's failure.
 from __future__ import annotations
 
 from wsgilab.model.window import LoadResult
+from wsgilab.model.words import counted
 
 K6_CPU_SHARE = 0.9
 """Of the CPU time that k6 could have had over its whole run. Above it k6 itself was the slow part: already at half a
@@ -36,7 +37,7 @@ def starved_generator(load: LoadResult, cpus: int) -> str | None:
     cores = load.k6_cpu_s / load.wall_s
     if cores < K6_CPU_SHARE * cpus:
         return None
-    return f"k6 was short of CPU: it used {cores:.2f} of its {cpus} core(s), so it measured itself"
+    return f"k6 was short of CPU: it used {cores:.2f} of its {counted(cpus, 'core')}, so it measured itself"
 
 
 def crowded_generator(load: LoadResult) -> str | None:

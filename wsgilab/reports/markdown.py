@@ -70,7 +70,7 @@ def _details(verdict: Verdict, manifest: Manifest) -> Iterator[str]:
         yield f"- {plain(void.server)}, {words.rps(void.rate_rps)}, round {void.round}: {plain(void.reason)}"
     yield "" if verdict.void_windows else "None.\n"
     if verdict.logs:
-        yield "<details><summary>The last that servers wrote</summary>\n"
+        yield "<details><summary>The last lines that servers wrote</summary>\n"
         for log in verdict.logs:
             yield f"- {plain(log.server)}, {words.rps(log.rate_rps)}, round {log.round}:"
             yield from (f"    - {code(line)}" for line in log.lines)

@@ -40,7 +40,7 @@ OF_THE_FLOOR = (
     "add up, so it is about so much of a percentile."
 )
 REUSE = (
-    "Connections are used again: k6 has as few virtual users as the objective allows, each with a connection of its "
+    "Connections are reused: k6 has as few virtual users as the objective allows, each with a connection of its "
     "own, and opens a new one only where the server has closed it."
 )
 UNITS = {"mb": "MB", "s": "s", "rps": "rps"}
