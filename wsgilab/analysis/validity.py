@@ -98,4 +98,5 @@ def little_broken(samples: Sequence[Sample]) -> str | None:
     scatter = LITTLE_SIGMAS * math.sqrt(max(expected, 1.0) / len(samples))
     if abs(seen - expected) <= LITTLE_SHARE * max(expected, seen) + scatter:
         return None
-    return f"readings contradict Little's law: {seen:.1f} requests in flight on average, {expected:.1f} by rate × service time"
+    found = f"{seen:.1f} requests in flight on average, {expected:.1f} by rate × service time"
+    return f"readings contradict Little's law: {found}"

@@ -81,7 +81,7 @@ def _parts(verdict: Verdict, console: Console, width: int) -> Iterator[Any]:
         for void in verdict.void_windows:
             yield _indented(f"{void.server}, {words.rps(void.rate_rps)}, round {void.round}: {void.reason}")
     if verdict.logs:
-        yield Text("\nThe last that was written", "bold")
+        yield Text("\nThe last lines that were written", "bold")
         for log in verdict.logs:
             yield _indented(f"{log.server}, {words.rps(log.rate_rps)}, round {log.round}:")
             yield from (Padding(Text(line, "dim"), (0, 0, 0, 4)) for line in log.lines[-MOST_LOG_LINES:])

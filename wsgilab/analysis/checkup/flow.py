@@ -59,7 +59,7 @@ def uploads(checkups: Sequence[Checkup]) -> Iterator[Finding]:
             ODD,
             f"{question.name}: answered before it is read{elsewhere}",
             "read it before you answer (request.get_data(), request.files), or put a server behind nginx, which "
-            "takes it first",
+            "reads it first",
             tuple(checkup.server for checkup in early),
             "a client that still sends may get a closed connection instead of the answer",
         )
