@@ -20,7 +20,19 @@ APP_FAILED = "LAB_APP="
 IMPORT = "import os, wsgi; os._exit(0)"
 """Loads the app as every server does. A thread that the app has started would keep the process for ever."""
 NEVER_IMPORTED = "The app was not imported in the time that a server has to start, and no server was started."
-NOT_INSTALLED = re.compile(r" failed: No module named '(\w+)")
+NOT_LOADED = (
+    (
+        re.compile(r" failed: No module named '(\w+)"),
+        "{} is neither in the app's folder nor installed: requirements.txt, lab.toml or --requirement says what the app "
+        "needs",
+    ),
+    (
+        re.compile(r": module (\S+) has no attribute "),
+        "a typo after --app, or in lab.toml: it is MODULE:NAME, and the app, or what makes it, has another name in {}",
+    ),
+    (re.compile(r" is an ASGI app"), "an app for another kind of server"),
+)
+"""What the reason that services/serve/wsgi.py gives comes from."""
 OWN_FRAMES = "In the app's own files:"
 """And the line above the frames of the app's own files, which that line follows."""
 QUEUE_TOO_LONG = re.compile(r"Listen queue size is greater than the system max net\.core\.somaxconn \((\d+)\)")
@@ -121,9 +133,9 @@ def _of_the_app(lines: list[str]) -> list[str]:
 def _why_not_loaded(line: str) -> str:
     if why := _refused(line):
         return why
-    if missing := NOT_INSTALLED.search(line):
-        needs = "requirements.txt, lab.toml or --requirement says what the app needs"
-        return f"{missing[1]} is neither in the app's folder nor installed: {needs}"
+    for reason, why in NOT_LOADED:
+        if found := reason.search(line):
+            return why.format(*found.groups())
     return "the app: it cannot be loaded, by this server or any other"
 
 

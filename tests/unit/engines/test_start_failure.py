@@ -48,6 +48,17 @@ def test_of_an_app_that_cannot_be_loaded_its_own_frames_and_the_reason_are_shown
     assert raised.cause == "the app: it cannot be loaded, by this server or any other"
 
 
+@pytest.mark.parametrize(
+    ("reason", "cause"),
+    [
+        ("module shop has no attribute application", "or what makes it, has another name in shop"),
+        ("app in module shop is an ASGI app, and these are WSGI servers", "an app for another kind of server"),
+    ],
+)
+def test_why_an_app_cannot_be_loaded_is_said_where_its_words_tell(reason: str, cause: str) -> None:
+    assert said(f"LAB_APP=shop:application cannot be served: {reason}").cause.endswith(cause)
+
+
 def test_without_frames_of_the_app_the_reason_stands_alone() -> None:
     assert shown(said("booting", REASON, "bye")) == [REASON]
 
