@@ -15,6 +15,8 @@ from wsgilab.model.window import Window
 MOSTLY, HARDLY = 0.5, 0.1
 """An answer explains a result where it is as common as half of the requests that got none at all."""
 ALL = 0.995
+KILLS = ("timeout", "harakiri")
+"""How a server ends a worker of its own in the middle of a request."""
 OVERLOAD = {"502", "503", "504"}
 """What a proxy, or a server in front of its own workers, answers when nothing behind it is free."""
 NGINX_HEADERS = "large_client_header_buffers"
@@ -91,6 +93,8 @@ def answered_by_the_app(evidence: Evidence) -> Cause | None:
     share = evidence.share(count)
     if share < evidence.tolerated or _is_from_before_the_app(evidence, status, count):
         return None
+    if status == "500" and _comes_of_kills(evidence):
+        return None
     if status in OVERLOAD and evidence.app_statuses is None and _has_better_reason(evidence):
         return None
     if share < MOSTLY * _silent(evidence):
@@ -136,6 +140,12 @@ def _is_from_before_the_app(evidence: Evidence, status: str, count: int) -> bool
         return same < HARDLY * count
     answered = sum(load.total_requests for load in evidence.loads)
     return sum(usage.requests for usage in evidence.usages) < HARDLY * answered and bool(evidence.usages)
+
+
+def _comes_of_kills(evidence: Evidence) -> bool:
+    """Whether the server ended workers while they served: gunicorn raises SystemExit there, and answers it with 500."""
+    kills = sum(inside.worker_ends.get(why, 0) for inside in evidence.insides for why in KILLS)
+    return kills >= MOSTLY * (evidence.app_statuses or Counter())["500"] and kills > 0
 
 
 def _has_better_reason(evidence: Evidence) -> bool:

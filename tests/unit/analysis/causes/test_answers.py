@@ -147,6 +147,18 @@ def test_how_many_may_fail_is_the_objectives_affair() -> None:
     assert answers.answered_by_the_app(evidence(some, objective=Slo((("p50", 250.0), ("failed", 0.02))))) is not None
 
 
+@pytest.mark.parametrize(
+    ("kills", "said"),
+    [
+        (400, "gunicorn killed its own worker 400 times (timeout): not the kernel, not memory"),
+        (20, "HTTP 500 from the app"),
+    ],
+)
+def test_a_500_that_comes_of_a_killed_worker_is_not_the_apps_answer(kills: int, said: str) -> None:
+    killed = answered({"500": 600})
+    assert sentence([inside_of(killed, app_statuses={"500": 600}, worker_ends={"timeout": kills})]) == said
+
+
 def test_of_an_older_run_it_is_not_known_who_answered() -> None:
     old = answered({"500": 600})
     assert old.usage
