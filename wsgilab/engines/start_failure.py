@@ -23,8 +23,8 @@ NEVER_IMPORTED = "The app was not imported in the time that a server has to star
 NOT_LOADED = (
     (
         re.compile(r" failed: No module named '(\w+)"),
-        "{} is neither in the app's folder nor installed: requirements.txt, lab.toml or --requirement says what the app "
-        "needs",
+        "{} is neither in the app's folder nor installed: requirements.txt, lab.toml or --requirement says what the "
+        "app needs",
     ),
     (
         re.compile(r": module (\S+) has no attribute "),
