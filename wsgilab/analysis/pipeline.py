@@ -26,10 +26,10 @@ from wsgilab.model.conditions import Conditions
 from wsgilab.model.floor import Floor
 from wsgilab.model.interval import Interval
 from wsgilab.model.metrics import Metric, Place, shown
-from wsgilab.model.outcomes import Rating
+from wsgilab.model.outcomes import Finding, Rating
 from wsgilab.model.server import ServerFacts
 from wsgilab.model.slo import Slo
-from wsgilab.model.verdict import Comparison, LoadRow, ServerLog, ServerRow, Verdict, VoidWindow
+from wsgilab.model.verdict import Claim, Comparison, LoadRow, ServerLog, ServerRow, Verdict, VoidWindow
 from wsgilab.model.window import LoadResult, Window
 
 MOST_COMPARED = 60
@@ -46,6 +46,8 @@ class RunFacts:
     engine: str = "unknown"
     workload: str = "unknown"
     rounds: int = 0
+    own_traffic: bool = False
+    """Whether the load is one of the user's, not a workload of the lab."""
     rates_rps: Sequence[float] = ()
     """What was to be offered, as far as it is known."""
     cores: int = 1
@@ -75,7 +77,7 @@ def analyse(windows: Sequence[Window], run: RunFacts, problems: Sequence[str] = 
         slo=str(run.objective),
         servers=_with_capacities(rows, windows, run, run.goal) if run.goal else rows,
         comparisons=comparisons,
-        claims=() if run.goal else claims.judge(rows, comparisons, run.workload),
+        claims=_claims(rows, comparisons, run),
         void_windows=tuple(_void_windows(windows)),
         windows=tuple(window_rows.rows(measured)),
         conditions=run.conditions,
@@ -91,6 +93,12 @@ def analyse(windows: Sequence[Window], run: RunFacts, problems: Sequence[str] = 
         ),
     )
     return found if run.command == "gate" else replace(found, answer=answer(found))
+
+
+def _claims(rows: Sequence[ServerRow], comparisons: Sequence[Comparison], run: RunFacts) -> tuple[Claim, ...]:
+    """What became of the lesson's claims. Who measures traffic of their own did not ask: only what is decided is told."""
+    found = () if run.goal else claims.judge(rows, comparisons, run.workload)
+    return tuple(claim for claim in found if not run.own_traffic or claim.result != Finding.INCONCLUSIVE)
 
 
 def _all_servers(windows: Sequence[Window], servers: Sequence[ServerFacts]) -> list[ServerFacts]:

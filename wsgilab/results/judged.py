@@ -9,6 +9,7 @@ from wsgilab.analysis.capacity import Goal
 from wsgilab.analysis.pipeline import RunFacts, analyse
 from wsgilab.errors import UsageError
 from wsgilab.lab.servers import parse_cpus
+from wsgilab.lab.workloads import FROM_FILES
 from wsgilab.model import slo
 from wsgilab.model.conditions import Conditions
 from wsgilab.model.controls import each_text, visible
@@ -38,6 +39,7 @@ def _facts(manifest: Manifest) -> RunFacts:
         command=manifest.command or "run",
         engine=manifest.engine or "unknown",
         workload=manifest.workload or "unknown",
+        own_traffic=manifest.workload in FROM_FILES,
         rounds=manifest.rounds or 0,
         rates_rps=manifest.rates_rps,
         cores=_server_cores(manifest),

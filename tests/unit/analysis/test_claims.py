@@ -69,6 +69,13 @@ def test_a_server_that_was_not_measured_is_named() -> None:
     assert "gunicorn was not measured" in claims_of([window("dev")])["gunicorn-parallel"].evidence
 
 
+def test_of_somebodys_own_traffic_only_what_is_decided_is_told() -> None:
+    own = replace(RUN, own_traffic=True)
+    assert analyse([window("dev")], own).claims == ()
+    decided = [claim for claim in analyse(story(), RUN).claims if claim.result != "inconclusive"]
+    assert list(analyse(story(), own).claims) == decided != []
+
+
 def test_one_process_that_used_its_core_up_is_no_proof_of_one_thread() -> None:
     heavy = [busy_on_one_core(window("dev-single", 100.0, number)) for number in (1, 2, 3)]
     claim = claims_of(heavy)["built-in-single-threaded"]
