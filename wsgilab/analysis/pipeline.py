@@ -96,7 +96,7 @@ def analyse(windows: Sequence[Window], run: RunFacts, problems: Sequence[str] = 
 
 
 def _claims(rows: Sequence[ServerRow], comparisons: Sequence[Comparison], run: RunFacts) -> tuple[Claim, ...]:
-    """What became of the lesson's claims. Who measures traffic of their own did not ask: only what is decided is told."""
+    """What became of the lesson's claims. Of traffic of one's own only what is decided is told."""
     found = () if run.goal else claims.judge(rows, comparisons, run.workload)
     return tuple(claim for claim in found if not run.own_traffic or claim.result != Finding.INCONCLUSIVE)
 

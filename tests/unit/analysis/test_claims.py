@@ -71,7 +71,8 @@ def test_a_server_that_was_not_measured_is_named() -> None:
 
 def test_of_somebodys_own_traffic_only_what_is_decided_is_told() -> None:
     own = replace(RUN, own_traffic=True)
-    assert analyse([window("dev")], own).claims == ()
+    assert "inconclusive" in {claim.result for claim in analyse([window("dev")], RUN).claims}
+    assert "inconclusive" not in {claim.result for claim in analyse([window("dev")], own).claims}
     decided = [claim for claim in analyse(story(), RUN).claims if claim.result != "inconclusive"]
     assert list(analyse(story(), own).claims) == decided != []
 
