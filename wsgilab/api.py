@@ -187,7 +187,7 @@ def _ready(stack: Stack) -> Iterator[tuple[Stack, str]]:
     lock = Path(request.lock) if request.lock else None
     with turn_in_this_process(stack.stop, listener), turn_on_this_machine(lock):
         engine, why = choice.choose(stack)
-        listener.engine_chosen("local" if engine == "local" else "compose", why)
+        listener.engine_chosen("compose" if engine == "attached" else engine, why)
         prepared = own_app.prepared(stack, engine)
         yield replace(prepared, request=request.but(engine=engine)), why
 

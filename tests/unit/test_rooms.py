@@ -18,7 +18,7 @@ FLOORS = (
     ("view",),
     ("reports", "workshop"),
     ("measure",),
-    ("engines", "results"),
+    ("engines", "results", "kubernetes"),
     ("lab",),
     ("analysis", "machine"),
     ("model",),

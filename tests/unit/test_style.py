@@ -26,6 +26,7 @@ def test_is_clean(command: list[str]) -> None:
 PROGRAMS = (
     "./lab",
     "docker",
+    "kubectl",
     "git",
     "ls",
     "df",

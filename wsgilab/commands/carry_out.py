@@ -1,4 +1,4 @@
-"""`wsgilab carry-out`, in the runner's container: does what the ./lab asks that started it, and tells it everything."""
+"""`wsgilab carry-out`, in a container: does what somebody else asks, and tells it everything, or shows it to people."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import click
 from wsgilab import api
 from wsgilab.commands import environment
 from wsgilab.commands.faults import unforeseen
-from wsgilab.commands.grammar import Command
+from wsgilab.commands.grammar import Command, flag
+from wsgilab.commands.measuring import measure
 from wsgilab.commands.signals import stop_on_signals
 from wsgilab.engines.errands import Host
 from wsgilab.errors import EXIT_DONE, Interrupted, LabError
@@ -19,11 +20,14 @@ from wsgilab.model.manifest import Manifest
 
 
 @click.command(cls=Command, name="carry-out", example="LAB_REQUEST='{\"schema\":1}' ./lab carry-out")
-def command() -> int:
+@flag("--show", "Output", "Show progress and verdict to people, and end with the code of ./lab run: in a cluster.")
+def command(show: bool) -> int:
     """Do what the JSON in LAB_REQUEST asks, and tell each step as a line of JSON.
 
-    What ./lab runs in the runner's container; it is not for people.
+    What ./lab runs in the runner's container, and a cluster's Job in its pod; it is not for people.
     """
+    if show:
+        return measure(environment.request_of_another_process(), as_json=False)
     teller = Teller(lambda line: print(line, flush=True))
     teller.ended(_ended(teller))
     return EXIT_DONE

@@ -21,6 +21,7 @@ COMMANDS = {
     "capacity": Entry(MEASURE, "wsgilab.commands.capacity", "Find the highest rate that keeps the SLO."),
     "gate": Entry(MEASURE, "wsgilab.commands.gate", "Pass or fail an app, for a pipeline."),
     "init": Entry(MEASURE, "wsgilab.commands.init", "Write a first lab.toml: the traffic of an app."),
+    "kubernetes": Entry(MEASURE, "wsgilab.commands.kubernetes", "Write manifests by which a cluster measures."),
     "report": Entry(LOOK, "wsgilab.commands.report", "Render a run again, or say what changed between two."),
     "view": Entry(LOOK, "wsgilab.commands.view", "The lab in a browser: live, lesson, dashboards."),
     "exercise": Entry(

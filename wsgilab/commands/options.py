@@ -73,22 +73,7 @@ def selection(command: str) -> Callable[[Any], Any]:
     """A decorator for the options of a command: engine, servers, workload, app, objective, and where results go."""
     options = [
         *_servers(command),
-        option(
-            "--slots",
-            type=values.SLOTS,
-            group=WHAT,
-            metavar="N[,N…][,default]",
-            help="Every server set to N slots by its own settings (processes × threads); with `default`, as it is set "
-            "too.",
-        ),
-        option(
-            "--workload",
-            group=WHAT,
-            metavar="W",
-            help="hello, io, cpu, mix, upload, a path of your app, or traffic for the requests of its lab.toml "
-            "(default: traffic where there are some, / for another app of yours, else mix).",
-        ),
-        option("--slo", group=WHAT, metavar="TERMS", help=f"What counts as good (default: '{DEFAULT_SLO}')."),
+        *_load(),
         *_app(),
         option(
             "--script",
@@ -97,23 +82,7 @@ def selection(command: str) -> Callable[[Any], Any]:
             metavar="FILE",
             help="A k6 script of yours: its default function is one tick of the schedule.",
         ),
-        option(
-            "--keep-alive",
-            type=values.CONNECTIONS,
-            is_flag=False,
-            flag_value="reused",
-            group=WHAT,
-            metavar="[reused|new|both]",
-            help="Reuse connections, as browsers and proxies do; a request opens its own otherwise. 'both': one after "
-            "the other.",
-        ),
-        option(
-            "--seed",
-            type=values.SEED,
-            group=WHAT,
-            metavar="N",
-            help="Repeat the order of another run (its manifest has the seed).",
-        ),
+        *_order(),
         _engine(),
         option(
             "--out",
@@ -143,6 +112,64 @@ def unmeasured() -> Callable[[Any], Any]:
     return _all_of([*_app(), *_servers("doctor"), _engine()])
 
 
+def in_a_cluster() -> Callable[[Any], Any]:
+    """A decorator for what a run in a cluster can be asked for: there the app is in the servers' image."""
+    return _all_of([*_servers("run"), *_load(), _app_name(), *_order()])
+
+
+def _load() -> list[Callable[[Any], Any]]:
+    return [
+        option(
+            "--slots",
+            type=values.SLOTS,
+            group=WHAT,
+            metavar="N[,N…][,default]",
+            help="Every server set to N slots by its own settings (processes × threads); with `default`, as it is set "
+            "too.",
+        ),
+        option(
+            "--workload",
+            group=WHAT,
+            metavar="W",
+            help="hello, io, cpu, mix, upload, a path of your app, or traffic for the requests of its lab.toml "
+            "(default: traffic where there are some, / for another app of yours, else mix).",
+        ),
+        option("--slo", group=WHAT, metavar="TERMS", help=f"What counts as good (default: '{DEFAULT_SLO}')."),
+    ]
+
+
+def _order() -> list[Callable[[Any], Any]]:
+    return [
+        option(
+            "--keep-alive",
+            type=values.CONNECTIONS,
+            is_flag=False,
+            flag_value="reused",
+            group=WHAT,
+            metavar="[reused|new|both]",
+            help="Reuse connections, as browsers and proxies do; a request opens its own otherwise. 'both': one after "
+            "the other.",
+        ),
+        option(
+            "--seed",
+            type=values.SEED,
+            group=WHAT,
+            metavar="N",
+            help="Repeat the order of another run (its manifest has the seed).",
+        ),
+    ]
+
+
+def _app_name() -> Callable[[Any], Any]:
+    return option(
+        "--app",
+        type=values.APP,
+        group=APP,
+        metavar="MODULE:ATTR",
+        help="The WSGI app to serve (default: the likeliest one in --app-dir; without that, the lab's own).",
+    )
+
+
 def _servers(command: str) -> list[Callable[[Any], Any]]:
     return [
         option(
@@ -165,13 +192,7 @@ def _servers(command: str) -> list[Callable[[Any], Any]]:
 
 def _app() -> list[Callable[[Any], Any]]:
     return [
-        option(
-            "--app",
-            type=values.APP,
-            group=APP,
-            metavar="MODULE:ATTR",
-            help="The WSGI app to serve (default: the likeliest one in --app-dir; without that, the lab's own).",
-        ),
+        _app_name(),
         option(
             "--app-dir",
             type=values.FOLDER,

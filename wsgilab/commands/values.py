@@ -11,7 +11,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from wsgilab.errors import did_you_mean
-from wsgilab.model.request import DEFAULTS, ENGINES, MAX_RATE_RPS, MAX_SLOTS
+from wsgilab.model.request import ATTACHED, DEFAULTS, ENGINES, MAX_RATE_RPS, MAX_SLOTS
 
 MUST_BE = f"it must be one of {', '.join(ENGINES)}"
 WAYS = {"reused": (True,), "new": (False,), "both": (False, True)}
@@ -164,6 +164,12 @@ def _web_address(text: str) -> str:
     return text
 
 
+def _render(text: str) -> str:
+    if text != "render":
+        raise ValueError(f"'{text}' is nothing that can be done, 'render' is")
+    return text
+
+
 def _engine(text: str) -> str:
     if text not in ENGINES:
         raise ValueError(f"'{text}': {did_you_mean(text, ENGINES, MUST_BE)}")
@@ -188,9 +194,11 @@ PERCENTAGE = Value("percentage", _percentage)
 """`5%`, as a share."""
 APP = Value("app", _app)
 """`module:attribute`."""
+RENDER = Value("action", _render, known=("render",))
+"""What `./lab kubernetes` can do."""
 VARIABLE = Value("variable", _variable)
 """`NAME=VALUE`, as a pair."""
 WEB_ADDRESS = Value("address", _web_address)
 """The address of a Prometheus or a Grafana."""
-ENGINE = Value("engine", _engine, known=ENGINES[:-1])
+ENGINE = Value("engine", _engine, known=[name for name in ENGINES if name not in ATTACHED])
 """Where servers run."""

@@ -64,7 +64,7 @@ class AttachedEngine:
                 continue
             self._listener.message(f"Waiting for {server.name}, {check.timeout_s:g} s at most.")
             if not check.wait(self._stop):
-                raise _never_healthy(server, check) if check.has_container else _no_container(server)
+                raise self.never_healthy(server, check) if check.has_container else self.not_there(server)
 
     def endpoint(self, server: Server) -> Endpoint:
         """Where the container is reached."""
@@ -93,11 +93,7 @@ class AttachedEngine:
             self._host.restart(server.name)
         check = HealthCheck(server, server.url, self._start_timeout_s)
         if not check.wait(self._stop):
-            raise ServerError(
-                f"{server.name} did not come back after {check.timeout_s:g} s. Last answer: {check.last}",
-                "its container was stopped, or dies again at every start",
-                f"docker compose up --detach --wait {server.name}; docker compose logs {server.name}",
-            )
+            raise self.not_back(server, check)
 
     def reset(self, server: Server) -> None:
         """Have the host reset the app, for it alone can run something in the server's container."""
@@ -119,8 +115,8 @@ class AttachedEngine:
     @contextlib.contextmanager
     def fixed_answer(self) -> Iterator[Endpoint]:
         """nginx itself, by the port that is never published."""
-        if not _answers(f"{OWN_NGINX}/health"):
-            raise MissingError("nginx was not found.", "its container does not run", "docker compose up --detach nginx")
+        if not answers(f"{OWN_NGINX}/health"):
+            raise self.no_nginx()
         yield Endpoint(OWN_NGINX, "", None)
 
     def log(self, server: Server) -> str:
@@ -137,8 +133,38 @@ class AttachedEngine:
         }
         return {"images": images, "limits": limits}
 
+    def never_healthy(self, server: Server, check: HealthCheck) -> ServerError:
+        """The error for a server whose container runs, and does not get healthy."""
+        return ServerError(
+            f"{server.name} did not start: not healthy after {check.timeout_s:g} s. Last answer: {check.last}",
+            "the app or a setting of this server; its log has the reason",
+            f"docker compose logs --tail 20 {server.name}",
+        )
 
-def _answers(url: str) -> bool:
+    def not_there(self, server: Server) -> MissingError:
+        """The error for a server that has no container."""
+        profile = "" if server.default else "--profile more "
+        return MissingError(
+            f"{server.name} has no running container.",
+            "it was not started, or was stopped",
+            f"docker compose {profile}up --detach --wait {server.name}",
+        )
+
+    def not_back(self, server: Server, check: HealthCheck) -> ServerError:
+        """The error for a server that nobody started again, or that does not get healthy any more."""
+        return ServerError(
+            f"{server.name} did not come back after {check.timeout_s:g} s. Last answer: {check.last}",
+            "its container was stopped, or dies again at every start",
+            f"docker compose up --detach --wait {server.name}; docker compose logs {server.name}",
+        )
+
+    def no_nginx(self) -> MissingError:
+        """The error where nobody gives the fixed answer."""
+        return MissingError("nginx was not found.", "its container does not run", "docker compose up --detach nginx")
+
+
+def answers(url: str) -> bool:
+    """Whether a URL is answered, with a status of success."""
     try:
         return http.ask(url).ok
     except http.NoAnswer:
@@ -162,20 +188,3 @@ class ContainerCheck(HealthCheck):
         with contextlib.suppress(OSError):
             self.has_container = self.has_container or bool(socket.gethostbyname(self.server.name))
         return super().passes()
-
-
-def _never_healthy(server: Server, check: HealthCheck) -> ServerError:
-    return ServerError(
-        f"{server.name} did not start: not healthy after {check.timeout_s:g} s. Last answer: {check.last}",
-        "the app or a setting of this server; its log has the reason",
-        f"docker compose logs --tail 20 {server.name}",
-    )
-
-
-def _no_container(server: Server) -> MissingError:
-    profile = "" if server.default else "--profile more "
-    return MissingError(
-        f"{server.name} has no running container.",
-        "it was not started, or was stopped",
-        f"docker compose {profile}up --detach --wait {server.name}",
-    )

@@ -9,10 +9,12 @@ from wsgilab.model.needs import Needs
 
 
 def choose(stack: Stack) -> tuple[str, str]:
-    """(`compose`, `local` or `attached`; why). Pulls or builds images. Raises MissingError where it is not there."""
+    """(one of ENGINES but `auto`; why). Pulls or builds images. Raises MissingError where it is not there."""
     asked = stack.request.engine
     if asked == "attached":
         return asked, "the runner is in the Compose network"
+    if asked == "kubernetes":
+        return asked, "the runner is a pod next to the servers"
     if asked == "local":
         return asked, "asked for"
     if asked == "compose":

@@ -12,7 +12,7 @@ from wsgilab.errors import MissingError, UsageError
 from wsgilab.machine.environments import Workshop
 from wsgilab.machine.packages import cache_dir
 from wsgilab.machine.requirements import Requirements, gather
-from wsgilab.model.request import Request, Revision
+from wsgilab.model.request import ATTACHED, Request, Revision
 from wsgilab.model.server import App
 
 IMAGE = "wsgilab-app"
@@ -28,7 +28,7 @@ def prepared(stack: Stack, engine: str) -> Stack:
     Raises UsageError for requirements that cannot be installed, MissingError, Interrupted.
     """
     request = stack.request
-    if engine == "attached":
+    if engine in ATTACHED:
         return stack
     own = _needs_anything(request)
     app = _app(stack, engine, request, App(str(stack.lab.app_dir))) if own else None

@@ -34,6 +34,11 @@ def available() -> frozenset[int]:
     return frozenset(os.sched_getaffinity(0))
 
 
+def last(count: int) -> frozenset[int]:
+    """So many of the CPUs that this process may use, the last ones: all of them where it was given no more."""
+    return frozenset(sorted(available())[-count:])
+
+
 def require(sets: Mapping[str, Set[int]], usable: Set[int]) -> None:
     """Raise MissingError, with the lines for .env, where CPUs are asked for that may not be used here.
 

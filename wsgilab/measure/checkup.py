@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from wsgilab.analysis.checkup.workers import SLOW_START_S
 from wsgilab.engines import Endpoint, Engine
-from wsgilab.engines.attached import AttachedEngine
+from wsgilab.engines.cluster import next_to_runner
 from wsgilab.engines.local import LocalEngine
 from wsgilab.engines.stack import Stack
 from wsgilab.errors import ServerError
@@ -21,6 +21,7 @@ from wsgilab.machine import cpus, leftovers
 from wsgilab.measure.asking import Visitor, routes_at
 from wsgilab.measure.readings import take_reading
 from wsgilab.model.checkup import Checkup
+from wsgilab.model.request import ATTACHED
 from wsgilab.model.server import Server
 
 WITNESS = {"LAB_WITNESS": "1"}
@@ -33,7 +34,7 @@ def check_up_here(stack: Stack) -> list[Checkup]:
 
     Raises MissingError for a port, a tool or a container that is not there, Interrupted.
     """
-    if stack.request.engine == "attached":
+    if stack.request.engine in ATTACHED:
         return list(_told(stack, _containers(stack)))
     cpus.require({name: stack.lab.cpus(name) for name in ("SERVER_CPUS", "LOAD_CPUS")}, cpus.available())
     for left in leftovers.clear():
@@ -66,9 +67,7 @@ def _processes(stack: Stack) -> Iterator[Checkup]:
 
 def _containers(stack: Stack) -> Iterator[Checkup]:
     asked = _mix_of(stack)
-    with AttachedEngine(
-        stack.lab, stack.servers, stack.stop, stack.request.start_timeout_s, stack.listener, stack.host
-    ) as engine:
+    with next_to_runner(stack) as engine:
         engine.start()
         for server in stack.servers:
             stack.listener.message(f"Asking {server.name} …")

@@ -40,7 +40,9 @@ def without_reading(server: Server, when: str, engine: Engine) -> Loss:
         whose, cure = f"{server.via}'s", f"docker compose up --detach {server.via} {server.via}-exporter"
     else:
         whose, cure = "its", f"docker compose restart {server.name}"
-    # Where Compose supervises, an exporter that died alone stays dead: it is no container's first process.
+    if engine.name == "kubernetes":
+        cure = f"kubectl rollout restart deployment/{server.via or server.name}"
+    # Where others supervise, an exporter that died alone stays dead: it is no container's first process.
     hint = "" if engine.restarts else f" (`{cure}` brings it back)"
     return Loss(void=f"{whose} exporter gave no answer {when}; {server.name} itself lived{hint}")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from wsgilab.lab.servers import Lab
 from wsgilab.machine.cpus import available, listed
 from wsgilab.measure.generator import LoadGenerator
 from wsgilab.measure.job import Job
-from wsgilab.measure.pinning import not_pinned
+from wsgilab.measure.pinning import not_alone, not_pinned
 from wsgilab.measure.readings import identity
 from wsgilab.measure.windows import Settings
 from wsgilab.model.conditions import Conditions
@@ -59,7 +59,7 @@ def describe(job: Job, lab: Lab, engine: Engine, engine_why: str, generator: Loa
         origins={generator.name: generator.origin},
         images=_facts(facts.get("images")),
         limits=_facts(facts.get("limits")),
-        not_pinned=not_pinned(lab.cpus("SERVER_CPUS"), may_use),
+        not_pinned=_not_pinned(engine, lab.cpus("SERVER_CPUS"), may_use),
         cpu_sets=_cpu_sets(lab),
         unequal=lab.remarks,
         servers=tuple(_server(server, commands[server.name]) for server in engine.servers),
@@ -133,6 +133,11 @@ def _server(server: Server, command: str | None) -> ServerEntry:
         command=command or " ".join(server.command),
         environment={**server.environment, **dict.fromkeys(server.app.variables if server.app else (), HIDDEN)},
     )
+
+
+def _not_pinned(engine: Engine, wanted: Set[int], may_use: Mapping[str, str]) -> str | None:
+    """Which servers share CPUs that they should not, as a sentence; in a cluster only how many there are was said."""
+    return not_alone(len(wanted), may_use) if engine.name == "kubernetes" else not_pinned(wanted, may_use)
 
 
 def _cpu_sets(lab: Lab) -> dict[str, str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from wsgilab.engines import Engine
-from wsgilab.engines.attached import AttachedEngine
+from wsgilab.engines.cluster import next_to_runner
 from wsgilab.engines.local import LocalEngine
 from wsgilab.engines.stack import Stack
 from wsgilab.errors import Interrupted, LabError, MissingError
@@ -28,6 +28,7 @@ from wsgilab.measure.running import as_they_run
 from wsgilab.measure.telemetry import Telemetry
 from wsgilab.measure.windows import Bench, measure
 from wsgilab.model.manifest import Manifest
+from wsgilab.model.request import ATTACHED
 from wsgilab.model.window import Window
 from wsgilab.results.folder import RunFolder
 from wsgilab.results.place import folder_for, one_run_in, results_of
@@ -51,8 +52,8 @@ def measure_here(stack: Stack, job: Job, engine_why: str) -> Measured:
     request, lab, listener = stack.request, stack.lab, stack.listener
     results = results_of(request, lab.root)
     engine: Engine
-    if request.engine == "attached":
-        engine = AttachedEngine(lab, stack.servers, stack.stop, request.start_timeout_s, listener, stack.host)
+    if request.engine in ATTACHED:
+        engine = next_to_runner(stack)
     else:
         cpus.require({name: lab.cpus(name) for name in ("SERVER_CPUS", "LOAD_CPUS")}, cpus.available())
         engine = LocalEngine(lab, stack.servers, stack.stop, request.start_timeout_s, listener, request.needs)
@@ -63,6 +64,12 @@ def measure_here(stack: Stack, job: Job, engine_why: str) -> Measured:
         wanted = request.prometheus and engine.name == "local"
         recorder = recorder_for(lab, results, stack.stop, listener) if wanted else None
         return _Session(stack, job, engine, recorder, folder).measured(engine_why)
+
+
+def _load_cpus(stack: Stack) -> frozenset[int]:
+    """The CPUs of the load; in a cluster nobody knows beforehand which they are, only how many."""
+    wanted = stack.lab.cpus("LOAD_CPUS")
+    return cpus.last(len(wanted)) if stack.request.engine == "kubernetes" else wanted & cpus.available()
 
 
 class _Session:
@@ -76,7 +83,7 @@ class _Session:
         self._folder = folder
         self._windows: list[Window] = []
         self._prometheus_url = recorder.url if recorder else stack.request.prometheus_url
-        self._load_cpus = stack.lab.cpus("LOAD_CPUS") & cpus.available()
+        self._load_cpus = _load_cpus(stack)
 
     def measured(self, engine_why: str) -> Measured:
         manifest = Manifest()
@@ -90,7 +97,7 @@ class _Session:
             self._stack.listener.planned(self._job.outline)
             with self._engine:
                 self._engine.start()
-                if self._stack.request.engine == "attached":
+                if self._stack.request.engine in ATTACHED:
                     self._engine.servers = as_they_run(self._stack.lab, self._engine, self._stack.listener)
                 described = describe(self._job, self._stack.lab, self._engine, engine_why, generator)
                 if described.not_pinned:
@@ -114,6 +121,14 @@ class _Session:
         as_it_went = {"rounds": self._job.settings.rounds, **self._job.schedule}
         manifest = replace(manifest, finished_at=finished, **as_it_went)
         return Measured(tuple(self._windows), manifest, self._folder, trouble)
+
+    @property
+    def _prometheus_log(self) -> str:
+        """The command that shows what Prometheus wrote, or where in a cluster it may be."""
+        if self._recorder:
+            return f"tail {self._recorder.log}"
+        in_cluster = self._engine.name == "kubernetes"
+        return "kubectl get prometheus --all-namespaces" if in_cluster else "docker compose logs prometheus"
 
     def _needs(self) -> dict[str, Any]:
         """What the manifest says of the app's needs, by now."""
@@ -169,6 +184,6 @@ class _Session:
                     f"Prometheus did not record all of the run ({missed}). The dashboards lack a part of it; the "
                     "verdict is complete, for it needs none.",
                     "it was stopped, was killed, or has no room on its disk",
-                    f"tail {self._recorder.log}" if self._recorder else "docker compose logs prometheus",
+                    self._prometheus_log,
                 )
             )

@@ -14,7 +14,9 @@ from wsgilab.model.needs import NOTHING, Needs
 
 REQUEST_SCHEMA = 1
 COMMANDS = ("run", "capacity", "gate", "doctor")
-ENGINES = ("auto", "compose", "local", "attached")
+ATTACHED = ("attached", "kubernetes")
+"""Engines of a runner next to servers that somebody else starts: in a Compose network, in a namespace of a cluster."""
+ENGINES = ("auto", "compose", "local", *ATTACHED)
 DEFAULT_SLO = "p99<250ms"
 DEFAULT_DURATION_S = {"run": 2.5, "capacity": 8.0, "gate": 2.5}
 DEFAULT_ROUNDS = {"run": 3, "gate": 6}
@@ -59,7 +61,8 @@ class Request:
     command: str = "run"
     """`run`, `capacity` or `gate`; `doctor` asks and does not measure."""
     engine: str = "auto"
-    """`compose`, `local`, or `auto` for whichever can be had; `attached` measures containers next to this process."""
+    """`compose`, `local`, or `auto` for whichever can be had; `attached` measures containers next to this process, and
+    `kubernetes` pods of its namespace."""
     servers: tuple[str, ...] = ()
     """Names of compose.yaml; none for its default servers."""
     variants: tuple[str, ...] = ()

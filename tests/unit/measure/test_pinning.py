@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wsgilab.measure.pinning import DELEGATE, not_pinned, not_pinned_error
+from wsgilab.measure.pinning import DELEGATE, not_alone, not_pinned, not_pinned_error
 
 
 def test_servers_on_their_own_cpus_are_not_mentioned() -> None:
@@ -26,3 +26,19 @@ def test_the_cure_for_a_rootless_engine_is_one_line() -> None:
     assert error.next_command == DELEGATE
     assert "\n" not in DELEGATE
     assert not_pinned_error("Not pinned: …", "local").next_command == "./lab doctor"
+
+
+def test_pods_with_so_many_cpus_of_their_own_are_not_mentioned_whichever_they_are() -> None:
+    assert not_alone(1, {"gunicorn": "5", "dev": "2"}) is None
+    assert not_alone(2, {"gunicorn": "5,7"}) is None
+
+
+def test_pods_that_share_a_node_s_cpus_are_named() -> None:
+    said = not_alone(1, {"gunicorn": "0-7", "dev": "3", "uwsgi": ""})
+    assert said == (
+        "Not pinned: gunicorn, uwsgi may use CPU 0-7 or unknown, and not 1 CPU of their own, so they share CPUs with "
+        "whatever else runs on the node."
+    )
+    error = not_pinned_error(said, "kubernetes")
+    assert "static CPU manager policy" in error.cause
+    assert error.next_command.startswith("kubectl get pods")

@@ -71,7 +71,7 @@ def test_every_field_has_a_kind_that_is_checked() -> None:
     ("changed", "said"),
     [
         ({"command": "runn"}, "did you mean 'run'?"),
-        ({"engine": "kubernetes"}, "it must be one of auto, compose, local, attached"),
+        ({"engine": "nomad"}, "it must be one of auto, compose, local, attached, kubernetes"),
         ({"servers": "gunicorn"}, "it must be a list of texts"),
         ({"servers": ["gunicorn", 3]}, "it must be a list of texts"),
         ({"rates_rps": []}, "at least one rate"),

@@ -1,0 +1,76 @@
+"""Servers that run as pods of a Kubernetes namespace, next to the runner, which is a pod of it too."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from wsgilab.engines import HealthCheck
+from wsgilab.engines.attached import OWN_NGINX, AttachedEngine, answers
+from wsgilab.engines.stack import Stack
+from wsgilab.errors import MissingError, ServerError
+from wsgilab.machine.waiting import poll_until
+from wsgilab.model.server import Server
+
+NGINX_PATIENCE_S = 60.0
+"""The servers are healthy by then, so its image is on its way at least."""
+
+
+class ClusterEngine(AttachedEngine):
+    """Reaches pods by the names of their Services. It starts and stops nothing, for which it would need rights."""
+
+    name = "kubernetes"
+
+    def start(self) -> None:
+        """Wait until every server is healthy, and for nginx, which gives the fixed answer: no Compose has done so.
+
+        Raises as AttachedEngine.
+        """
+        super().start()
+        poll_until(lambda: answers(f"{OWN_NGINX}/health"), self._stop, NGINX_PATIENCE_S)
+
+    def facts(self) -> Mapping[str, object]:
+        """Images, and how many CPUs each container has: of a node's, nobody knows beforehand which."""
+        limits = {
+            "cpus_of_each_server": len(self.lab.cpus("SERVER_CPUS")),
+            "cpus_of_nginx": len(self.lab.cpus("SERVER_CPUS")),
+            "cpus_of_the_load": len(self.lab.cpus("LOAD_CPUS")),
+            **{name: self.lab.variables.get(name, "") for name in ("SERVER_MEMORY", "LOAD_MEMORY")},
+        }
+        return {**super().facts(), "limits": limits}
+
+    def never_healthy(self, server: Server, check: HealthCheck) -> ServerError:
+        """As AttachedEngine, with kubectl."""
+        said = super().never_healthy(server, check)
+        return ServerError(said.what, said.cause, f"kubectl logs deployment/{_deployment(server)} {server.name}")
+
+    def not_there(self, server: Server) -> MissingError:
+        """The error for a server whose name leads to no pod."""
+        name = _deployment(server)
+        return MissingError(
+            f"{server.name} has no running pod.",
+            "no node has so many CPUs left, or its image cannot be had there; its events have the reason",
+            f"kubectl describe pods --selector app.kubernetes.io/name={name}",
+        )
+
+    def not_back(self, server: Server, check: HealthCheck) -> ServerError:
+        """As AttachedEngine, with kubectl."""
+        said = super().not_back(server, check)
+        name = _deployment(server)
+        cause = "it dies again at every start, and each time Kubernetes waits longer before the next one"
+        return ServerError(said.what, cause, f"kubectl logs --previous deployment/{name} --container {server.name}")
+
+    def no_nginx(self) -> MissingError:
+        """As AttachedEngine, with kubectl."""
+        next_command = "kubectl describe pods --selector app.kubernetes.io/name=nginx"
+        return MissingError("nginx was not found.", "its pod does not run", next_command)
+
+
+def next_to_runner(stack: Stack) -> AttachedEngine:
+    """The engine for servers that somebody else has started, as the request names it."""
+    kind = ClusterEngine if stack.request.engine == "kubernetes" else AttachedEngine
+    return kind(stack.lab, stack.servers, stack.stop, stack.request.start_timeout_s, stack.listener, stack.host)
+
+
+def _deployment(server: Server) -> str:
+    """What starts it: those behind nginx are in its pod."""
+    return "nginx" if server.via else server.name
