@@ -11,7 +11,7 @@ from wsgilab.analysis import checkup
 from wsgilab.engines import choice, compose, own_app
 from wsgilab.engines.errands import Host
 from wsgilab.engines.stack import Stack
-from wsgilab.errors import LabError, MissingError, UsageError
+from wsgilab.errors import LabError, MissingError, UsageError, to_paste
 from wsgilab.lab import ROOT, slots, variants
 from wsgilab.lab import own_app as app_folder
 from wsgilab.lab.servers import Lab, load_lab
@@ -262,7 +262,7 @@ def _settled(request: Request) -> Request:
         raise UsageError(
             f"--app-dir {request.app_dir} is not a folder.",
             "a typo, or a path from elsewhere",
-            f"ls {Path(request.app_dir).parent}",
+            to_paste("ls", Path(request.app_dir).parent),
         )
     app_dir = str(Path(request.app_dir).resolve()) if request.app_dir else None
     return with_seed(request.but(app_dir=app_dir))

@@ -10,6 +10,7 @@ import fcntl
 import hashlib
 import importlib.util
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -56,7 +57,7 @@ def prepare(lock: Path) -> None:
         raise SetupError(
             f"no Python environment can be made in {ROOT}.",
             f"its path has a '{os.pathsep}' in it, which separates the folders of PATH",
-            f"mv '{ROOT}' ~/wsgilab",
+            f"{shlex.join(['mv', str(ROOT)])} ~/wsgilab",
         )
     wanted = f"{lock.stem} {hashlib.sha256(lock.read_bytes()).hexdigest()} {sys.version_info[:2]}"
     if wanted in _installed():
@@ -70,7 +71,7 @@ def prepare(lock: Path) -> None:
         raise SetupError(
             f"cannot write to {ROOT}: {error.strerror}.",
             "the clone belongs to another user, or is write-protected; clone it into a folder of your own",
-            f"ls -ld '{ROOT}'",
+            shlex.join(["ls", "-ld", str(ROOT)]),
         ) from error
     with guard:
         fcntl.flock(guard, fcntl.LOCK_EX)  # a second ./lab waits for the first to finish installing
@@ -174,7 +175,8 @@ def _run(command: Sequence[str], what: str) -> None:
 
 
 def _no_room(error: OSError) -> tuple[str, str, str]:
-    return f"cannot make {VENV}: {error}.", "no room on the disk, or a folder that is not yours", f"df -h {ROOT}"
+    cause = "no room on the disk, or a folder that is not yours"
+    return f"cannot make {VENV}: {error}.", cause, shlex.join(["df", "-h", str(ROOT)])
 
 
 def _say(text: str) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import shlex
 from collections.abc import Iterable
 
 EXIT_DONE = 0
@@ -76,7 +77,23 @@ class Interrupted(Exception):
     """SIGINT or SIGTERM arrived; what was measured is kept."""
 
 
+def nearest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
+    """The known name that was likely meant; None where none is near."""
+    return next(iter(difflib.get_close_matches(name.lower(), known, n=1, cutoff=cutoff)), None)
+
+
 def did_you_mean(name: str, known: Iterable[str], otherwise: str, cutoff: float = 0.6) -> str:
     """The likely cause of a name that nobody has: the nearest one, or `otherwise` where none is near."""
-    nearest = difflib.get_close_matches(name.lower(), known, n=1, cutoff=cutoff)
-    return f"did you mean '{nearest[0]}'?" if nearest else otherwise
+    meant = nearest(name, known, cutoff)
+    return f"did you mean '{meant}'?" if meant else otherwise
+
+
+def to_paste(*words: object) -> str:
+    """A command as one line: a shell takes it apart into these words again, spaces and quotes in a path included."""
+    return shlex.join(map(str, words))
+
+
+def to_edit(path: object, line: int | None = None) -> str:
+    """The command that opens a file, at this line, in the editor of whoever pastes it."""
+    at = f"+{line} " if line else ""
+    return f"${{EDITOR:-vi}} {at}{to_paste(path)}"

@@ -41,6 +41,8 @@ PROGRAMS = (
     "mv",
 )
 PROSE = re.compile(r", (and|or|then|to) |; or|…|\bthen\b| says | shows |DIR\b|FOLDER")
+OF_FILES = re.compile(r"(ls|df|mv|rm|tail|git|sudo|docker compose --file|\./lab (report|init)|\$\{\{EDITOR)\b")
+"""What is followed by a path, which may have a space in it."""
 
 
 @pytest.mark.parametrize("path", READ_ALOUD, ids=lambda path: f"{path.parent.name}/{path.name}")
@@ -53,6 +55,9 @@ def test_what_to_do_next_is_a_line_that_can_be_pasted(path: Path) -> None:
         if isinstance(node.args[-1], ast.Constant | ast.JoinedStr):
             assert not PROSE.search(line), line
             assert line.startswith((*PROGRAMS, "{", "$")) or re.match(r"[A-Z_0-9]+=\S+ ", line), line
+            for value in ast.walk(node.args[-1]):
+                if isinstance(value, ast.FormattedValue) and OF_FILES.match(line):
+                    assert ast.unparse(value.value).startswith("to_paste("), line
 
 
 @pytest.mark.parametrize("path", READ_ALOUD, ids=lambda path: f"{path.parent.name}/{path.name}")

@@ -20,7 +20,7 @@ MOSTLY = 0.5
 """Share of a response time from which on a part of it counts as its cause."""
 CPU_USED_UP = 0.8
 """CPU cores busy on answers alone, from which on one core leaves nothing for more parallelism."""
-BETWEEN, UNTOLD = "between the others", "not told apart from the next"
+BETWEEN, UNTOLD = "neither the lowest nor the highest", "not told apart from all others"
 FAMILIES = ((UWSGI_SINGLE, UWSGI), (GUNICORN, "gunicorn-gthread"), (GUNICORN, "gunicorn-gevent"))
 """The same software with fewer and with more slots."""
 
@@ -106,8 +106,8 @@ def gunicorn_moderate(evidence: Evidence) -> Answer:
     ranks = [_rank(evidence, rate, metric) for metric in ("cpu_ms_per_request", "memory_mb")]
     cpu, memory = (f"{_full(loads[0], metric)}" for metric in ("cpu_ms_per_request", "memory_mb"))
     sentence = (
-        f"at {words.rps(rate)}: {cpu} CPU per request ({ranks[0]}), "
-        f"{memory} ({ranks[1]}) of {len(evidence.rows)} servers"
+        f"of {len(evidence.rows)} servers at {words.rps(rate)}: CPU per request {cpu}, {ranks[0]}; "
+        f"memory {memory}, {ranks[1]}"
     )
     if UNTOLD in ranks:
         return Finding.INCONCLUSIVE, sentence

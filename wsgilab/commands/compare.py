@@ -8,7 +8,7 @@ from pathlib import Path
 
 from wsgilab.analysis import comparison as changes
 from wsgilab.commands.console import console, say, show_json
-from wsgilab.errors import EXIT_DONE, EXIT_NO_VALID_WINDOW, UsageError
+from wsgilab.errors import EXIT_DONE, EXIT_NO_VALID_WINDOW, UsageError, to_paste
 from wsgilab.model.conditions import Conditions
 from wsgilab.model.manifest import Manifest
 from wsgilab.model.server import ServerFacts
@@ -63,5 +63,5 @@ def _incomparable(obstacles: Sequence[str], first: Path, second: Path) -> UsageE
     return UsageError(
         f"These runs cannot be compared: {'; '.join(obstacles)}.",
         "manifest.json is lost or was edited" if obstacles == [changes.UNKNOWN_ORIGIN] else cause,
-        f"./lab report {first} {second} --anyway",
+        to_paste("./lab", "report", first, second, "--anyway"),
     )

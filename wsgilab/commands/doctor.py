@@ -18,7 +18,7 @@ from wsgilab.commands.console import console, say, show_json
 from wsgilab.commands.grammar import Command, as_json, debug, flag, option
 from wsgilab.commands.options import unmeasured
 from wsgilab.engines import compose
-from wsgilab.errors import EXIT_DONE, EXIT_MISSING, LabError
+from wsgilab.errors import EXIT_DONE, EXIT_MISSING, LabError, to_paste
 from wsgilab.lab.servers import Lab, published_ports
 from wsgilab.machine import leftovers
 from wsgilab.machine.cpus import available
@@ -209,11 +209,11 @@ def _ports(lab: Lab) -> Iterator[Finding]:
 def _results(lab: Lab) -> Finding:
     folder = lab.root / "results"
     if not os.access(folder, os.W_OK):
-        return Finding("Results", MISSING, f"{folder} cannot be written", f"sudo chown $(id -u) {folder}")
+        return Finding("Results", MISSING, f"{folder} cannot be written", f"sudo chown $(id -u) {to_paste(folder)}")
     free_mb = shutil.disk_usage(folder).free // 1_000_000
     if free_mb < DISK_MB:
         what = f"only {free_mb} MB free in {folder}; --out writes to another disk"
-        return Finding("Results", ODD, what, f"df -h {folder}")
+        return Finding("Results", ODD, what, to_paste("df", "-h", folder))
     return Finding("Results", OK, f"{folder}, {free_mb} MB free")
 
 

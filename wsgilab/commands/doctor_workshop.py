@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 
 from wsgilab.engines import compose
+from wsgilab.errors import to_paste
 from wsgilab.lab.servers import Lab, published_ports
 from wsgilab.machine import processes
 from wsgilab.machine.cpus import available
@@ -103,7 +104,7 @@ def _cpus(usable: int) -> Iterator[Finding]:
 def _disk(root: Path, least_mb: int) -> Finding:
     free_mb = shutil.disk_usage(root).free // 1_000_000
     if free_mb < least_mb:
-        return Finding("Disk", MISSING, f"{free_mb} MB free, {least_mb} MB wanted", f"df -h {root}")
+        return Finding("Disk", MISSING, f"{free_mb} MB free, {least_mb} MB wanted", to_paste("df", "-h", root))
     return Finding("Disk", OK, f"{free_mb} MB free")
 
 

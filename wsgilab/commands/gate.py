@@ -18,7 +18,7 @@ from wsgilab.commands.measuring import exit_code
 from wsgilab.commands.options import budget, schedule, selection
 from wsgilab.commands.progress import Progress
 from wsgilab.commands.signals import stop_on_signals
-from wsgilab.errors import EXIT_DONE, EXIT_NOT_PASSED, MissingError, TooNoisy, UsageError
+from wsgilab.errors import EXIT_DONE, EXIT_NOT_PASSED, MissingError, TooNoisy, UsageError, to_paste
 from wsgilab.machine import leftovers
 from wsgilab.model.gate import FAILURES, Gate
 from wsgilab.model.outcomes import Outcome
@@ -137,7 +137,7 @@ def _require_writable(path: Path) -> None:
     folder = path.parent
     if path.is_dir() or not folder.is_dir() or not os.access(path if path.exists() else folder, os.W_OK):
         cause = "a folder that is not there, or not yours"
-        raise MissingError(f"{path} cannot be written.", cause, f"ls -ld {folder}")
+        raise MissingError(f"{path} cannot be written.", cause, to_paste("ls", "-ld", folder))
 
 
 def _write(path: Path, text: str) -> None:
@@ -145,4 +145,6 @@ def _write(path: Path, text: str) -> None:
         path.write_text(text, encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         cause = "the disk is full, or the folder is gone"
-        raise MissingError(f"{path} cannot be written: {error.strerror}.", cause, f"df -h {path.parent}") from error
+        raise MissingError(
+            f"{path} cannot be written: {error.strerror}.", cause, to_paste("df", "-h", path.parent)
+        ) from error

@@ -10,11 +10,14 @@ from typing import Any, NoReturn
 import click
 
 from wsgilab import __version__
-from wsgilab.errors import UsageError, did_you_mean
+from wsgilab.commands import typed
+from wsgilab.errors import UsageError, did_you_mean, nearest
 
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 DEBUG = "wsgilab.debug"
 """Where a context remembers that --debug was asked for."""
+SLIP = 0.9
+"""How near an option must be to one of its command to be a slip, where another command has that very one."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +47,11 @@ class Command(click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """As Click. Raises UsageError, of ours, with what was likely meant."""
+        words = list(args)
         try:
             super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            raise _no_such_option(error.option_name, words, ctx) from error
         except click.UsageError as error:
             raise refusal(error, ctx) from error
         if ctx.args and not ctx.resilient_parsing:
@@ -183,8 +189,6 @@ def options_of(command: click.Command) -> list[str]:
 def refusal(error: click.UsageError, ctx: click.Context) -> UsageError:
     """What Click refuses, in our words."""
     usage = f"{ctx.command_path} --help"
-    if isinstance(error, click.NoSuchOption):
-        return _no_such_option(error.option_name, ctx)
     if isinstance(error, click.MissingParameter) and error.param:
         return UsageError(f"This argument is required: {_name(error.param)}.", "something was left out", usage)
     if isinstance(error, click.BadParameter) and error.param:
@@ -195,11 +199,15 @@ def refusal(error: click.UsageError, ctx: click.Context) -> UsageError:
     return UsageError(error.message, "something was left out" if left_out else "a typo on the command line", usage)
 
 
-def _no_such_option(name: str, ctx: click.Context) -> UsageError:
-    lab = ctx.find_root().command
+def _no_such_option(name: str, words: Sequence[str], ctx: click.Context) -> UsageError:
+    """The refusal of a word that is no option of this command; what is next is the command as it was likely meant."""
+    what, lab = f"{ctx.command_path} has no option '{name}'.", ctx.find_root().command
     owner = lab.owner_of(ctx, name) if isinstance(lab, Lab) else None
-    cause = f"an option of ./lab {owner}" if owner else did_you_mean(name, options_of(ctx.command), "a typo")
-    return UsageError(f"{ctx.command_path} has no option '{name}'.", cause, f"{ctx.command_path} --help")
+    meant = nearest(name, options_of(ctx.command), cutoff=SLIP if owner else 0.6)
+    if meant:
+        corrected = [meant + word.removeprefix(name) if word.partition("=")[0] == name else word for word in words]
+        return UsageError(what, f"did you mean '{meant}'?", f"{ctx.command_path} {typed.shown(corrected)}")
+    return UsageError(what, f"an option of ./lab {owner}" if owner else "a typo", f"{ctx.command_path} --help")
 
 
 def _bad_variable(name: str, message: str) -> NoReturn:

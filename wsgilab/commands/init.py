@@ -15,7 +15,7 @@ from wsgilab.commands.console import say
 from wsgilab.commands.grammar import Command, debug, flag, option
 from wsgilab.commands.options import APP
 from wsgilab.commands.signals import stop_on_signals
-from wsgilab.errors import EXIT_DONE, MissingError, ServerError, UsageError
+from wsgilab.errors import EXIT_DONE, MissingError, ServerError, UsageError, to_paste
 from wsgilab.lab import ROOT, app_finder, draft_text, drafts, own_app
 from wsgilab.lab.app_file import NAME, read
 from wsgilab.lab.drafts import Draft
@@ -50,20 +50,26 @@ def command(app_dir: Path, app: str | None, source: Path | None, with_values: bo
     """
     path = app_dir / NAME
     if not app_dir.is_dir():
-        raise UsageError(f"There is no folder {app_dir}.", "a typo, or a path from elsewhere", f"ls {app_dir.parent}")
+        raise UsageError(
+            f"There is no folder {app_dir}.", "a typo, or a path from elsewhere", to_paste("ls", app_dir.parent)
+        )
     if path.exists() and not force:
-        raise UsageError(f"{path} is there already.", "it was written before", f"./lab run --app-dir {app_dir}")
+        raise UsageError(
+            f"{path} is there already.", "it was written before", to_paste("./lab", "run", "--app-dir", app_dir)
+        )
     spec = app or _said(path) or app_finder.find(app_dir) or DEFAULT_APP
     draft = _from_file(source, with_values) if source else _from_routes(app_dir, spec)
     try:
         path.write_text(draft_text.written(draft, spec), encoding="utf-8")
     except OSError as error:
         what = f"{path} cannot be written: {error.strerror}."
-        raise MissingError(what, "the folder is not yours, or the disk is full", f"ls -ld {app_dir}") from error
+        raise MissingError(
+            what, "the folder is not yours, or the disk is full", to_paste("ls", "-ld", app_dir)
+        ) from error
     print(f"{path}: {len(draft.kinds)} requests, drafted from {draft.source}.")
     for note in draft.notes:
         say(f"left out: {note}.")
-    print(f"Look it over, then: ./lab run --app-dir {app_dir}")
+    print(f"Look it over, then: {to_paste('./lab', 'run', '--app-dir', app_dir)}")
     return EXIT_DONE
 
 
@@ -77,7 +83,7 @@ def _from_file(source: Path, with_values: bool) -> Draft:
         text = source.read_text(encoding="utf-8", errors="replace")
     except OSError as error:
         what = f"{source} cannot be read: {error.strerror}."
-        raise UsageError(what, "a typo, or a file that is not yours to read", f"ls -l {source}") from error
+        raise UsageError(what, "a typo, or a file that is not yours to read", to_paste("ls", "-l", source)) from error
     if text.lstrip()[:1] == "{":
         return drafts.from_har(text, with_values)
     return drafts.from_log(text.splitlines(), with_values)
@@ -102,7 +108,7 @@ def _from_routes(folder: Path, spec: str) -> Draft:
         raise ServerError(
             f"{spec} in {folder} cannot be imported: {reason}.",
             "another name of the module or the app, or something that it needs is not installed",
-            f"./lab init --app-dir {folder} --app MODULE:ATTR",
+            f"{to_paste('./lab', 'init', '--app-dir', folder)} --app MODULE:ATTR",
         )
     return drafts.from_routes(routes, spec)
 

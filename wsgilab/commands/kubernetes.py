@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from wsgilab.commands import environment, values
 from wsgilab.commands.console import say
 from wsgilab.commands.grammar import Command, debug, flag, option
 from wsgilab.commands.options import WHERE, in_a_cluster, schedule
-from wsgilab.errors import EXIT_DONE, MissingError, UsageError
+from wsgilab.errors import EXIT_DONE, MissingError, UsageError, to_paste
 from wsgilab.kubernetes.containers import Images
 from wsgilab.kubernetes.rendering import Order, rendered
 from wsgilab.measure.job import job_for
@@ -68,7 +67,7 @@ def command(
     for remark in lab.remarks:
         say(remark)
     print(f"{out}: {len(files)} files, for {', '.join(server.name for server in servers)}.")
-    print(f"Look them over, then: kubectl apply --server-side --kustomize {shlex.quote(str(out / 'base'))}")
+    print(f"Look them over, then: kubectl apply --server-side --kustomize {to_paste(out / 'base')}")
     return EXIT_DONE
 
 
@@ -97,10 +96,10 @@ def _images(server: str | None, runner: str | None) -> Images:
 
 def _require_free(out: Path, force: bool) -> None:
     if out.exists() and not out.is_dir():
-        raise UsageError(f"{out} is no folder.", "a file has that name", f"ls -l {shlex.quote(str(out))}")
+        raise UsageError(f"{out} is no folder.", "a file has that name", to_paste("ls", "-l", out))
     if not force and out.is_dir() and any(out.iterdir()):
         what = f"There is something in {out} already."
-        raise UsageError(what, "it was rendered before; --force writes over it", f"ls {shlex.quote(str(out))}")
+        raise UsageError(what, "it was rendered before; --force writes over it", to_paste("ls", out))
 
 
 def _write(out: Path, files: Mapping[str, str]) -> None:
@@ -112,4 +111,4 @@ def _write(out: Path, files: Mapping[str, str]) -> None:
     except OSError as error:
         what = f"{error.filename} cannot be written: {error.strerror}."
         cause = "a folder that is not yours, or a full disk"
-        raise MissingError(what, cause, f"ls -ld {shlex.quote(str(out.parent))}") from error
+        raise MissingError(what, cause, to_paste("ls", "-ld", out.parent)) from error

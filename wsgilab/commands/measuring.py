@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -11,7 +10,7 @@ from wsgilab import api
 from wsgilab.commands.console import console, say, show_json, show_verdict
 from wsgilab.commands.progress import Progress
 from wsgilab.commands.signals import stop_on_signals
-from wsgilab.errors import EXIT_DONE, EXIT_INTERRUPTED, EXIT_SERVER, Interrupted, NoValidWindow, ServerError
+from wsgilab.errors import EXIT_DONE, EXIT_INTERRUPTED, EXIT_SERVER, Interrupted, NoValidWindow, ServerError, to_paste
 from wsgilab.machine import leftovers
 from wsgilab.model.request import Request
 from wsgilab.results.result import Result
@@ -68,7 +67,7 @@ def exit_code(result: Result) -> int:
                 f"{server} died: {reason}.{others}",
                 "the app or the server crashed, or it was killed by the kernel (out of memory) or by hand",
                 # Its last lines stand there. A name of this run alone could not be measured again by itself.
-                shlex.join(["./lab", "report", str(result.folder)]) if result.folder else "./lab doctor",
+                to_paste("./lab", "report", result.folder) if result.folder else "./lab doctor",
             )
         )
     if died:

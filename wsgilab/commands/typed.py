@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-import shlex
 import sys
 from collections.abc import Collection, Iterator, Sequence
+
+from wsgilab.errors import to_paste
 
 SECRET = "--env"
 """The option whose values may be secrets: a pipeline's log, and a report of a fault, are read by many."""
@@ -17,7 +18,12 @@ def again(*more: str, without: Collection[str] = ()) -> str:
 
     A value of --env is left to the shell, by the variable's name.
     """
-    return " ".join(["./lab", *_shown(_without(sys.argv[1:], without)), *map(shlex.quote, more)])
+    return " ".join(["./lab", *_shown(_without(sys.argv[1:], without)), *map(to_paste, more)])
+
+
+def shown(words: Sequence[str]) -> str:
+    """Words of a command line as one line to paste; a value of --env is left to the shell, by the variable's name."""
+    return " ".join(_shown(words))
 
 
 def _shown(words: Sequence[str]) -> Iterator[str]:
@@ -26,7 +32,7 @@ def _shown(words: Sequence[str]) -> Iterator[str]:
         if variable and (before == SECRET or variable["option"]):
             yield f'{variable["option"] or ""}{variable["name"]}="${variable["name"]}"'
         else:
-            yield shlex.quote(word)
+            yield to_paste(word)
 
 
 def _without(words: Sequence[str], options: Collection[str]) -> list[str]:

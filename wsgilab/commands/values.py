@@ -89,9 +89,13 @@ def whole(name: str, high: int) -> Value:
     return Value("whole number", parse)
 
 
+RATE_UNIT = re.compile(r"(?<=\d)\s*(?:rps|/s)\s*$", re.ASCII)
+"""As people write it after a rate: `100rps`, `100 rps`, `100/s`."""
+
+
 def _rates(text: str) -> tuple[float, ...]:
     rate = number("a rate", 0, MAX_RATE_RPS, " requests per second")
-    rates = tuple(rate._parse(part) for part in text.split(","))
+    rates = tuple(rate._parse(RATE_UNIT.sub("", part)) for part in text.split(","))
     if len(set(rates)) < len(rates):
         raise ValueError(f"each rate is measured once a round, but '{text}' names one twice")
     return rates  # type: ignore[return-value]

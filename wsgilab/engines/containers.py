@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from wsgilab.engines.stack import Stack
-from wsgilab.errors import UsageError, did_you_mean
+from wsgilab.errors import UsageError, did_you_mean, to_paste
 from wsgilab.lab.servers import Lab
 from wsgilab.machine.cpus import listed
 from wsgilab.machine.environment import inherited
@@ -136,7 +136,9 @@ def _read(stack: Stack, file: str, service: Service) -> dict[str, Any]:
     if not described.ok:
         what = f"{file} cannot be read as a Compose file: {described.last_line}"
         raise UsageError(
-            what, "its own error, or a variable that is not set here", f"docker compose --file {file} config"
+            what,
+            "its own error, or a variable that is not set here",
+            to_paste("docker", "compose", "--file", file, "config"),
         )
     return described.json()
 

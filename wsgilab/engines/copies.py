@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
@@ -10,7 +9,7 @@ from pathlib import Path
 
 from wsgilab.engines.background import Background, Finished, programs_of
 from wsgilab.engines.start_failure import last_lines
-from wsgilab.errors import LabError, MissingError, ServerError
+from wsgilab.errors import LabError, MissingError, ServerError, to_edit, to_paste
 from wsgilab.lab.servers import Lab
 from wsgilab.machine.folder_watch import Seen, changed, seen
 from wsgilab.machine.waiting import Stop
@@ -128,13 +127,13 @@ def not_reset(server: str, command: str, done: Finished, app: Path) -> ServerErr
 
 
 def _edit(app: Path) -> str:
-    return f"${{EDITOR:-vi}} {shlex.quote(str(app / 'lab.toml'))}"
+    return to_edit(app / "lab.toml")
 
 
 def _no_room(what: str, where: Path | None) -> MissingError:
     if where is None:
         return MissingError(what, "the disk that has Docker's volumes is full", "docker system df")
-    return MissingError(what, f"the disk of {where} is full; TMPDIR names another place", f"df -h {where}")
+    return MissingError(what, f"the disk of {where} is full; TMPDIR names another place", to_paste("df", "-h", where))
 
 
 def _with_lines(what: str, done: Finished) -> str:

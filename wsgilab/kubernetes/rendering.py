@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from wsgilab.errors import UsageError
+from wsgilab.errors import UsageError, to_paste
 from wsgilab.kubernetes import monitoring, overlays, policies, runner, servers
 from wsgilab.kubernetes.containers import Images, Json
 from wsgilab.kubernetes.pods import Document
@@ -134,7 +134,7 @@ def _compact(path: Path) -> str:
     text = json.dumps(json.loads(path.read_text(encoding="utf-8")), separators=(",", ":"), ensure_ascii=False)
     if len(text.encode()) > LARGEST_BYTES:
         cause = "a dashboard that has grown; a ConfigMap holds 1 MiB"
-        raise UsageError(f"{path.name} is too large for a cluster.", cause, f"ls -l {path}")
+        raise UsageError(f"{path.name} is too large for a cluster.", cause, to_paste("ls", "-l", path))
     return text
 
 

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 import msgspec
 
-from wsgilab.errors import UsageError, did_you_mean
+from wsgilab.errors import UsageError, did_you_mean, to_edit, to_paste
 from wsgilab.lab import app_needs, toml_words
 from wsgilab.lab.toml_lines import line_of
 from wsgilab.lab.toml_words import Where
@@ -98,15 +98,15 @@ class _Source:
             return cls(path, path.read_text(encoding="utf-8"))
         except FileNotFoundError as error:
             what, cause = f"There is no {path}.", "the folder of the app has no description of its traffic yet"
-            raise UsageError(what, cause, f"./lab init --app-dir {path.parent}") from error
+            raise UsageError(what, cause, to_paste("./lab", "init", "--app-dir", path.parent)) from error
         except (OSError, UnicodeDecodeError) as error:
             what, cause = f"{path} cannot be read: {error}.", "not a text file in UTF-8, or not yours to read"
-            raise UsageError(what, cause, f"ls -l {path}") from error
+            raise UsageError(what, cause, to_paste("ls", "-l", path)) from error
 
     def wrong(self, line: int | None, what: str, cause: str) -> UsageError:
         """The error for what stands in a line."""
-        place, at = (f"{self.path}, line {line}", f"+{line} ") if line else (str(self.path), "")
-        return UsageError(f"{place}: {what}.", cause, f"${{EDITOR:-vi}} {at}{self.path}")
+        place = f"{self.path}, line {line}" if line else str(self.path)
+        return UsageError(f"{place}: {what}.", cause, to_edit(self.path, line))
 
     def refuse(self, where: Where, what: str, cause: str) -> NoReturn:
         """Raise UsageError for what stands at `where`."""

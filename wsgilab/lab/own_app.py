@@ -10,7 +10,7 @@ from typing import Any
 
 from dotenv import dotenv_values
 
-from wsgilab.errors import UsageError, did_you_mean
+from wsgilab.errors import UsageError, did_you_mean, to_paste
 from wsgilab.lab import app_needs
 from wsgilab.lab.app_file import NAME, read
 from wsgilab.lab.workloads import SCRIPT, TRAFFIC
@@ -82,7 +82,9 @@ def _workload(found: Mapping[str, Any], file: AppFile, path: Path | None) -> dic
     """Which workload it is, and the file that describes it."""
     script = Path(found["script"]) if found.get("script") else None
     if script and not script.is_file():
-        raise UsageError(f"There is no script {script}.", "a typo, or a path from elsewhere", f"ls {script.parent}")
+        raise UsageError(
+            f"There is no script {script}.", "a typo, or a path from elsewhere", to_paste("ls", script.parent)
+        )
     is_own = found.get("app") or found.get("app_dir")  # the named workloads ask for paths of the lab's own app
     otherwise = SCRIPT if script else TRAFFIC if file.requests else "/" if is_own else None
     workload = found.get("workload") or otherwise
@@ -92,7 +94,7 @@ def _workload(found: Mapping[str, Any], file: AppFile, path: Path | None) -> dic
         raise UsageError(
             "The workload 'traffic' needs requests.",
             f"{path} has none" if path and path.exists() else f"there is no {path or NAME}",
-            f"./lab init --app-dir {path.parent if path else 'PATH'}",
+            to_paste("./lab", "init", "--app-dir", path.parent if path else "PATH"),
         )
     files = {
         "workload": workload,
@@ -151,7 +153,7 @@ def _of_project(path: Path) -> tuple[str, ...]:
         return tuple(map(str, project.get("dependencies", ())))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, AttributeError) as error:
         cause = "no TOML, or not yours to read; --requirement says what to install instead"
-        raise UsageError(f"{path} cannot be read: {error}.", cause, f"ls -l {path}") from error
+        raise UsageError(f"{path} cannot be read: {error}.", cause, to_paste("ls", "-l", path)) from error
 
 
 def _variables(file: AppFile, folder: Path | None) -> dict[str, str]:
@@ -162,5 +164,5 @@ def _variables(file: AppFile, folder: Path | None) -> dict[str, str]:
 def _of_file(path: Path) -> dict[str, str]:
     if not path.is_file():
         what = f"There is no {path} to read variables from."
-        raise UsageError(what, "a typo in --env-file or env_file", f"ls {path.parent}")
+        raise UsageError(what, "a typo in --env-file or env_file", to_paste("ls", path.parent))
     return {name: value or "" for name, value in dotenv_values(path, interpolate=False).items()}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ from urllib.parse import urlsplit
 import yaml
 from dotenv import dotenv_values
 
-from wsgilab.errors import UsageError, did_you_mean
+from wsgilab.errors import UsageError, did_you_mean, to_paste
 from wsgilab.model.server import Server
 
 MOST_CPUS = 4096
@@ -65,7 +64,7 @@ class Lab:
     def app_options(self) -> str:
         """What a command says that is to take this app again: ` --app-dir FOLDER`; nothing for the lab's own."""
         folder = self.variables.get("LAB_APP_DIR")
-        return f" --app-dir {shlex.quote(folder)}" if folder else ""
+        return f" --app-dir {to_paste(folder)}" if folder else ""
 
     def cpus(self, variable: str) -> frozenset[int]:
         """The CPU numbers that `SERVER_CPUS` or `LOAD_CPUS` stands for. Raises UsageError where it cannot be read."""

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import difflib
 import re
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit
 
-from wsgilab.errors import UsageError
+from wsgilab.errors import UsageError, to_paste
 from wsgilab.lab.servers import Lab, filled_in, read_services, settings_in, slots_of, unknown
 from wsgilab.machine.ports import free_port
 from wsgilab.model.controls import visible
@@ -122,7 +121,7 @@ def again(server: Server) -> str:
     base = server.variant_of or server.name
     if server.name in (base, before(base)):
         return f"--servers {base}"
-    return shlex.join(["--servers", base, "--variant", Variant(server.name, base, server.settings).text])
+    return to_paste("--servers", base, "--variant", Variant(server.name, base, server.settings).text)
 
 
 def inside_port(server: Server) -> int:

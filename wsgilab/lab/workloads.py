@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from wsgilab.errors import UsageError, did_you_mean
+from wsgilab.errors import UsageError, did_you_mean, to_paste
 from wsgilab.lab import ROOT
 from wsgilab.model.controls import visible
 
@@ -41,7 +41,7 @@ def load_workloads(path: Path = WORKLOADS_JS) -> dict[str, Workload]:
         raise UsageError(
             f"{path} cannot be read as workloads: {error}",
             "the object must be valid JSON: quoted keys, no trailing comma, no comments inside",
-            f"git diff -- {path}",
+            to_paste("git", "diff", "--", path),
         ) from error
 
 
@@ -54,7 +54,7 @@ def find_workload(name: str, path: Path = WORKLOADS_JS) -> Workload:
         raise UsageError(
             f"The workload '{visible(name)}' has bytes or characters that no address has.",
             "they must be percent-encoded",
-            f"./lab run --workload '{quote(name, '/?&=%', errors='surrogateescape')}'",
+            to_paste("./lab", "run", "--workload", quote(name, "/?&=%", errors="surrogateescape")),
         )
     if name.startswith("/"):
         return Workload(name=name, about="a path of your own", method="GET", path=name)

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from wsgilab.errors import Interrupted, MissingError
+from wsgilab.errors import Interrupted, MissingError, to_paste
 from wsgilab.machine import pip_words, processes
 from wsgilab.machine.requirements import Gathered, Requirements, gather
 from wsgilab.machine.waiting import Stop
@@ -171,5 +171,5 @@ def _cannot_write(folder: Path, reason: str | None) -> MissingError:
     return MissingError(
         f"{folder} cannot be made: {reason}.",
         "the cache folder belongs to another user, or the disk is full; XDG_CACHE_HOME names another place",
-        f"ls -ld {folder.parent.parent}; df -h",
+        f"{to_paste('ls', '-ld', folder.parent.parent)}; df -h",
     )

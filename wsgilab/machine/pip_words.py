@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from wsgilab.errors import LabError, MissingError, UsageError
+from wsgilab.errors import LabError, MissingError, UsageError, to_paste
 from wsgilab.machine.processes import Outcome
 
 FIGHT = "install: fight: "
@@ -38,7 +37,7 @@ def explained(done: Outcome, requirements: Sequence[str]) -> LabError:
     return UsageError(
         f"{named} cannot be installed: {what}.",
         "requirements that conflict with each other, a name or version that does not exist, or no network",
-        f"python3 -m pip download --dest /tmp/try {shlex.join(requirements)}",
+        to_paste("python3", "-m", "pip", "download", "--dest", "/tmp/try", *requirements),
     )
 
 
@@ -63,7 +62,7 @@ def _cannot_be_built(name: str, output: str) -> LabError:
         f"{name} has no ready-made wheel for this Python, and its source cannot be built: {last.strip()}.",
         "the package is older than this Python, or its source needs more than is installed here; "
         "a newer version of it, or another --python, may have a wheel",
-        f"python3 -m pip wheel --no-deps --wheel-dir /tmp/try {shlex.quote(name)}",
+        to_paste("python3", "-m", "pip", "wheel", "--no-deps", "--wheel-dir", "/tmp/try", name),
     )
 
 
@@ -80,5 +79,5 @@ def no_room(done: Outcome, folder: Path) -> MissingError | None:
     return MissingError(
         "There is no room to install the app's requirements.",
         "the disk of the cache folder is full; XDG_CACHE_HOME names another place",
-        f"df -h {shlex.quote(str(folder))}",
+        to_paste("df", "-h", folder),
     )

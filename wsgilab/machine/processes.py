@@ -10,7 +10,6 @@ import json
 import logging
 import os
 import queue
-import shlex
 import signal
 import subprocess
 import tempfile
@@ -21,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from wsgilab.errors import to_paste
 from wsgilab.machine.cpus import pinned
 from wsgilab.machine.waiting import Stop
 
@@ -295,7 +295,7 @@ def how_it_ended(process: Process) -> str | None:
 
 def written(command: Sequence[str | Path]) -> str:
     """A command as it would be typed."""
-    return shlex.join(map(str, command))
+    return to_paste(*command)
 
 
 def _group_lives(group: int) -> bool:

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from wsgilab.errors import UsageError
+from wsgilab.errors import UsageError, to_paste
 
 NAME = "requirements.txt"
 OPTION = re.compile(r"(-r|--requirement|-c|--constraint|-e|--editable)(?:[ \t]+|=|(?<=-[rce]))(\S.*)")
@@ -97,7 +97,9 @@ class _Gathering:
     def file(self, path: Path) -> Iterator[str]:
         """The lines of a file, with those of the files that it names in their place."""
         if path.resolve() in self.open:
-            raise UsageError(f"{path} requires itself.", "a line with -r that leads back to it", f"ls {path.parent}")
+            raise UsageError(
+                f"{path} requires itself.", "a line with -r that leads back to it", to_paste("ls", path.parent)
+            )
         self.open.append(path.resolve())
         for line in _read(path).splitlines():
             option = OPTION.fullmatch(COMMENT.sub("", line.strip()))
@@ -152,7 +154,7 @@ def _source(place: Path, base: Path) -> Path:
             return source
     if not told[0].exists():
         what = f"There is no {told[0]}, which the app's requirements name."
-        raise UsageError(what, "a typo, or a path that is relative to another folder", f"ls {told[0].parent}")
+        raise UsageError(what, "a typo, or a path that is relative to another folder", to_paste("ls", told[0].parent))
     return told[0]
 
 
@@ -181,5 +183,5 @@ def _read(file: Path) -> str:
         return content.decode("utf-16" if is_utf_16 else "utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(
-            f"{file} cannot be read: {error}.", "a typo, or not a file of requirements", f"ls -l {file}"
+            f"{file} cannot be read: {error}.", "a typo, or not a file of requirements", to_paste("ls", "-l", file)
         ) from error

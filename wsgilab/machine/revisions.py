@@ -7,14 +7,13 @@ what git keeps about it under .git/worktrees goes with it. What a killed run lef
 from __future__ import annotations
 
 import re
-import shlex
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from wsgilab.errors import MissingError, UsageError, did_you_mean
+from wsgilab.errors import MissingError, UsageError, did_you_mean, to_paste
 from wsgilab.machine import places, processes
 from wsgilab.machine.environment import inherited
 from wsgilab.machine.processes import Outcome
@@ -79,7 +78,7 @@ def _repository(folder: Path) -> Path:
         raise UsageError(
             f"git does not trust {folder}: it belongs to another user.",
             "a container or a CI runner that works as another user than the one who made the clone",
-            shlex.join(["git", "config", "--global", "--add", "safe.directory", str(folder)]),
+            to_paste("git", "config", "--global", "--add", "safe.directory", folder),
         )
     raise UsageError(
         f"{folder} is in no git repository.",
@@ -116,13 +115,13 @@ def _cannot_check_out(root: Path, ref: str, done: Outcome, place: Path) -> Missi
         f"the disk of {place.parent} is full; TMPDIR names another place"
         if full
         else "the repository is damaged, or a filter (LFS) is missing",
-        f"df -h {place.parent}" if full else _shown(root, "fsck"),
+        to_paste("df", "-h", place.parent) if full else _shown(root, "fsck"),
     )
 
 
 def _shown(root: Path, *words: str) -> str:
     """A git command for a person to paste."""
-    return shlex.join(["git", "-C", str(root), *words])
+    return to_paste("git", "-C", root, *words)
 
 
 def _git(folder: Path, *words: str, timeout_s: float = processes.TIMEOUT_S) -> Outcome:

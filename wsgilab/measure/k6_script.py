@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from wsgilab.engines import Endpoint
-from wsgilab.errors import UsageError
+from wsgilab.errors import UsageError, to_edit
 from wsgilab.lab.workloads import SCRIPT
 from wsgilab.machine import processes
 from wsgilab.machine.environment import inherited
@@ -29,5 +29,5 @@ def require_loads(k6: K6) -> None:
         raise UsageError(
             f"{script} cannot be used as a k6 script: {reason}.",
             "its syntax, a file that it imports, or its default function, which is one tick of the schedule",
-            f"${{EDITOR:-vi}} {script}",
+            to_edit(script),
         )

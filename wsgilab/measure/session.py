@@ -11,7 +11,7 @@ from wsgilab.engines import Engine
 from wsgilab.engines.cluster import next_to_runner
 from wsgilab.engines.local import LocalEngine
 from wsgilab.engines.stack import Stack
-from wsgilab.errors import Interrupted, LabError, MissingError
+from wsgilab.errors import Interrupted, LabError, MissingError, to_paste
 from wsgilab.machine import cpus, http, leftovers
 from wsgilab.machine.tools import find_k6
 from wsgilab.measure import quiet
@@ -126,7 +126,7 @@ class _Session:
     def _prometheus_log(self) -> str:
         """The command that shows what Prometheus wrote, or where in a cluster it may be."""
         if self._recorder:
-            return f"tail {self._recorder.log}"
+            return to_paste("tail", self._recorder.log)
         in_cluster = self._engine.name == "kubernetes"
         return "kubectl get prometheus --all-namespaces" if in_cluster else "docker compose logs prometheus"
 

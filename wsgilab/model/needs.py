@@ -7,6 +7,8 @@ import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from wsgilab.errors import to_edit
+
 DEFAULT_TIMEOUT_S = 30.0
 """How long a service may take to get healthy."""
 HOST, PORT, SCRATCH = PLACES = ("host", "port", "scratch")
@@ -47,7 +49,7 @@ class Service:
     @property
     def edit(self) -> str:
         """The command that opens that file."""
-        return f"${{EDITOR:-vi}} {shlex.quote(self.described_in)}"
+        return to_edit(self.described_in)
 
     @property
     def container(self) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +13,7 @@ import msgspec
 
 from wsgilab.analysis.comparison import UNKNOWN_ORIGIN, obstacles
 from wsgilab.analysis.gate import missing
-from wsgilab.errors import UsageError
+from wsgilab.errors import UsageError, to_paste
 from wsgilab.lab.workloads import SCRIPT, TRAFFIC
 from wsgilab.model import words
 from wsgilab.model.conditions import Conditions
@@ -59,7 +58,9 @@ def read(path: Path) -> Verdict:
         return from_text(file.read_bytes())
     except OSError as error:
         cause = "a typo, or a run that did not get that far"
-        raise UsageError(f"{name_of(file)} cannot be read: {error.strerror}.", cause, f"ls {file.parent}") from error
+        raise UsageError(
+            f"{name_of(file)} cannot be read: {error.strerror}.", cause, to_paste("ls", file.parent)
+        ) from error
     except (ValueError, RecursionError) as error:
         raise _no_verdict(file, path) from error
 
@@ -150,7 +151,7 @@ def command(name: str, servers: Sequence[str], request: Request, *more: str) -> 
     }
     found_anyway = ("mix", TRAFFIC, SCRIPT, None)
     options = [word for pair in said.items() if pair[1] not in found_anyway for word in pair if word]
-    return shlex.join(["./lab", name, "--servers", ",".join(servers), *options, "--rate", rates, *more])
+    return to_paste("./lab", name, "--servers", ",".join(servers), *options, "--rate", rates, *more)
 
 
 def _row(server: _Server) -> ServerRow:
@@ -179,5 +180,5 @@ def _no_verdict(file: Path, path: Path) -> UsageError:
     return UsageError(
         f"{name_of(file)} is not the verdict.json of a run.",
         "it was cut off or edited, is of a search for capacities, or is another file",
-        f"./lab report {path.parent if path == file else path}",
+        to_paste("./lab", "report", path.parent if path == file else path),
     )

@@ -10,7 +10,6 @@ import errno
 import json
 import os
 import secrets
-import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from wsgilab.errors import MissingError, UsageError
+from wsgilab.errors import MissingError, UsageError, to_paste
 from wsgilab.model.controls import OBEYED, all_visible
 from wsgilab.model.manifest import Manifest
 from wsgilab.model.privacy import private
@@ -67,7 +66,7 @@ class RunFolder:
             path.mkdir(parents=True, exist_ok=True)
             if os.path.lexists(path / WINDOWS):
                 what, cause = f"{path} already holds a run.", "--out names the folder of an earlier run"
-                raise UsageError(what, cause, f"./lab report {path}")
+                raise UsageError(what, cause, to_paste("./lab", "report", path))
             (path / WINDOWS).touch(exist_ok=False)  # no link that somebody planted is followed
         return cls(path)
 
@@ -159,7 +158,7 @@ def _look(number: int, path: Path) -> str:
     """The command that shows why the operating system would not write to `path`."""
     there = next(folder for folder in (path, *path.parents) if os.path.exists(folder))
     look = "df -h" if number in (errno.ENOSPC, errno.EDQUOT) else "ls -l" if number == errno.EISDIR else "ls -ld"
-    return f"{look} {shlex.quote(str(there))}"
+    return f"{look} {to_paste(there)}"
 
 
 @contextmanager
@@ -185,20 +184,20 @@ def _reading(path: Path) -> Iterator[None]:
     except OSError as error:
         theirs = error.errno in (errno.EACCES, errno.EPERM)
         cause = "it belongs to another user, or is read-protected" if theirs else "a path that leads nowhere"
-        raise UsageError(f"Cannot read {path}: {error.strerror}.", cause, f"ls -ld {path}") from error
+        raise UsageError(f"Cannot read {path}: {error.strerror}.", cause, to_paste("ls", "-ld", path)) from error
 
 
 def _what_it_is(path: Path) -> tuple[str, str]:
     """(why a path is not the folder of a run, what to ask for instead)."""
     if path.is_file():
         inside = (path.parent / WINDOWS).is_file()
-        return "it is a file, not a folder", f"./lab report {path.parent}" if inside else "ls results/"
+        return "it is a file, not a folder", to_paste("./lab", "report", path.parent) if inside else "ls results/"
     if not path.is_dir():
         return "there is no such folder", "ls results/"
     runs = sorted(found.parent for found in path.glob(f"*/{WINDOWS}"))
     if runs:
         return f"it holds {len(runs)} folders of runs" if len(runs) > 1 else "the run is in a folder of it", (
-            f"./lab report {runs[-1]}"
+            to_paste("./lab", "report", runs[-1])
         )
     return "it is not the folder of a run", "ls results/"
 

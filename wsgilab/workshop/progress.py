@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from wsgilab.errors import MissingError, UsageError
+from wsgilab.errors import MissingError, UsageError, to_paste
 from wsgilab.workshop.evidence import WORKSHOP
 
 FILE = "progress.json"
@@ -80,11 +80,13 @@ def read(results: Path) -> Progress:
         return Progress()
     except (OSError, ValueError, RecursionError) as error:
         raise UsageError(
-            f"{path} cannot be read: {error}.", "it was edited, or cut off", f"mv {path} {path.with_suffix('.old')}"
+            f"{path} cannot be read: {error}.",
+            "it was edited, or cut off",
+            to_paste("mv", path, path.with_suffix(".old")),
         ) from error
     if found.schema != SCHEMA:
         cause = f"another version of the lab wrote it (schema {found.schema})"
-        raise UsageError(f"{path} cannot be used.", cause, f"mv {path} {path.with_suffix('.old')}")
+        raise UsageError(f"{path} cannot be used.", cause, to_paste("mv", path, path.with_suffix(".old")))
     return found
 
 
@@ -99,4 +101,6 @@ def write(results: Path, progress: Progress) -> None:
         unfinished.replace(path)
     except OSError as error:
         cause = "the folder belongs to another user, or the disk is full"
-        raise MissingError(f"{path} cannot be written: {error.strerror}.", cause, f"ls -ld {path.parent}") from error
+        raise MissingError(
+            f"{path} cannot be written: {error.strerror}.", cause, to_paste("ls", "-ld", path.parent)
+        ) from error

@@ -50,10 +50,18 @@ def request_of(asked: list[Request], *words: str) -> Request:
         (["rnu"], ["no command 'rnu'", "did you mean 'run'?"]),
         (["REPORT"], ["no command 'REPORT'", "did you mean 'report'?"]),
         (["xyzzy"], ["no command 'xyzzy'", "there are run, capacity"]),
-        (["run", "--ruonds", "3"], ["no option '--ruonds'", "did you mean '--rounds'?", "Next: ./lab run --help"]),
-        (["doctor", "--jsn"], ["no option '--jsn'", "did you mean '--json'?", "Next: ./lab doctor --help"]),
-        (["run", "--sevrers=dev"], ["no option '--sevrers'", "did you mean '--servers'?"]),
-        (["run", "--xyzzy"], ["no option '--xyzzy'", "a typo"]),
+        (
+            ["run", "--ruonds", "3"],
+            ["no option '--ruonds'", "did you mean '--rounds'?", "Next: ./lab run --rounds 3\n"],
+        ),
+        (["doctor", "--jsn"], ["no option '--jsn'", "did you mean '--json'?", "Next: ./lab doctor --json\n"]),
+        (["run", "--sevrers=dev"], ["did you mean '--servers'?", "Next: ./lab run --servers=dev\n"]),
+        (
+            ["run", "--quick", "--server", "dev"],
+            ["did you mean '--servers'?", "Next: ./lab run --quick --servers dev\n"],
+        ),
+        (["run", "--ap-dir", "my app"], ["did you mean '--app-dir'?", "Next: ./lab run --app-dir 'my app'\n"]),
+        (["run", "--xyzzy"], ["no option '--xyzzy'", "a typo", "Next: ./lab run --help\n"]),
         (["capacity", "--rate", "5"], ["./lab capacity has no option '--rate'", "an option of ./lab run"]),
         (["--debug", "run"], ["--debug stands before the command", "Next: ./lab run --debug"]),
         (["run", "--servers", "dev,", "uwsgi"], ["'uwsgi' is one word too many", "a space within a value"]),
@@ -62,6 +70,8 @@ def request_of(asked: list[Request], *words: str) -> Request:
         (["run", "--slots", "8,8"], ["each once"]),
         (["run", "--slots", "default"], ["a number of slots"]),
         (["run", "--rate", "fast"], ["must be a number of requests per second, not 'fast'"]),
+        (["run", "--rate", "rps"], ["must be a number of requests per second, not 'rps'"]),
+        (["run", "--rate", "1rpm"], ["must be a number of requests per second, not '1rpm'"]),
         (["run", "--duration", "soon"], ["must be a number of seconds, not 'soon'"]),
         (["run", "--duration", "20m"], ["at most 600 seconds"]),
         (["run", "--rounds", "9" * 5000], [f"from 1 to 1000, not '{'9' * 40}'"]),
@@ -137,6 +147,11 @@ def test_a_plain_command_line_asks_for_the_defaults(asked: list[Request]) -> Non
     assert request_of(asked, "run").but(settings={}, prometheus_url=None, lock=None) == Request()
     searched = request_of(asked, "capacity").but(settings={}, prometheus_url=None, lock=None)
     assert searched == Request(command="capacity")
+
+
+@pytest.mark.parametrize("text", ["100rps,250rps", "100 rps, 250 rps", "100/s,250", "1e2,250"])
+def test_a_rate_is_read_with_or_without_its_unit(asked: list[Request], text: str) -> None:
+    assert request_of(asked, "run", "--rate", text).rates_rps == (100.0, 250.0)
 
 
 @pytest.mark.parametrize(("text", "duration_s"), [("3", 3), ("3s", 3), ("1.5s", 1.5), ("2m", 120), ("2min", 120)])
