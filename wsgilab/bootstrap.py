@@ -1,6 +1,6 @@
 """Makes .venv from the lock file where it is missing or out of date, then becomes the lab.
 
-Runs under the system's Python, so it imports nothing but the standard library.
+Runs under the system's Python, so it imports nothing but the standard library, and what reads a bundle.
 """
 
 from __future__ import annotations
@@ -26,9 +26,18 @@ EXIT_MISSING, EXIT_INTERRUPTED = 3, 130
 ELSEWHERE = {"PYTHONPATH", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_USER", "PIP_REQUIRE_VIRTUALENV"}
 """What would make pip install to another place than .venv, or nothing at all."""
 
+FROM_AN_INDEX = (
+    "no network (./lab bundle --use FILE needs none), no room on the disk, or no such package for this platform; "
+    "what was downloaded is kept"
+)
+FROM_A_BUNDLE = "no room on the disk, or a C library older than that of the machine that made the bundle"
+"""Why packages could not be installed."""
+
 
 class SetupError(Exception):
     """Why the environment cannot be made: (what, likely cause, next command)."""
+
+    exit_code = EXIT_MISSING
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -39,10 +48,11 @@ def main(arguments: Sequence[str]) -> None:
         if signal.getsignal(number) != signal.SIG_IGN:  # nohup
             signal.signal(number, signal.default_int_handler)
     try:
-        prepare(lock)
+        prepare(lock, bundle_in(arguments))
     except (SetupError, OSError) as error:
         what, cause, next_command = error.args if isinstance(error, SetupError) else _no_room(error)
-        sys.exit(_say(f"lab: {what}\n  Likely cause: {cause}\n  Next: {next_command}"))
+        _say(f"lab: {what}\n  Likely cause: {cause}\n  Next: {next_command}")
+        sys.exit(error.exit_code if isinstance(error, SetupError) else EXIT_MISSING)
     except KeyboardInterrupt:
         _say("lab: interrupted while setting up; the same command begins that anew.")
         sys.exit(EXIT_INTERRUPTED)
@@ -51,8 +61,20 @@ def main(arguments: Sequence[str]) -> None:
     os.execv(python, [str(python), "-m", "wsgilab", *arguments])
 
 
-def prepare(lock: Path) -> None:
-    """Have everything that `lock` pins in .venv. Raises SetupError."""
+def bundle_in(arguments: Sequence[str]) -> Path | None:
+    """The file that a command line such as `bundle --use FILE` names."""
+    if arguments[:1] != ["bundle"]:
+        return None
+    for word, following in zip(arguments, [*arguments[1:], ""], strict=True):
+        option, equals, value = word.partition("=")
+        if option == "--use":
+            named = value if equals else following
+            return Path(named) if named else None
+    return None
+
+
+def prepare(lock: Path, bundle: Path | None = None) -> None:
+    """Have everything that `lock` pins in .venv, out of a bundle where one is given. Raises SetupError."""
     if os.pathsep in str(ROOT):
         raise SetupError(
             f"no Python environment can be made in {ROOT}.",
@@ -78,11 +100,13 @@ def prepare(lock: Path) -> None:
         if wanted in _installed():
             return
         started = time.monotonic()
-        _say(f"Setting up {VENV.name} from {lock.relative_to(ROOT)}, once. It takes about half a minute …")
+        source = bundle or lock.relative_to(ROOT)
+        _say(f"Setting up {VENV.name} from {source}, once. It takes about half a minute …")
         if not _python_matches():
             shutil.rmtree(VENV, ignore_errors=True)
-        pip = _make_venv()
-        _install(pip, lock)
+        wheels = _wheels_of(bundle) if bundle else None
+        pip = _make_venv(wheels)
+        _install(pip, lock, wheels)
         # dev.txt holds all that local.txt does.
         STAMP.write_text("\n".join([wanted, _local_too(lock)]) + "\n")
         _say(f"Ready after {time.monotonic() - started:.0f} s.")
@@ -106,8 +130,26 @@ def _python_matches() -> bool:
     return (VENV / f"lib/python{version}").is_dir() and (VENV / "bin/python").exists()
 
 
-def _make_venv() -> list[str]:
-    """Make .venv, and give the command that is pip in it."""
+def _wheels_of(bundle: Path) -> Path:
+    """A folder with the wheels of a bundle. Raises SetupError for one that is damaged, or not for this machine."""
+    sys.path.insert(0, str(ROOT))
+    from wsgilab.errors import LabError
+    from wsgilab.machine import bundles
+
+    folder = VENV / "wheels"
+    try:
+        found = bundles.read(bundle)
+        found.require_fit(ROOT)
+        found.extract_wheels(folder)
+    except LabError as error:
+        refused = SetupError(error.what, error.cause, error.next_command)
+        refused.exit_code = error.exit_code
+        raise refused from error
+    return folder
+
+
+def _make_venv(wheels: Path | None) -> list[str]:
+    """Make .venv, and give the command that is pip in it; pip itself may be among the wheels."""
     python = str(VENV / "bin/python")
     if importlib.util.find_spec("ensurepip"):
         if not (VENV / "bin/pip").exists():
@@ -115,6 +157,8 @@ def _make_venv() -> list[str]:
         return [python, "-m", "pip"]
     # Debian keeps ensurepip in a package of its own, python3-venv. pip can be fetched without it, and without root.
     _run([sys.executable, "-m", "venv", "--without-pip", str(VENV)], "the virtual environment could not be made")
+    if wheels:
+        return [python, str(next(wheels.glob("pip-*.whl")) / "pip")]
     if importlib.util.find_spec("pip"):
         return [sys.executable, "-m", "pip", "--python", python]
     return [python, str(_debian_pip() / "pip")]
@@ -140,9 +184,11 @@ def _debian_pip() -> Path:
         ) from error
 
 
-def _install(pip: Sequence[str], lock: Path) -> None:
+def _install(pip: Sequence[str], lock: Path, wheels: Path | None) -> None:
     options = ["--quiet", "--disable-pip-version-check", "--no-input", "--require-hashes"]
-    _run([*pip, "install", *options, "--requirement", str(lock)], "packages could not be installed")
+    options += ["--no-index", "--find-links", str(wheels)] if wheels else []
+    cause = FROM_A_BUNDLE if wheels else FROM_AN_INDEX
+    _run([*pip, "install", *options, "--requirement", str(lock)], "packages could not be installed", cause)
     # A pip.conf can say the same as these variables, and nothing overrules it without losing its index too.
     there = subprocess.run([VENV / "bin/python", "-c", "import rich, yaml"], capture_output=True, check=False)
     if there.returncode != 0:
@@ -158,7 +204,7 @@ def _environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name not in ELSEWHERE}
 
 
-def _run(command: Sequence[str], what: str) -> None:
+def _run(command: Sequence[str], what: str, cause: str = FROM_AN_INDEX) -> None:
     # A group of its own: venv and pip have children, which shall not work on when they are ended.
     with subprocess.Popen(command, env=_environment(), stdin=subprocess.DEVNULL, start_new_session=True) as process:
         try:
@@ -169,8 +215,8 @@ def _run(command: Sequence[str], what: str) -> None:
     if code != 0:
         raise SetupError(
             f"{what}; the last lines above say why.",
-            "no network, no room on the disk, or no such package for this platform; what was downloaded is kept",
-            "./lab doctor",
+            cause,
+            shlex.join(["df", "-h", str(ROOT)]) if cause == FROM_A_BUNDLE else "./lab doctor",
         )
 
 

@@ -43,3 +43,40 @@ def test_a_path_that_takes_no_environment_is_told_as_such(tmp_path: Path, monkey
         bootstrap.prepare(tmp_path / "a:b/locks/local.txt")
     assert "':'" in raised.value.args[1]
     assert raised.value.args[2].startswith("mv ")
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["bundle", "--use", "a.tar"], Path("a.tar")),
+        (["bundle", "--debug", "--use=a.tar"], Path("a.tar")),
+        (["bundle", "--use"], None),
+        (["bundle", "--use="], None),
+        (["bundle"], None),
+        (["bundle", "--list", "a.tar"], None),
+        (["run", "--use", "a.tar"], None),
+        ([], None),
+    ],
+)
+def test_only_a_bundle_that_is_to_be_used_is_set_up_from(words: list[str], expected: Path | None) -> None:
+    assert bootstrap.bundle_in(words) == expected
+
+
+def test_a_bundle_that_cannot_be_used_is_told_in_three_parts_with_its_own_exit_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "locks").mkdir()
+    (tmp_path / "locks/local.txt").touch()
+    monkeypatch.setattr(bootstrap, "ROOT", tmp_path)
+    monkeypatch.setattr(bootstrap, "VENV", tmp_path / ".venv")
+    monkeypatch.setattr(bootstrap, "STAMP", tmp_path / ".venv/installed-locks")
+    monkeypatch.setattr(bootstrap.signal, "signal", lambda *_arguments: None)
+    monkeypatch.setattr(bootstrap.sys, "path", [*bootstrap.sys.path])
+    with pytest.raises(SystemExit) as raised:
+        bootstrap.main(["bundle", "--use", str(tmp_path / "missing.tar")])
+    assert raised.value.code == 2
+    said = capsys.readouterr().err
+    assert f"lab: {tmp_path}/missing.tar cannot be read: No such file" in said
+    for part in ("\n  Likely cause: ", f"\n  Next: ls -l {tmp_path}/missing.tar"):
+        assert part in said
+    assert not (tmp_path / ".venv/bin").exists(), "nothing is made for a bundle that cannot be used"

@@ -12,7 +12,7 @@ from wsgilab import api, bootstrap
 from wsgilab.commands import doctor_workshop, init
 from wsgilab.errors import LabError, to_edit, to_paste
 from wsgilab.lab import app_file, own_app
-from wsgilab.machine import environments, requirements
+from wsgilab.machine import bundles, environments, requirements
 from wsgilab.model.request import Request
 from wsgilab.results import baselines
 from wsgilab.results.folder import RunFolder
@@ -51,6 +51,7 @@ REFUSED: dict[str, Callable[[Path], object]] = {
     "a requirement that is not there": lambda folder: requirements._source(Path("nowhere"), folder),
     "no baseline": lambda folder: baselines.read(folder / "nowhere.json"),
     "a baseline that is none": lambda folder: baselines.read(spoilt(folder, "verdict.json")),
+    "a bundle that is none": lambda folder: bundles.read(spoilt(folder, "lab.tar")),
     "a file of a run": lambda folder: RunFolder.open(run_in(folder) / "windows.jsonl"),
     "a run that is there": lambda folder: RunFolder.create(run_in(folder)),
     "progress that is no JSON": lambda folder: progress.read(spoilt(folder, "workshop/progress.json").parents[1]),

@@ -28,6 +28,8 @@ FLOORS = (
 PURE = ("analysis", "model")
 ALONE = ("bootstrap",)
 """Runs before there is anything to import."""
+BEFORE = ("errors", "model/bundle", "machine/bundles")
+"""What it reads a bundle with, so these need nothing but the standard library."""
 WORLD = {"datetime", "http", "os", "pathlib", "random", "socket", "subprocess", "sys", "threading", "time", "urllib"}
 """Modules of Python that lead out of a computation. A path in an address is none."""
 HARMLESS = {"urllib.parse"}
@@ -61,10 +63,15 @@ def room_of(path: Path) -> str:
     return path.relative_to(HOUSE).parts[0].removesuffix(".py")
 
 
+def ours(path: Path) -> set[str]:
+    """The modules of the lab that a file imports: `machine/bundles`."""
+    found = [source(name) for name in imports(path) if name.partition(".")[0] == "wsgilab"]
+    return {str(module.relative_to(HOUSE).with_suffix("")) for module in found if module}
+
+
 def rooms_imported(path: Path) -> set[str]:
     """The rooms that a file imports from."""
-    ours = [source(name) for name in imports(path) if name.partition(".")[0] == "wsgilab"]
-    return {room_of(found) for found in ours if found}
+    return {Path(module).parts[0] for module in ours(path)}
 
 
 def floor(room: str) -> int:
@@ -85,13 +92,20 @@ def test_every_folder_and_file_is_on_a_floor() -> None:
 def test_imports_go_downwards_only(path: Path) -> None:
     room = room_of(path)
     if room in ALONE:
-        assert rooms_imported(path) == set()
+        assert ours(path) <= set(BEFORE)
         return
     if room == FRONT_DOOR:
         assert rooms_imported(path) <= {"api"}
         return
     upwards = {other for other in rooms_imported(path) - {room} if floor(other) >= floor(room)}
     assert upwards == set()
+
+
+@pytest.mark.parametrize("module", BEFORE)
+def test_what_reads_a_bundle_needs_nothing_that_a_bundle_brings(module: str) -> None:
+    path = HOUSE / f"{module}.py"
+    assert {name.partition(".")[0] for name in imports(path)} <= {*sys.stdlib_module_names, "wsgilab"}
+    assert ours(path) <= set(BEFORE)
 
 
 @pytest.mark.parametrize("path", [path for room in PURE for path in files(room)], ids=lambda path: path.stem)

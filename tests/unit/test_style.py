@@ -25,6 +25,8 @@ def test_is_clean(command: list[str]) -> None:
 
 PROGRAMS = (
     "./lab",
+    "cksum",
+    "tar",
     "docker",
     "kubectl",
     "git",

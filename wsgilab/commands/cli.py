@@ -29,6 +29,7 @@ COMMANDS = {
     ),
     "quiz": Entry(WORKSHOP, "wsgilab.commands.quiz", "The questions of the workshop, each answer explained."),
     "doctor": Entry(MACHINE, "wsgilab.commands.doctor", "What is missing or odd on this machine."),
+    "bundle": Entry(MACHINE, "wsgilab.commands.bundle", "Everything for a room without network, in one file."),
     "test": Entry(MACHINE, "wsgilab.commands.test", "Run everything that this machine can test."),
     "carry-out": Entry("", "wsgilab.commands.carry_out", "What ./lab runs in the runner's container."),
 }

@@ -6,7 +6,7 @@ import json
 import shutil
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -28,14 +28,21 @@ LEAST_CPUS = 2
 def examine(lab: Lab) -> Iterator[Finding]:
     """Every check that a workshop needs besides those of a run."""
     with_docker = compose.why_not() is None
-    yield _servers(Path(sys.executable).parent)
-    if with_docker:
-        yield _images(lab.root)
+    carried = [_servers(Path(sys.executable).parent), *([_images(lab.root)] if with_docker else [])]
+    yield from carried
+    yield for_others(carried)
     yield from _pages(lab, with_docker)
     yield from _cpus(len(available()))
     yield from power(SYSTEM)
     yield _disk(lab.root, FREE_MB_WITH_DOCKER if with_docker else FREE_MB)
     yield clock(time.time(), (lab.root / "CHANGELOG.md").stat().st_mtime)
+
+
+def for_others(carried: Sequence[Finding]) -> Finding:
+    """That a machine which has everything can make a bundle, and one which lacks something can use one."""
+    if all(finding.state == OK for finding in carried):
+        return Finding("Bundle", OK, "for laptops that come without all this, ./lab bundle packs it into one file")
+    return Finding("Bundle", ODD, "what is missing can come from a stick: ./lab bundle --use FILE, without a network")
 
 
 def power(system: Path) -> Iterator[Finding]:

@@ -16,14 +16,16 @@ from wsgilab.commands.grammar import Command, debug, flag, option
 from wsgilab.commands.options import APP
 from wsgilab.commands.signals import stop_on_signals
 from wsgilab.errors import EXIT_DONE, MissingError, ServerError, UsageError, to_paste
-from wsgilab.lab import ROOT, app_finder, draft_text, drafts, own_app
+from wsgilab.lab import ROOT, app_finder, draft_text, drafts, own_app, redraft
 from wsgilab.lab.app_file import NAME, read
 from wsgilab.lab.drafts import Draft
+from wsgilab.lab.redraft import Kept
 from wsgilab.machine import processes
 from wsgilab.machine.environment import inherited
 from wsgilab.machine.environments import Workshop
 from wsgilab.machine.packages import cache_dir
 from wsgilab.machine.requirements import Requirements
+from wsgilab.model.words import listed
 
 DEFAULT_APP = "app:app"
 IMPORT_TIMEOUT_S = 60.0
@@ -41,7 +43,7 @@ IMPORT_TIMEOUT_S = 60.0
     help="An access log (common or combined format) or a HAR file of a browser (default: the app's own routes).",
 )
 @flag("--with-values", "What it is drafted from", "Keep ids and query strings that were seen; bodies never.")
-@flag("--force", "Output", "Write over a lab.toml that is there.")
+@flag("--force", "Output", "Write over a lab.toml that is there: its requests; the rest of it is kept.")
 @debug
 def command(app_dir: Path, app: str | None, source: Path | None, with_values: bool, force: bool) -> int:
     """Write a first lab.toml: the traffic of an app, from its routes, an access log or a HAR file.
@@ -58,9 +60,11 @@ def command(app_dir: Path, app: str | None, source: Path | None, with_values: bo
             f"{path} is there already.", "it was written before", to_paste("./lab", "run", "--app-dir", app_dir)
         )
     spec = app or _said(path) or app_finder.find(app_dir) or DEFAULT_APP
+    older = _older(path)
     draft = _from_file(source, with_values) if source else _from_routes(app_dir, spec)
+    text, kept = _text(draft, spec, older, path)
     try:
-        path.write_text(draft_text.written(draft, spec), encoding="utf-8")
+        path.write_text(text, encoding="utf-8")
     except OSError as error:
         what = f"{path} cannot be written: {error.strerror}."
         raise MissingError(
@@ -69,8 +73,33 @@ def command(app_dir: Path, app: str | None, source: Path | None, with_values: bo
     print(f"{path}: {len(draft.kinds)} requests, drafted from {draft.source}.")
     for note in draft.notes:
         say(f"left out: {note}.")
+    if kept.names:
+        say(f"kept of the older one: {listed(kept.names)}; its requests are written anew.")
     print(f"Look it over, then: {to_paste('./lab', 'run', '--app-dir', app_dir)}")
     return EXIT_DONE
+
+
+def _older(path: Path) -> str:
+    """The text of the lab.toml that is to be written over; nothing where there is none. Raises UsageError."""
+    if not path.exists():
+        return ""
+    read(path)  # says where it is wrong
+    return path.read_text(encoding="utf-8")
+
+
+def _text(draft: Draft, spec: str, older: str, path: Path) -> tuple[str, Kept]:
+    """The new lab.toml, and what it keeps of the older one. Raises UsageError where that cannot be carried over."""
+    anew = [("app", "app"), *([("traffic", "rates")] if draft.rates else [])]
+    kept = redraft.kept(older, anew)
+    text = draft_text.written(draft, spec, kept)
+    added = [] if "app.health" in kept.names else [("app", "health")]
+    if redraft.says_the_same(older, text, [*anew, *added]):
+        return text, kept
+    raise UsageError(
+        f"{path} says more than a draft does, and that cannot be carried over as it is written: {listed(kept.names)}.",
+        "keys outside of [app] and [traffic] that lead into them, or a table in one line",
+        f"{to_paste('mv', path, f'{path}.old')}; {to_paste('./lab', 'init', '--app-dir', path.parent)}",
+    )
 
 
 def _said(path: Path) -> str | None:

@@ -29,3 +29,20 @@ def stop_on_signals() -> Iterator[Stop]:
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def interrupted_by_signals() -> Iterator[None]:
+    """Have SIGTERM, SIGQUIT and SIGHUP raise KeyboardInterrupt, as Ctrl-C does, while the block lasts.
+
+    For work that leaves nothing running: what is half made is removed on the way out.
+    """
+    previous = {}
+    for number in SIGNALS:
+        if signal.getsignal(number) != signal.SIG_IGN:
+            previous[number] = signal.signal(number, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)

@@ -9,23 +9,30 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 
 from wsgilab.lab.drafts import BODIES, Draft, Kind
+from wsgilab.lab.redraft import Kept
+
+NOTHING = Kept()
 
 
-def written(draft: Draft, app: str) -> str:
-    """The text of lab.toml. Every command of the lab reads it as it is."""
+def written(draft: Draft, app: str, kept: Kept = NOTHING) -> str:
+    """The text of lab.toml, with what is kept of an older one. Every command of the lab reads it as it is."""
     lines = [f"# Drafted from {draft.source}. docs/reference.md lists every key.", ""]
     lines += [f"# Left out or to be done: {note}." for note in draft.notes]
-    health = [f"health = {_quoted(draft.health)}"] if draft.health else []
-    lines += ["[app]", f"app = {_quoted(app)}", *health, "", "[traffic]"]
-    rates = ", ".join(f"{rate:g}" for rate in draft.rates)
-    lines += [
-        f"rates = [{rates}]  # requests per second: the log's mean and its busiest second"
-        if rates
-        else "# rates = [20, 60]"
-    ]
-    lines += ['# slo = "p99<250ms and failed<1%"', ""]
-    lines += _login(draft.login) if draft.login else []
+    health = [f"health = {_quoted(draft.health)}"] if draft.health and "app.health" not in kept.names else []
+    lines += ["[app]", f"app = {_quoted(app)}", *health, *kept.app, "", "[traffic]", *_rates(draft, kept)]
+    lines += [*kept.traffic, "", *kept.tables, ""] if kept.tables else [*kept.traffic, ""]
+    lines += _login(draft.login) if draft.login and "login" not in kept.names else []
     return "\n".join(chain(lines, *map(_kind_lines, _named(draft.kinds)))).rstrip() + "\n"
+
+
+def _rates(draft: Draft, kept: Kept) -> Iterator[str]:
+    rates = ", ".join(f"{rate:g}" for rate in draft.rates)
+    if rates:
+        yield f"rates = [{rates}]  # requests per second: the log's mean and its busiest second"
+    elif "traffic.rates" not in kept.names:
+        yield "# rates = [20, 60]"
+    if "traffic.slo" not in kept.names:
+        yield '# slo = "p99<250ms and failed<1%"'
 
 
 def _login(path: str) -> list[str]:

@@ -37,17 +37,18 @@ def _places(text: str) -> Iterator[tuple[tuple[str | int, ...], int]]:
     arrays: dict[tuple[str, ...], int] = {}
     for number, line in enumerate(text.splitlines(), 1):
         if header := HEADER.match(line):
-            names = _names(header["name"])
+            names = names_in(header["name"])
             if header["open"] == "[[":
                 arrays[names] = seen[names]
                 seen[names] += 1
             table = tuple(_positioned(names, arrays))
             yield table, number
         elif assignment := ASSIGNMENT.match(line):
-            yield (*table, *_names(assignment["name"])), number
+            yield (*table, *names_in(assignment["name"])), number
 
 
-def _names(dotted: str) -> tuple[str, ...]:
+def names_in(dotted: str) -> tuple[str, ...]:
+    """The keys of a dotted one."""
     return tuple(part.strip("\"'") for part in re.findall(KEY, dotted))
 
 

@@ -27,6 +27,8 @@ COMPLETE = "complete"
 """The file that is written last: without it an environment was left half made."""
 MISLEADING = ("PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_USER", "PIP_REQUIRE_VIRTUALENV", "PYTHONPATH", "PYTHONHOME")
 VENV_TIMEOUT_S = 300.0
+PIP_WHEELS = ("pip/usr/share/python-wheels/pip-*.whl", "wheels/pip-*.whl")
+"""Below .venv: where the bootstrap put one that was in Debian's package, or in a bundle."""
 AT = ("Collecting ", "Processing ", "Building wheel", "Installing collected", "install: ")
 
 Announce = Callable[[str], None]
@@ -98,7 +100,9 @@ class Workshop:
         self._venv(kept, interpreter)
         own = ["--requirement", str(gathered.file)] if requirements else []
         line = [sys.executable, str(self.installer), "--lock", str(self.lock), "--for", str(kept / "bin/python")]
-        done = processes.follow([*line, *_own_pip(), *own], self._told, self.stop, environment=_clean_environment())
+        wheel = pip_wheel()
+        line += ["--pip", str(wheel / "pip")] if wheel else []
+        done = processes.follow([*line, *own], self._told, self.stop, environment=_clean_environment())
         if self.stop.requested:
             raise Interrupted
         if not done.ok:
@@ -149,12 +153,14 @@ def find_python(wanted: str | None) -> Path:
     return Path(found)
 
 
-def _own_pip() -> list[str]:
-    """How the installer finds pip: in this Python, or in the wheel that the lab was set up with."""
+def pip_wheel() -> Path | None:
+    """The wheel that the lab was set up with, a pip that runs as it is; None where this Python has a pip. Raises
+    MissingError where there is neither."""
     if processes.ask([sys.executable, "-m", "pip", "--version"]).ok:
-        return []
-    for wheel in (Path(sys.prefix) / "pip").glob("usr/share/python-wheels/pip-*.whl"):
-        return ["--pip", str(wheel / "pip")]
+        return None
+    for place in PIP_WHEELS:
+        for wheel in Path(sys.prefix).glob(place):
+            return wheel
     raise MissingError("There is no pip here.", "it was removed from .venv", "rm -r .venv; ./lab run")
 
 

@@ -40,6 +40,8 @@ class Package:
     missing: Explain
     suite: str | None = None
     """A release of Debian to take it from instead of the machine's own, out of the same mirror."""
+    question: str = "--version"
+    """What makes it say its version, and nothing else happen."""
 
     @property
     def folder(self) -> Path:
@@ -109,19 +111,33 @@ def download(package: Package, timeout_s: float) -> None:
     """Unpack a package into the cache, with the machine's own apt configuration. Raises MissingError."""
     if not can_fetch_packages():
         raise package.missing("not on PATH, and this system has no apt to fetch it with")
+
+    def fill(folder: Path) -> None:
+        _fetch(package, folder.parent, timeout_s)
+        for file in sorted(folder.parent.glob("*.deb")):
+            processes.ask(["dpkg-deb", "-x", file, folder], timeout_s=timeout_s).required()
+
+    try:
+        replace(package, fill)
+    except (OSError, processes.CommandFailed) as error:
+        raise package.missing(f"apt-get could not fetch it: {error}") from error
+
+
+def replace(package: Package, fill: Callable[[Path], None]) -> None:
+    """Have `fill` unpack a package into a new folder, which then takes its place in the cache, as a whole.
+
+    The folder above it is for what `fill` needs meanwhile. Raises MissingError where none can be made, and what `fill`
+    raises.
+    """
     work = package.folder.with_name(f"{package.name}.new-{os.getpid()}")
     shutil.rmtree(work, ignore_errors=True)
     try:
         unpacked = work / "root"
         _make(unpacked, package.missing)
-        _fetch(package, work, timeout_s)
-        for file in sorted(work.glob("*.deb")):
-            processes.ask(["dpkg-deb", "-x", file, unpacked], timeout_s=timeout_s).required()
+        fill(unpacked)
         if package.folder.exists():  # moved, not removed: another run may be reading it
             package.folder.rename(work / "old")
         unpacked.rename(package.folder)
-    except (OSError, processes.CommandFailed) as error:
-        raise package.missing(f"apt-get could not fetch it: {error}") from error
     finally:
         shutil.rmtree(work, ignore_errors=True)
 

@@ -159,5 +159,7 @@ def _no_prometheus(cause: str) -> MissingError:
     )
 
 
-NGINX = Package("nginx", ("nginx", "nginx-common"), "usr/sbin/nginx", _no_nginx)
+NGINX = Package("nginx", ("nginx", "nginx-common"), "usr/sbin/nginx", _no_nginx, question="-v")
 PROMETHEUS = Package("prometheus", ("prometheus", "promtool"), "usr/bin/prometheus", _no_prometheus, suite=NEWER_SUITE)
+PACKAGES = {package.name: package for package in (NGINX, PROMETHEUS)}
+"""What the lab fetches by itself, by name."""

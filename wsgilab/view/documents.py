@@ -31,6 +31,8 @@ PAGES = (
 IMAGE = re.compile(r"[\w-]+\.(?:png|svg)", re.ASCII)
 EXERCISE = re.compile(r"\.\./workshop/(\d\d)-[\w-]+(?:/README\.md)?/?", re.ASCII)
 NAME = re.compile(r"[\w-]+", re.ASCII)
+FOR_THE_INSTRUCTOR = re.compile(r"^## Answer key$.*?(?=^## |\Z)", re.MULTILINE | re.DOTALL)
+"""A section that the site leaves to the file: who takes part in a workshop has the site open."""
 
 Link = Callable[[str], str | None]
 """Where a link of a text leads in the site; None for a file that the site does not have."""
@@ -57,7 +59,14 @@ def read(folder: Path, name: str) -> Document:
     path = folder / f"{name}.md"
     if not NAME.fullmatch(name) or not path.is_file():
         raise NotShown(HTTPStatus.NOT_FOUND, f"docs/ has no text '{name:.40}'.", "ls docs")
-    return page(path.read_text(encoding="utf-8"), in_docs)
+    return page(open_to_all(path.read_text(encoding="utf-8"), path.name), in_docs)
+
+
+def open_to_all(text: str, name: str) -> str:
+    """A text without what is for the instructor alone, who is told where that is."""
+    return FOR_THE_INSTRUCTOR.sub(
+        f"## Answer key\n\nIt is not on this page: the instructor finds it in the file `docs/{name}`.\n\n", text
+    )
 
 
 def page(text: str, link: Link) -> Document:

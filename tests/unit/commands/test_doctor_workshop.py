@@ -11,7 +11,7 @@ from support import ROOT, free_ports
 
 from wsgilab.commands import doctor_workshop
 from wsgilab.lab.servers import load_lab
-from wsgilab.model.finding import MISSING, ODD, OK
+from wsgilab.model.finding import MISSING, ODD, OK, Finding
 
 
 def system(folder: Path, battery: str, governor: str) -> Path:
@@ -68,3 +68,10 @@ def test_a_port_of_a_page_that_is_taken_comes_with_the_variable_that_moves_it(wi
     assert re.fullmatch(rf"PROMETHEUS_PORT=\d+ {re.escape(start)}", found.fix)
     (found,) = doctor_workshop._pages(load_lab(ROOT, {"PROMETHEUS_PORT": str(free), "GRAFANA_PORT": str(taken)}), False)
     assert (found.state, found.said) == (OK, f"{free} is free"), "Grafana comes with Docker only"
+
+
+def test_who_has_everything_can_pack_it_and_who_lacks_something_can_use_that() -> None:
+    there, missing = Finding("Servers", OK, "installed"), Finding("Images", MISSING, "not here")
+    packs, uses = doctor_workshop.for_others([there]), doctor_workshop.for_others([there, missing])
+    assert (packs.state, "./lab bundle packs it" in packs.said) == (OK, True)
+    assert (uses.state, "./lab bundle --use FILE" in uses.said) == (ODD, True)

@@ -13,7 +13,7 @@ from support import ROOT, wait_for
 from wsgilab.machine import processes
 
 THEIR_HOME = {
-    "subprocess": {"machine/processes.py", "bootstrap.py"},
+    "subprocess": {"machine/processes.py", "machine/pipes.py", "bootstrap.py"},
     "urllib.request": set[str](),
     "http.client": {"machine/http.py", "machine/exchanges.py"},
 }

@@ -83,6 +83,22 @@ def test_every_text_is_a_page_whose_links_lead_somewhere(name: str) -> None:
             assert f'id="{anchor}"' in shown.html, target
 
 
+def test_the_answer_key_stays_in_the_file() -> None:
+    before, key = (DOCS / "workshop.md").read_text().split("## Answer key\n")
+    page = documents.read(DOCS, "workshop")
+    assert "one slot is bad at 100 rps" in key
+    assert "one slot is bad at 100 rps" not in page.html
+    assert "quiz.yaml" not in page.html
+    assert "the instructor finds it in the file <code>docs/workshop.md</code>" in page.html
+    assert [text for _, text in page.headings] == [*re.findall(r"^## (.+)$", before, re.MULTILINE), "Answer key"]
+
+
+def test_what_comes_after_an_answer_key_is_shown() -> None:
+    text = documents.open_to_all("# A\n\n## Answer key\n\nsecret\n\n## Next\n\nopen\n", "a.md")
+    assert "secret" not in text
+    assert text.endswith("\n\n## Next\n\nopen\n")
+
+
 def test_the_readme_is_a_page_too() -> None:
     page = documents.page((ROOT / "README.md").read_text(), documents.from_the_root)
     assert 'href="/docs/tutorial"' in page.html

@@ -1,0 +1,108 @@
+"""`./lab bundle`: everything for a room without network in one file, and the lab out of that file."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from wsgilab.commands import bundle_making, bundle_using, values
+from wsgilab.commands.console import console, say, show_json
+from wsgilab.commands.grammar import Command, as_json, debug, flag, option
+from wsgilab.commands.meter import metered
+from wsgilab.commands.signals import interrupted_by_signals
+from wsgilab.errors import EXIT_DONE, EXIT_INTERRUPTED, UsageError, to_paste
+from wsgilab.machine import bundles
+from wsgilab.machine.bundles import Bundle
+from wsgilab.model.bundle import IMAGES, LAB, TOOLS, WHEELS, megabytes
+from wsgilab.model.words import counted, listed
+
+MAKING, USING = "Making one", "Using one"
+
+
+@click.command(cls=Command, name="bundle", example="./lab bundle --use /media/stick/wsgilab.tar")
+@option(
+    "--out",
+    type=values.FILE,
+    group=MAKING,
+    metavar="FILE",
+    help="File or folder that it is written to (default: a name with date, machine and Python, here).",
+)
+@flag("--without-images", MAKING, "Leave the container images out.")
+@option("--list", "shown", type=values.FILE, group=USING, metavar="FILE", help="Check one, and say what is in it.")
+@option("--use", "used", type=values.FILE, group=USING, metavar="FILE", help="Set the lab up from one, offline.")
+@as_json("Print the table of contents as JSON.")
+@debug
+def command(out: Path | None, without_images: bool, shown: Path | None, used: Path | None, as_json: bool) -> int:
+    """Make one file with everything that a room without network needs, or set the lab up from it.
+
+    In it: this clone with its docs, the wheels of the lock file with k6, nginx and Prometheus as the lab fetches them,
+    and the container images. It fits machines with this processor, system and Python.
+    """
+    _refuse_two_wishes({"--out": out, "--without-images": without_images, "--list": shown, "--use": used})
+    if used and as_json:
+        raise UsageError(
+            "--json and --use exclude each other.",
+            "--list has the same table",
+            to_paste("./lab", "bundle", "--use", used),
+        )
+    try:
+        with interrupted_by_signals():
+            if used:
+                return bundle_using.use(bundles.read(used))
+            found = _checked(shown) if shown else bundle_making.make(_named(out), not without_images)
+    except KeyboardInterrupt:
+        say("interrupted; the same command goes on." if used else "interrupted; nothing is left half made.")
+        return EXIT_INTERRUPTED
+    _show(found, as_json)
+    return EXIT_DONE
+
+
+def _refuse_two_wishes(given: dict[str, object]) -> None:
+    asked = [name for name, value in given.items() if value]
+    if len(asked) > 1 and not set(asked) <= {"--out", "--without-images"}:
+        what = f"{listed(asked)} exclude each other."
+        raise UsageError(what, "one makes a bundle, one shows it, one sets the lab up from it", "./lab bundle --help")
+
+
+def _named(out: Path | None) -> Path:
+    """Where it is written: a folder that is there gets one with the usual name."""
+    here = bundles.this_machine()
+    usual = f"wsgilab-{datetime.now(UTC):%Y-%m-%d}-{here.system.lower()}-{here.machine}-python{here.python}.tar"
+    return out / usual if out and out.is_dir() else out or Path(usual)
+
+
+def _checked(path: Path) -> Bundle:
+    found = bundles.read(path)
+    with metered(f"checking {path.name}", sum(piece.size_bytes for piece in found.contents.pieces)) as moved:
+        found.verify(moved=moved)
+    return found
+
+
+def _show(made: Bundle, as_json: bool) -> None:
+    contents = made.contents
+    if as_json:
+        show_json(contents.to_json())
+        return
+    out = console(sys.stdout)
+    names = {
+        LAB: f"{counted(len(contents.of(LAB)), 'file')}: the lab with its docs",
+        WHEELS: f"{counted(len(contents.of(WHEELS)), 'package')}: the servers, k6, the lab's own",
+        TOOLS: listed([piece.short_name.removesuffix(".tar.gz") for piece in contents.of(TOOLS)]),
+        IMAGES: listed([f"{image.name} ({image.platform})" for image in contents.images]),
+    }
+    lines = [
+        f"{made.path}: {megabytes(made.path.stat().st_size)} MB, for {contents.target.computer}, "
+        f"Python {contents.target.python}; made {contents.created} by version {contents.version}",
+        *(
+            f"  {kind:6} {megabytes(sum(piece.size_bytes for piece in contents.of(kind))):>7} MB  {name}"
+            for kind, name in names.items()
+            if contents.of(kind)
+        ),
+        "Every checksum is right. In a clone of the same state, or in the one that it brings along "
+        f"({to_paste('tar', '-xf', made.path, LAB)}): {to_paste('./lab', 'bundle', '--use', made.path)}",
+    ]
+    for line in lines:
+        out.print(line, soft_wrap=True, markup=False, highlight=False)
