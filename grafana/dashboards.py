@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from browser_feels import browser_feels
 from capacity import capacity
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
@@ -29,7 +30,7 @@ def main() -> None:
 
 def render() -> dict[str, str]:
     """The text of every dashboard by file name."""
-    return dict(_json(build()) for build in (side_by_side, one_server, capacity, lab_health))
+    return dict(_json(build()) for build in (side_by_side, one_server, capacity, lab_health, browser_feels))
 
 
 def _json(dashboard: Dashboard) -> tuple[str, str]:

@@ -7,7 +7,8 @@ compile() {
         --no-emit-index-url --no-emit-find-links "$@"
 }
 # dev.txt holds everything; the others are parts of it, at the same versions.
-compile --group server --group local --group dev --group cluster pyproject.toml -o locks/dev.txt
+compile --group server --group local --group dev --group cluster --group browser pyproject.toml -o locks/dev.txt
 compile -c locks/dev.txt --group server -o locks/server.txt
 compile -c locks/dev.txt pyproject.toml -o locks/runner.txt
 compile -c locks/dev.txt --group server --group local pyproject.toml -o locks/local.txt
+compile -c locks/dev.txt --group server --group local --group browser pyproject.toml -o locks/browser.txt

@@ -51,7 +51,8 @@ class Target:
         """Whether its server can have such a figure at all."""
         server = SERVERS.get(self.server or "")
         lacks = server and ((OF_PROXIES, server.via), (OF_SLOTS, server.slots))
-        return not any(self.expression.startswith(figure) for figure, has in lacks or () if not has)
+        clicked = "browser:" in self.expression  # of ./lab vitals, not of a run
+        return not clicked and not any(self.expression.startswith(figure) for figure, has in lacks or () if not has)
 
 
 def targets(servers: Sequence[str], span: Span) -> Iterator[Target]:

@@ -1,6 +1,7 @@
 """The runner of WSGI Lab: drives load through the servers, and turns it into a verdict.
 
-`from wsgilab import run, capacity, gate, check_up, report, Request` is all a script needs; docs/python.md shows it.
+Scripts need no more than `from wsgilab import run, capacity, gate, vitals, check_up, report, Request`, as
+docs/python.md shows.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
         Result,
         Stop,
         Verdict,
+        VitalsResult,
         Window,
         WindowPlan,
         capacity,
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
         gate,
         report,
         run,
+        vitals,
     )
 
 __version__ = "0.1.0"
@@ -30,6 +33,7 @@ __all__ = [
     "Result",
     "Stop",
     "Verdict",
+    "VitalsResult",
     "Window",
     "WindowPlan",
     "capacity",
@@ -37,6 +41,7 @@ __all__ = [
     "gate",
     "report",
     "run",
+    "vitals",
 ]
 
 

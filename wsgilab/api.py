@@ -1,4 +1,4 @@
-"""The lab for a program: `run`, `capacity`, `gate`, `check_up` and `report`, silent. The commands stand on them."""
+"""The lab for a program: `run`, `capacity`, `gate`, `vitals`, `check_up`, `report`, silent. Commands stand on them."""
 
 from __future__ import annotations
 
@@ -23,19 +23,23 @@ from wsgilab.measure.gating import question_of
 from wsgilab.measure.job import job_for, with_seed
 from wsgilab.measure.manifest import foreseen
 from wsgilab.measure.session import Measured, measure_here
+from wsgilab.measure.vitals import feel_here
 from wsgilab.model.finding import Finding
 from wsgilab.model.listener import UNHEARD, Listener, Outline
 from wsgilab.model.manifest import Manifest
 from wsgilab.model.request import DEFAULTS, Request
 from wsgilab.model.server import Server
 from wsgilab.model.verdict import Verdict
+from wsgilab.model.vitals import Film, VitalsVerdict
 from wsgilab.model.window import Window, WindowPlan
 from wsgilab.reports import html, markdown
+from wsgilab.reports import vitals as vital_reports
 from wsgilab.results import baselines
 from wsgilab.results.folder import RunFolder
 from wsgilab.results.judged import judge
 from wsgilab.results.place import turn_in_this_process
 from wsgilab.results.result import Result
+from wsgilab.results.vitals import VitalsResult, judge_vitals, read_blocks, read_films, write_vitals
 
 __all__ = [
     "Listener",
@@ -44,6 +48,7 @@ __all__ = [
     "Result",
     "Stop",
     "Verdict",
+    "VitalsResult",
     "Window",
     "WindowPlan",
     "capacity",
@@ -51,6 +56,7 @@ __all__ = [
     "gate",
     "report",
     "run",
+    "vitals",
 ]
 
 
@@ -121,6 +127,43 @@ def check_up(
         if ended.trouble:
             raise ended.trouble
         return checkup.findings(ended.checkups)
+
+
+def vitals(request: Request | None = None, listener: Listener | None = None, stop: Stop | None = None) -> VitalsResult:
+    """Click in a real browser, with each server, idle and under load, and judge what it felt: `./lab vitals`.
+
+    `rates_rps` are those of the background load; 0 is none. As `run` otherwise, with servers of this machine.
+    """
+    asked = _settled((request or Request()).but(command="vitals"))
+    if asked.engine not in ("auto", "local"):
+        what, cause = "A browser is driven next to local processes only.", f"--engine {asked.engine} was asked for"
+        raise UsageError(what, cause, "./lab vitals --engine local")
+    lab, servers = selection(asked)
+    heard = listener or UNHEARD
+    for remark in lab.remarks:
+        heard.message(remark)
+    with _ready(Stack(lab, servers, asked.but(engine="local"), stop or Stop(), heard, None)) as (stack, _):
+        felt = feel_here(stack, "a browser is driven next to local processes")
+    verdict, trouble = judge_vitals(felt.blocks, felt.manifest, []), felt.trouble
+    try:
+        felt.folder.write_manifest(felt.manifest)
+        _save_vitals(felt.folder, verdict, felt.manifest, felt.films)
+    except MissingError as error:
+        trouble = error
+    return VitalsResult(verdict, felt.blocks, felt.films, felt.folder.path, felt.manifest, trouble)
+
+
+def report_vitals(folder: Path | str) -> VitalsResult:
+    """Judge saved clicks again, and write their reports anew, as `report` does for a run. Raises UsageError."""
+    saved = RunFolder(Path(folder))
+    (blocks, problems), (manifest, more) = read_blocks(saved.path), saved.read_manifest()
+    films, no_films = read_films(saved.path)
+    verdict, trouble = judge_vitals(blocks, manifest, [*problems, *more, *no_films]), None
+    try:
+        _save_vitals(saved, verdict, manifest, films)
+    except MissingError as error:  # somebody else's run can be read all the same
+        trouble = error
+    return VitalsResult(verdict, tuple(blocks), films, saved.path, manifest, trouble)
 
 
 def report(folder: Path | str) -> Result:
@@ -219,6 +262,13 @@ def _save(folder: RunFolder, verdict: Verdict, manifest: Manifest) -> Verdict:
     folder.write_text("report.md", markdown.render(verdict, manifest))
     folder.write_text("report.html", html.render(verdict, manifest))
     return verdict
+
+
+def _save_vitals(folder: RunFolder, verdict: VitalsVerdict, manifest: Manifest, films: Sequence[Film]) -> None:
+    """Write vitals.json, report.md and report.html. Raises MissingError where they cannot be written."""
+    write_vitals(folder, verdict, films)
+    folder.write_text("report.md", vital_reports.markdown(verdict, manifest))
+    folder.write_text("report.html", vital_reports.html(verdict, manifest, films))
 
 
 def _baseline(path: Path, request: Request, lab: Lab, servers: Sequence[Server]) -> Verdict:

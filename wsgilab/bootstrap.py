@@ -23,6 +23,8 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 STAMP = VENV / "installed-locks"
 EXIT_MISSING, EXIT_INTERRUPTED = 3, 130
+LOCKS = {"test": "dev.txt", "vitals": "browser.txt"}
+"""Command → what it needs besides local.txt, which each of these holds as well."""
 ELSEWHERE = {"PYTHONPATH", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_USER", "PIP_REQUIRE_VIRTUALENV"}
 """What would make pip install to another place than .venv, or nothing at all."""
 
@@ -42,7 +44,7 @@ class SetupError(Exception):
 
 def main(arguments: Sequence[str]) -> None:
     """Make the environment where it is missing or old, and become the lab's command in it."""
-    lock = ROOT / "locks" / ("dev.txt" if arguments[:1] == ["test"] else "local.txt")
+    lock = ROOT / "locks" / LOCKS.get(arguments[0] if arguments else "", "local.txt")
     # As Ctrl-C does: a command under way is ended with us.
     for number in (signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP):
         if signal.getsignal(number) != signal.SIG_IGN:  # nohup
@@ -81,7 +83,7 @@ def prepare(lock: Path, bundle: Path | None = None) -> None:
             f"its path has a '{os.pathsep}' in it, which separates the folders of PATH",
             f"{shlex.join(['mv', str(ROOT)])} ~/wsgilab",
         )
-    wanted = f"{lock.stem} {hashlib.sha256(lock.read_bytes()).hexdigest()} {sys.version_info[:2]}"
+    wanted = _line(lock)
     if wanted in _installed():
         return
     try:
@@ -107,8 +109,7 @@ def prepare(lock: Path, bundle: Path | None = None) -> None:
         wheels = _wheels_of(bundle) if bundle else None
         pip = _make_venv(wheels)
         _install(pip, lock, wheels)
-        # dev.txt holds all that local.txt does.
-        STAMP.write_text("\n".join([wanted, _local_too(lock)]) + "\n")
+        STAMP.write_text("\n".join([wanted, *_still_there(lock)]) + "\n")
         _say(f"Ready after {time.monotonic() - started:.0f} s.")
 
 
@@ -119,9 +120,18 @@ def _installed() -> list[str]:
         return []
 
 
-def _local_too(lock: Path) -> str:
-    local = lock.with_name("local.txt")
-    return f"local {hashlib.sha256(local.read_bytes()).hexdigest()} {sys.version_info[:2]}"
+def _still_there(lock: Path) -> list[str]:
+    """What .venv holds besides `lock`: all of local.txt, and what was installed earlier and has not changed since.
+
+    Lock files agree on versions, so to install one takes nothing away from another.
+    """
+    others = [lock.with_name(name) for name in ("local.txt", *LOCKS.values()) if name != lock.name]
+    installed = _installed()
+    return [line for other in others if (line := _line(other)) in installed or other.name == "local.txt"]
+
+
+def _line(lock: Path) -> str:
+    return f"{lock.stem} {hashlib.sha256(lock.read_bytes()).hexdigest()} {sys.version_info[:2]}"
 
 
 def _python_matches() -> bool:

@@ -4,27 +4,18 @@ from __future__ import annotations
 
 import time
 
-from flask import Flask, Response, abort, jsonify, render_template_string, request
+from flask import Flask, Response, abort, jsonify, render_template, request
 from werkzeug.exceptions import HTTPException
 
 MAX_MS = 5_000
 """No request may ask for more than this: a typo must not pin a worker for minutes."""
 MAX_UPLOAD_BYTES = 8 * 1024 * 1024
-
-PAGE = """<!doctype html>
-<html lang="en">
-<title>Orders</title>
-<h1>Orders</h1>
-<table>
-{% for order in orders %}
-<tr><td>{{ order.id }}</td><td>{{ order.customer }}</td><td>{{ order.total }}</td></tr>
-{% endfor %}
-</table>
-</html>
-"""
+LAST_DAY = 100_000
+ORDERS_A_DAY = 100
 
 app = Flask(__name__)
 app.config["MAX_CONTENT_LENGTH"] = MAX_UPLOAD_BYTES
+app.config["SEND_FILE_MAX_AGE_DEFAULT"] = 3_600  # a browser keeps the style sheet, the script and the picture
 
 
 def burn_cpu(ms: float) -> None:
@@ -92,8 +83,19 @@ def json_orders() -> Response:
 
 @app.get("/page")
 def page() -> str:
-    """A typical server-rendered page."""
-    return render_template_string(PAGE, orders=orders(100))
+    """A typical server-rendered page; what it waits and computes besides is up to `io` and `cpu`, nothing by default.
+
+    Its buttons ask for the next day in four ways, for browsers: static/page.js.
+    """
+    day = asked_for()
+    return render_template("page.html", day=day, orders=orders(ORDERS_A_DAY, first=(day - 1) * ORDERS_A_DAY))
+
+
+@app.get("/page/orders")
+def page_orders() -> str:
+    """The part of the page that a script asks for: one day of orders."""
+    day = asked_for()
+    return render_template("orders.html", day=day, orders=orders(ORDERS_A_DAY, first=(day - 1) * ORDERS_A_DAY))
 
 
 @app.post("/upload")
@@ -118,6 +120,18 @@ def refused(error: HTTPException) -> Response:
     return Response(f"{error.description}\n", error.code, mimetype="text/plain")
 
 
-def orders(count: int) -> list[dict[str, object]]:
-    """The first `count` of an endless list of orders, always the same."""
-    return [{"id": n, "customer": f"customer-{n % 17}", "total": f"{n * 7.25:.2f}"} for n in range(count)]
+def asked_for() -> int:
+    """The day that a page shows, once it has cost what it shall."""
+    text = request.args.get("day", "1")
+    if not (text.isascii() and text.isdecimal() and len(text) <= 6 and 1 <= int(text) <= LAST_DAY):
+        abort(400, f"'day' must be a whole number from 1 to {LAST_DAY}, not '{text[:40]}'.")
+    cpu_ms, io_ms = milliseconds("cpu", 0), milliseconds("io", 0)
+    burn_cpu(cpu_ms)
+    wait(io_ms)
+    return int(text)
+
+
+def orders(count: int, first: int = 0) -> list[dict[str, object]]:
+    """So many of an endless list of orders, always the same."""
+    numbers = range(first, first + count)
+    return [{"id": n, "customer": f"customer-{n % 17}", "total": f"{n * 7.25:.2f}"} for n in numbers]

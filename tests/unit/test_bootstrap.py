@@ -80,3 +80,26 @@ def test_a_bundle_that_cannot_be_used_is_told_in_three_parts_with_its_own_exit_c
     for part in ("\n  Likely cause: ", f"\n  Next: ls -l {tmp_path}/missing.tar"):
         assert part in said
     assert not (tmp_path / ".venv/bin").exists(), "nothing is made for a bundle that cannot be used"
+
+
+def test_what_a_command_needs_besides_is_installed_once_and_not_forgotten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    locks = tmp_path / "locks"
+    locks.mkdir()
+    for name in ("local.txt", *bootstrap.LOCKS.values()):
+        (locks / name).write_text(name)
+    installed: list[str] = []
+    monkeypatch.setattr(bootstrap, "ROOT", tmp_path)
+    monkeypatch.setattr(bootstrap, "VENV", tmp_path / ".venv")
+    monkeypatch.setattr(bootstrap, "STAMP", tmp_path / ".venv/installed-locks")
+    monkeypatch.setattr(bootstrap, "_python_matches", lambda: True)
+    monkeypatch.setattr(bootstrap, "_make_venv", lambda _wheels: (tmp_path / ".venv").mkdir(exist_ok=True))
+    monkeypatch.setattr(bootstrap, "_install", lambda _pip, lock, _wheels: installed.append(lock.name))
+    for name in ("local.txt", "browser.txt", "local.txt", "browser.txt", "dev.txt", "browser.txt", "local.txt"):
+        bootstrap.prepare(locks / name)
+    assert installed == ["local.txt", "browser.txt", "dev.txt"]
+    (locks / "browser.txt").write_text("newer")
+    for name in ("dev.txt", "browser.txt", "dev.txt", "local.txt"):
+        bootstrap.prepare(locks / name)
+    assert installed[3:] == ["browser.txt"]

@@ -1,17 +1,23 @@
-"""Whether a HAR file shows a page that waited for its server, and one that did not."""
+"""Whether a HAR file, or a browser that clicked, shows a page that waited for its server, and one that did not."""
 
 from collections import defaultdict
 from urllib.parse import urlsplit
 
-from wsgilab.workshop.checks import Evidence, Outcome, Record, any_of, missing, passed
+from wsgilab.workshop.checks import Evidence, Felt, Outcome, Record, any_of, missing, passed
 
 LONG_MS, SHORT_MS = 250.0, 100.0
+LATE_MS, TIMES = 200.0, 2.0
+"""A click whose answer takes so long, and so many times as long as with another server, has waited in a queue."""
 MOSTLY = 0.8
 """Share of a slow page's time that must lie before its first byte: connecting waits too, where the queue is full."""
 
 
 def check(evidence: Evidence) -> Outcome:
-    return any_of(evidence.records_of("har"), judged, "A HAR file in results/workshop/ is missing.")
+    return any_of(
+        [*evidence.records_of("har"), *evidence.felt],
+        lambda piece: clicked(piece) if isinstance(piece, Felt) else judged(piece),
+        "A HAR file in results/workshop/, or a run with clicks of a browser, is missing.",
+    )
 
 
 def judged(record: Record) -> Outcome:
@@ -31,6 +37,18 @@ def judged(record: Record) -> Outcome:
             f"In {record.name} the slow page spent its time elsewhere: one that waits for its server is missing."
         )
     return passed(f"Port {port}: {wait_ms:.0f} of {whole_ms:.0f} ms were waiting for the first byte.")
+
+
+def clicked(felt: Felt) -> Outcome:
+    """The button that says at once that it is loading: when was the answer on the screen, with which server?"""
+    rows = [row for row in felt.verdict.rows if (row.action, row.vital) == ("feedback first", "content_ms")]
+    times = {row.server: row.p75_ms.value for row in rows if row.rate_rps and row.p75_ms}
+    if len(times) < 2:
+        return missing(f"{felt.name} has clicks with load on {len(times)} of the servers: a second one is missing.")
+    (quick, quick_ms), *_, (slow, slow_ms) = sorted(times.items(), key=lambda found: found[1])
+    if slow_ms < LATE_MS or slow_ms < TIMES * quick_ms:
+        return missing(f"In {felt.name} every answer came at once: one of a server under overload is missing.")
+    return passed(f"After a click the answer of {slow} took {slow_ms:.0f} ms, that of {quick} {quick_ms:.0f} ms.")
 
 
 def by_port(har) -> dict[int, list[tuple[float, float]]]:

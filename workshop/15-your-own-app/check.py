@@ -3,7 +3,7 @@
 from wsgilab.workshop.checks import Evidence, Outcome, Run, any_of, measured, missing, passed, void_in
 
 THE_LABS, OF_EXERCISES = "app:app", ("crash:", "late:", "keeps:")
-ITS_ROUTES = ("", "/", "/io", "/cpu", "/mix", "/json", "/page", "/upload", "/health")
+ITS_ROUTES = ("", "/", "/io", "/cpu", "/mix", "/json", "/page", "/page/orders", "/upload", "/health")
 FAILED = 0.5
 """Share of the requests from which on nothing was learnt about the app."""
 

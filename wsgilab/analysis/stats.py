@@ -149,6 +149,16 @@ def paired_ratio(pairs: Sequence[tuple[Interval, Interval]]) -> Interval | None:
     return Interval(value, low, high, censored)
 
 
+def paired_difference(pairs: Sequence[tuple[float, float]]) -> Interval | None:
+    """The difference a - b over rounds, from one (a, b) per round, with Student's interval; None without a pair."""
+    if not pairs:
+        return None
+    centre, half = _student([a - b for a, b in pairs])
+    if half is None:
+        return Interval(tidy(centre))
+    return Interval(tidy(centre), tidy(centre - half), tidy(centre + half))
+
+
 def unpaired_ratio(first: Sequence[Interval], second: Sequence[Interval]) -> Interval | None:
     """The ratio second ÷ first of two groups of windows that share no rounds: Welch's t on the logarithms.
 

@@ -20,6 +20,7 @@ COMMANDS = {
     "run": Entry(MEASURE, "wsgilab.commands.run", "Measure servers next to each other and judge them."),
     "capacity": Entry(MEASURE, "wsgilab.commands.capacity", "Find the highest rate that keeps the SLO."),
     "gate": Entry(MEASURE, "wsgilab.commands.gate", "Pass or fail an app, for a pipeline."),
+    "vitals": Entry(MEASURE, "wsgilab.commands.vitals", "Tell what a browser feels with each server."),
     "init": Entry(MEASURE, "wsgilab.commands.init", "Write a first lab.toml: the traffic of an app."),
     "kubernetes": Entry(MEASURE, "wsgilab.commands.kubernetes", "Write manifests by which a cluster measures."),
     "report": Entry(LOOK, "wsgilab.commands.report", "Render a run again, or say what changed between two."),

@@ -14,10 +14,11 @@ from wsgilab.commands.streams import ShownConsole
 from wsgilab.errors import LabError
 from wsgilab.model.gate import Gate
 from wsgilab.model.verdict import Verdict
-from wsgilab.reports import gate_screen, terminal
+from wsgilab.model.vitals import VitalsVerdict
+from wsgilab.reports import gate_screen, terminal, vitals
 
 WIDTH, MOST_COLUMNS = 100, 10_000
-FILES = ("gate.json", "report.html", "report.md", "verdict.json", "windows.jsonl")
+FILES = ("gate.json", "report.html", "report.md", "verdict.json", "vitals.json", "windows.jsonl", "blocks.jsonl")
 
 
 def console(stream: IO[str]) -> Console:
@@ -44,6 +45,12 @@ def show_verdict(verdict: Verdict, folder: Path | None) -> None:
 def show_gate(gate: Gate, verdict: Verdict, folder: Path | None) -> None:
     """Print what came of a gate, and where all of it is."""
     gate_screen.render(gate, verdict, console(sys.stdout))
+    _show_last(folder)
+
+
+def show_vitals(verdict: VitalsVerdict, folder: Path | None) -> None:
+    """Print what a browser felt, and where all of it is."""
+    vitals.render(verdict, console(sys.stdout))
     _show_last(folder)
 
 

@@ -84,20 +84,26 @@ def selection(command: str) -> Callable[[Any], Any]:
         ),
         *_order(),
         _engine(),
-        option(
-            "--out",
-            type=values.FOLDER,
-            group=WHERE,
-            metavar="DIR",
-            help=f"Where results go (default: results/TIME-{command}).",
-        ),
-        option(
-            "--prometheus",
-            is_flag=True,
-            group=WHERE,
-            help="Local processes: record in a Prometheus too, for ./lab view (Compose always does).",
-        ),
+        _out(command),
+        _prometheus(),
         as_json(f"Print {'gate' if command == 'gate' else 'verdict'}.json instead of tables."),
+        debug,
+    ]
+    return _all_of(options)
+
+
+def around_a_browser() -> Callable[[Any], Any]:
+    """A decorator for the options of the command that clicks in a browser."""
+    options = [
+        *_servers("vitals"),
+        _slots(),
+        _workload(),
+        *_app(),
+        _seed(),
+        _engine(),
+        _out("vitals"),
+        _prometheus(),
+        as_json("Print vitals.json instead of tables."),
         debug,
     ]
     return _all_of(options)
@@ -119,21 +125,8 @@ def in_a_cluster() -> Callable[[Any], Any]:
 
 def _load() -> list[Callable[[Any], Any]]:
     return [
-        option(
-            "--slots",
-            type=values.SLOTS,
-            group=WHAT,
-            metavar="N[,N…][,default]",
-            help="Every server set to N slots by its own settings (processes × threads); with `default`, as it is set "
-            "too.",
-        ),
-        option(
-            "--workload",
-            group=WHAT,
-            metavar="W",
-            help="hello, io, cpu, mix, upload, a path of your app, or traffic for the requests of its lab.toml "
-            "(default: traffic where there are some, / for another app of yours, else mix).",
-        ),
+        _slots(),
+        _workload(),
         option("--slo", group=WHAT, metavar="TERMS", help=f"What counts as good (default: '{DEFAULT_SLO}')."),
     ]
 
@@ -150,13 +143,7 @@ def _order() -> list[Callable[[Any], Any]]:
             help="Reuse connections, as browsers and proxies do; a request opens its own otherwise. 'both': one after "
             "the other.",
         ),
-        option(
-            "--seed",
-            type=values.SEED,
-            group=WHAT,
-            metavar="N",
-            help="Repeat the order of another run (its manifest has the seed).",
-        ),
+        _seed(),
     ]
 
 
@@ -167,6 +154,55 @@ def _app_name() -> Callable[[Any], Any]:
         group=APP,
         metavar="MODULE:ATTR",
         help="The WSGI app to serve (default: the likeliest one in --app-dir; without that, the lab's own).",
+    )
+
+
+def _slots() -> Callable[[Any], Any]:
+    return option(
+        "--slots",
+        type=values.SLOTS,
+        group=WHAT,
+        metavar="N[,N…][,default]",
+        help="Every server set to N slots by its own settings (processes × threads); with `default`, as it is set too.",
+    )
+
+
+def _workload() -> Callable[[Any], Any]:
+    return option(
+        "--workload",
+        group=WHAT,
+        metavar="W",
+        help="hello, io, cpu, mix, upload, a path of your app, or traffic for the requests of its lab.toml "
+        "(default: traffic where there are some, / for another app of yours, else mix).",
+    )
+
+
+def _seed() -> Callable[[Any], Any]:
+    return option(
+        "--seed",
+        type=values.SEED,
+        group=WHAT,
+        metavar="N",
+        help="Repeat the order of another run (its manifest has the seed).",
+    )
+
+
+def _out(command: str) -> Callable[[Any], Any]:
+    return option(
+        "--out",
+        type=values.FOLDER,
+        group=WHERE,
+        metavar="DIR",
+        help=f"Where results go (default: results/TIME-{command}).",
+    )
+
+
+def _prometheus() -> Callable[[Any], Any]:
+    return option(
+        "--prometheus",
+        is_flag=True,
+        group=WHERE,
+        help="Local processes: record in a Prometheus too, for ./lab view (Compose always does).",
     )
 
 

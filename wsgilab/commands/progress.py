@@ -69,7 +69,8 @@ class Progress(Listener):
         self._started = self._started or time.monotonic()
         outline = self._outline
         unit = "round" if outline is None or outline.windows else "try"
-        what = f"{plan.server}, {plan.workload} at {plan.rate_rps:g} rps, {unit} {plan.round}"
+        load = f"{plan.workload} at {plan.rate_rps:g} rps" if plan.rate_rps else "idle"
+        what = f"{plan.server}, {load}, {unit} {plan.round}"
         left = f"{self._left(plan.order)} left"
         if self._console.is_terminal:
             self._bar.update(self._task, completed=plan.order, description=f"{what} · {left}{self._last}")
@@ -128,11 +129,18 @@ def about(outline: Outline) -> str:
             f"{servers}: the highest rate that keeps {outline.slo} for {outline.duration_s:g} s, at most "
             f"{minutes(outline.takes_s)} in all. Seed {outline.seed}."
         )
+    if outline.command == "vitals":
+        return f"{servers}: {_clicked(outline)}, about {minutes(outline.takes_s)} in all. Seed {outline.seed}."
     rates = ", ".join(f"{rate:g}" for rate in outline.rates_rps)
     return (
         f"{servers} at {rates} rps, {counted(outline.rounds, 'round')}: {counted(outline.windows, 'window')} of "
         f"{outline.duration_s:g} s, about {minutes(outline.takes_s)} in all. Seed {outline.seed}."
     )
+
+
+def _clicked(outline: Outline) -> str:
+    loads = " and ".join(f"at {rate:g} rps" if rate else "idle" for rate in outline.rates_rps)
+    return f"{loads}, {counted(outline.rounds, 'round')} of clicks in a browser"
 
 
 def minutes(seconds: float) -> str:

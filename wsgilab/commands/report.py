@@ -7,12 +7,13 @@ from pathlib import Path
 import click
 
 from wsgilab import api
-from wsgilab.commands import compare, values
+from wsgilab.commands import compare, values, vitals
 from wsgilab.commands.console import say, show_json, show_verdict
 from wsgilab.commands.grammar import Command, as_json, debug, flag
 from wsgilab.commands.measuring import no_valid_window
 from wsgilab.errors import EXIT_DONE, LabError, MissingError
 from wsgilab.results.folder import ELSEWHERE
+from wsgilab.results.vitals import holds_blocks
 
 
 @click.command(cls=Command, name="report", example="./lab report results/20260101T120000Z-run")
@@ -28,6 +29,8 @@ def command(folder: Path, other: Path | None, anyway: bool, as_json: bool) -> in
     """
     if other:
         return compare.compare(folder, other, anyway, as_json)
+    if holds_blocks(folder):
+        return vitals.shown(api.report_vitals(folder), as_json)
     result = api.report(folder)
     for problem in result.unreadable:
         say(problem)

@@ -101,6 +101,14 @@ def _rates(text: str) -> tuple[float, ...]:
     return rates  # type: ignore[return-value]
 
 
+def _loads(text: str) -> tuple[float, ...]:
+    parts = text.split(",")
+    loads = tuple(0.0 if part.strip() in ("0", "idle") else _rates(part)[0] for part in parts)
+    if len(set(loads)) < len(loads):
+        raise ValueError(f"each load is made once a round, but '{text}' names one twice")
+    return loads
+
+
 def _slots(text: str) -> tuple[int | str, ...]:
     count = whole("slots", MAX_SLOTS)
     found = tuple(part if part == DEFAULTS else count._parse(part) for part in text.split(","))
@@ -182,6 +190,8 @@ def _engine(text: str) -> str:
 
 RATES = Value("rates", _rates)
 """`100,250`, each once."""
+LOADS = Value("rates", _loads)
+"""`0,100`, each once; 0 is no load."""
 SLOTS = Value("slots", _slots)
 """`8`, or `4,8,default`."""
 CONNECTIONS = Value("connections", _connections, known=tuple(WAYS))

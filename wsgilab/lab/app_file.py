@@ -19,6 +19,7 @@ from wsgilab.lab.toml_lines import line_of
 from wsgilab.lab.toml_words import Where
 from wsgilab.model import slo
 from wsgilab.model.app_file import AppFile, Exchange, Rows, TrafficRequest
+from wsgilab.model.vitals import Action
 
 NAME = "lab.toml"
 MOST_ROWS = 100_000
@@ -69,6 +70,12 @@ def traffic_for_k6(file: AppFile, path: Path) -> dict[str, Any]:
         what = f"its rows and bodies are {size / 1e6:.1f} MB in all, and {MOST_BYTES / 1e6:.0f} MB is the most"
         raise source.wrong(None, what, "k6 keeps them in memory")
     return found
+
+
+def actions(path: Path) -> tuple[Action, ...]:
+    """What a browser clicks on, as the file at `path` says it. Raises UsageError."""
+    clicks = read(path).vitals.clicks
+    return tuple(Action(click.name, click.page, click.click, click.content) for click in clicks)
 
 
 def require_time_to_think(file: AppFile, rate_rps: float, path: Path) -> None:

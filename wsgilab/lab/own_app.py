@@ -39,6 +39,7 @@ def fields(command: str, given: Mapping[str, Any]) -> dict[str, Any]:
     asked["needs"] = app_needs.needs_of(file, path)
     found = _said(command, file) | asked
     found |= _workload(found, file, path)
+    found |= _clicks(command, found, file, path)
     return found | _objective(found, file)
 
 
@@ -102,6 +103,21 @@ def _workload(found: Mapping[str, Any], file: AppFile, path: Path | None) -> dic
         "script": str(script.resolve()) if script else None,
     }
     return {name: value for name, value in files.items() if value}
+
+
+def _clicks(command: str, found: Mapping[str, Any], file: AppFile, path: Path | None) -> dict[str, str]:
+    """The file that says what a browser clicks on. Raises UsageError where another app has none."""
+    if command != "vitals":
+        return {}
+    if file.vitals.clicks and path:
+        return {"vitals": str(path.resolve())}
+    if found.get("app") or found.get("app_dir"):
+        raise UsageError(
+            "Nothing says what to click on in this app.",
+            f"{path or NAME} has no [[vitals.clicks]] with page, click and content",
+            "./lab vitals --help",
+        )
+    return {}
 
 
 def _objective(found: Mapping[str, Any], file: AppFile) -> dict[str, str]:

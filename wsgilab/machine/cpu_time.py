@@ -33,3 +33,13 @@ def _descends(pid: int, root: int, parents: Mapping[int, int]) -> bool:
         seen.add(pid)
         pid = parents[pid]
     return True
+
+
+def descendants(root: int) -> frozenset[int]:
+    """The process ids of all that a process has started and that still run, at any depth."""
+    parents: dict[int, int] = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):  # it may end while we look
+            found = path.read_text(errors="replace").rpartition(")")[2].split()
+            parents[int(path.parent.name)] = int(found[PARENT])
+    return frozenset(pid for pid in parents if pid != root and _descends(pid, root, parents))

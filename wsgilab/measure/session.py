@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Any
 
 from wsgilab.engines import Engine
-from wsgilab.engines.cluster import next_to_runner
-from wsgilab.engines.local import LocalEngine
+from wsgilab.engines.here import engine_for
 from wsgilab.engines.stack import Stack
-from wsgilab.errors import Interrupted, LabError, MissingError, to_paste
+from wsgilab.errors import Interrupted, LabError
 from wsgilab.machine import cpus, http, leftovers
 from wsgilab.machine.tools import find_k6
 from wsgilab.measure import quiet
@@ -24,6 +22,7 @@ from wsgilab.measure.k6_script import require_loads
 from wsgilab.measure.manifest import describe, utc_now, with_needs
 from wsgilab.measure.pinning import not_pinned_error
 from wsgilab.measure.recorder import Recorder, recorder_for
+from wsgilab.measure.recording import recorded
 from wsgilab.measure.running import as_they_run
 from wsgilab.measure.telemetry import Telemetry
 from wsgilab.measure.windows import Bench, measure
@@ -51,12 +50,7 @@ def measure_here(stack: Stack, job: Job, engine_why: str) -> Measured:
     """
     request, lab, listener = stack.request, stack.lab, stack.listener
     results = results_of(request, lab.root)
-    engine: Engine
-    if request.engine in ATTACHED:
-        engine = next_to_runner(stack)
-    else:
-        cpus.require({name: lab.cpus(name) for name in ("SERVER_CPUS", "LOAD_CPUS")}, cpus.available())
-        engine = LocalEngine(lab, stack.servers, stack.stop, request.start_timeout_s, listener, request.needs)
+    engine = engine_for(stack)
     with one_run_in(results):
         for left in leftovers.clear():
             listener.message(f"A run that was killed had left this behind, which is ended and removed: {left}")
@@ -122,14 +116,6 @@ class _Session:
         manifest = replace(manifest, finished_at=finished, **as_it_went)
         return Measured(tuple(self._windows), manifest, self._folder, trouble)
 
-    @property
-    def _prometheus_log(self) -> str:
-        """The command that shows what Prometheus wrote, or where in a cluster it may be."""
-        if self._recorder:
-            return to_paste("tail", self._recorder.log)
-        in_cluster = self._engine.name == "kubernetes"
-        return "kubectl get prometheus --all-namespaces" if in_cluster else "docker compose logs prometheus"
-
     def _needs(self) -> dict[str, Any]:
         """What the manifest says of the app's needs, by now."""
         return with_needs(self._stack.request.needs, self._stack.lab, self._engine.services_cpu_s())
@@ -150,7 +136,7 @@ class _Session:
 
         resets = self._stack.request.needs.resets
         bench = Bench(self._engine, generator, self._stack.stop, telemetry.follow, floors.hopeless, resets)
-        with self._recorded(telemetry):
+        with recorded(telemetry, self._recorder, self._engine, self._stack):
             plans = self._job.plans(self._windows, self._extend)
             measure(plans, bench, save, self._stack.listener.window_started)
 
@@ -166,24 +152,3 @@ class _Session:
         self._stack.listener.window_measured(window)
         if self._job.ends_round(len(self._windows)):
             self._stack.listener.round_ended(window.plan.round, tuple(self._windows))
-
-    @contextmanager
-    def _recorded(self, telemetry: Telemetry) -> Iterator[None]:
-        """While the block lasts, Prometheus records the run, if there is one; a run needs none. Says what it missed."""
-        with ExitStack() as stack:
-            if self._recorder:
-                stack.enter_context(self._recorder)
-                endpoints = {server.name: (server, self._engine.endpoint(server)) for server in self._engine.servers}
-                stack.enter_context(self._recorder.watching(endpoints, self._stack.stop))
-            stack.enter_context(telemetry)
-            yield
-        missed = (self._recorder and self._recorder.lost) or telemetry.lost
-        if missed:
-            self._stack.listener.warning(
-                MissingError(
-                    f"Prometheus did not record all of the run ({missed}). The dashboards lack a part of it; the "
-                    "verdict is complete, for it needs none.",
-                    "it was stopped, was killed, or has no room on its disk",
-                    self._prometheus_log,
-                )
-            )

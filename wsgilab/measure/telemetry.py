@@ -46,6 +46,7 @@ class Telemetry:
         self._load_cpus = load_cpus
         self._every_s = every_s
         self._generators: list[Load] = []
+        self._others: dict[tuple[str, ...], Series] = {}
         self._results = dict.fromkeys(RESULTS, 0)
         self._pushed = 0
         self._failures: list[str] = []
@@ -69,6 +70,10 @@ class Telemetry:
     def follow(self, generator: Load) -> None:
         """From now on this k6 is at work; those before it have ended."""
         self._generators.append(generator)
+
+    def tell_too(self, series: Sequence[Series]) -> None:
+        """From now on these are told as well; one of the same name and labels takes the place of the one before."""
+        self._others |= {(one.name, *one.labels.values()): one for one in series}
 
     def count(self, window: Window) -> None:
         """A window is over."""
@@ -97,6 +102,7 @@ class Telemetry:
             Series("runner_server_cpus", self._server_cpus),
             *(Series("runner_windows_total", count, {"result": result}) for result, count in self._results.items()),
             *(Series("runner_server_slots", slots, {"server": name}) for name, slots in self._slots.items()),
+            *list(self._others.values()),
         ]
 
     def _tell_on(self) -> None:

@@ -127,6 +127,24 @@ class AppSection(_Strict, frozen=True):
     """What is done between two windows of a server, so that each finds the same."""
 
 
+class ClickSection(_Strict, frozen=True):
+    """Something that a browser clicks on. Selectors are those of CSS."""
+
+    name: Name
+    page: Path
+    """The page that is open then."""
+    click: Annotated[str, Meta(min_length=1)]
+    """Selects what is clicked on; of several elements, the first."""
+    content: Annotated[str, Meta(min_length=1)]
+    """Selects what shows the new content: an element that appears, or whose text changes."""
+
+
+class VitalsSection(_Strict, frozen=True):
+    """What `./lab vitals` does in a browser."""
+
+    clicks: Annotated[list[ClickSection], Meta(max_length=20)] = []
+
+
 class AppFile(_Strict, frozen=True):
     """All of lab.toml."""
 
@@ -137,6 +155,7 @@ class AppFile(_Strict, frozen=True):
     login: list[Exchange] = []
     """Steps that each user takes once, in this order; cookies are kept."""
     requests: Annotated[list[TrafficRequest], Meta(max_length=MOST_REQUESTS)] = []
+    vitals: VitalsSection = VitalsSection()
 
 
 def schema() -> dict[str, Any]:

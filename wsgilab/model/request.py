@@ -13,22 +13,24 @@ from wsgilab.errors import UsageError, did_you_mean
 from wsgilab.model.needs import NOTHING, Needs
 
 REQUEST_SCHEMA = 1
-COMMANDS = ("run", "capacity", "gate", "doctor")
+COMMANDS = ("run", "capacity", "gate", "vitals", "doctor")
 ATTACHED = ("attached", "kubernetes")
 """Engines of a runner next to servers that somebody else starts: in a Compose network, in a namespace of a cluster."""
 ENGINES = ("auto", "compose", "local", *ATTACHED)
 DEFAULT_SLO = "p99<250ms"
 DEFAULT_DURATION_S = {"run": 2.5, "capacity": 8.0, "gate": 2.5}
-DEFAULT_ROUNDS = {"run": 3, "gate": 6}
+DEFAULT_ROUNDS = {"run": 3, "gate": 6, "vitals": 4}
 """A gate goes on after these, as long as it is too noisy to say and its budget lasts."""
 DEFAULT_BUDGET_S = {"capacity": 180.0, "gate": 270.0}
 """A gate has five minutes, with starting servers."""
+DEFAULT_CLICKS = 5
 DEFAULT_TOLERANCE = 0.05
 DEFAULTS = "default"
 """Among `slots`: as it is set."""
 MAX_SLOTS = 256
 """Some servers have a process for each."""
 MAX_RATE_RPS, MAX_ROUNDS, MAX_DURATION_S, MAX_BUDGET_S, MAX_START_TIMEOUT_S = 20_000, 1_000, 600, 36_000, 3_600
+MAX_CLICKS = 1_000
 
 
 def _number(default: Any, low: float, high: float) -> Any:
@@ -59,7 +61,7 @@ class Request:
     """
 
     command: str = "run"
-    """`run`, `capacity` or `gate`; `doctor` asks and does not measure."""
+    """`run`, `capacity`, `gate` or `vitals`; `doctor` asks and does not measure."""
     engine: str = "auto"
     """`compose`, `local`, or `auto` for whichever can be had; `attached` measures containers next to this process, and
     `kubernetes` pods of its namespace."""
@@ -103,6 +105,12 @@ class Request:
     """A k6 script whose default function is the workload `script`."""
     keep_alive: bool = False
     """Whether connections are used again; every request opens one of its own otherwise."""
+    clicks: int = _number(DEFAULT_CLICKS, 0, MAX_CLICKS)
+    """How often a browser clicks each button in a block: for each server, background load and round."""
+    film: bool = True
+    """Whether pictures are taken of what is on the screen after a click."""
+    vitals: str | None = None
+    """The lab.toml that says what a browser clicks on. None: the four buttons of the lab's own page."""
     before: Revision | None = None
     """The app as it was. Each server is measured with both, in the same rounds."""
     baseline: str | None = None
@@ -136,11 +144,17 @@ class Request:
             if not fits(value):
                 raise _refused(known.name, value, words)
             if "high" in known.metadata:
-                _require_within(known.name, value, known.metadata["low"], known.metadata["high"])
+                numbers = self.loads_rps if known.name == "rates_rps" else value
+                _require_within(known.name, numbers, known.metadata["low"], known.metadata["high"])
         _require_one_of("command", self.command, COMMANDS)
         _require_one_of("engine", self.engine, ENGINES)
         if not self.rates_rps or len(set(self.rates_rps)) < len(self.rates_rps):
             raise _refused("rates_rps", list(self.rates_rps), "at least one rate, each of them once")
+
+    @property
+    def loads_rps(self) -> tuple[float, ...]:
+        """Rates that load is made at. Next to a browser there may be none."""
+        return tuple(rate for rate in self.rates_rps if rate or self.command != "vitals")
 
     def but(self, **changes: Any) -> Request:
         """The same request with some fields changed."""

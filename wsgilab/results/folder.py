@@ -26,6 +26,8 @@ from wsgilab.results import saved
 from wsgilab.results.damage import Damage, what_is_wrong
 
 MANIFEST, WINDOWS, VERDICT = "manifest.json", "windows.jsonl", "verdict.json"
+BLOCKS = "blocks.jsonl"
+"""What a browser felt has these in place of windows."""
 ELSEWHERE = "; --out writes to another folder"
 """What `./lab run` can do besides, and `./lab report` cannot: the end of a cause."""
 CAUSES = {
@@ -57,18 +59,20 @@ class RunFolder:
     """The folder of one run."""
 
     path: Path
+    lines: str = WINDOWS
+    """The file that grows while the run is under way."""
 
     @classmethod
-    def create(cls, path: Path) -> RunFolder:
+    def create(cls, path: Path, lines: str = WINDOWS) -> RunFolder:
         """Make the folder, and be sure that it can be written. Raises MissingError where it cannot, UsageError where it
         holds a run already: no run writes over another."""
         with _writing(path):
             path.mkdir(parents=True, exist_ok=True)
-            if os.path.lexists(path / WINDOWS):
+            if any(os.path.lexists(path / name) for name in (WINDOWS, BLOCKS)):
                 what, cause = f"{path} already holds a run.", "--out names the folder of an earlier run"
                 raise UsageError(what, cause, to_paste("./lab", "report", path))
-            (path / WINDOWS).touch(exist_ok=False)  # no link that somebody planted is followed
-        return cls(path)
+            (path / lines).touch(exist_ok=False)  # no link that somebody planted is followed
+        return cls(path, lines)
 
     @classmethod
     def open(cls, path: Path) -> RunFolder:
@@ -80,8 +84,12 @@ class RunFolder:
 
     def append(self, window: Window) -> None:
         """Write one more line of windows.jsonl; it is on disk when this returns."""
-        line = json.dumps(all_visible(window).to_json(), separators=(",", ":")).encode() + b"\n"
-        with _writing(self.path), open(self.path / WINDOWS, "a+b") as file:
+        self.append_line(all_visible(window).to_json())
+
+    def append_line(self, data: Mapping[str, Any]) -> None:
+        """Write one more line of JSON; it is on disk when this returns."""
+        line = json.dumps(data, separators=(",", ":")).encode() + b"\n"
+        with _writing(self.path), open(self.path / self.lines, "a+b") as file:
             if _cut_off(file):
                 line = b"\n" + line  # the disk was full in mid-line: keep the damage to that line
             file.write(line)
@@ -102,9 +110,9 @@ class RunFolder:
 
     def discard(self) -> None:
         """Remove the folder of a run that measured nothing; one with anything in it but its own empty files stays."""
-        if (self.path / WINDOWS).stat().st_size > 0:
+        if (self.path / self.lines).stat().st_size > 0:
             return
-        for name in (MANIFEST, WINDOWS):
+        for name in (MANIFEST, self.lines):
             (self.path / name).unlink(missing_ok=True)
         with suppress(OSError):
             self.path.rmdir()
@@ -194,6 +202,8 @@ def _what_it_is(path: Path) -> tuple[str, str]:
         return "it is a file, not a folder", to_paste("./lab", "report", path.parent) if inside else "ls results/"
     if not path.is_dir():
         return "there is no such folder", "ls results/"
+    if (path / BLOCKS).is_file():
+        return "it holds what a browser felt, which has a report of its own", to_paste("./lab", "report", path)
     runs = sorted(found.parent for found in path.glob(f"*/{WINDOWS}"))
     if runs:
         return f"it holds {len(runs)} folders of runs" if len(runs) > 1 else "the run is in a folder of it", (

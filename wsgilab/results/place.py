@@ -14,7 +14,7 @@ from wsgilab.errors import MissingError
 from wsgilab.machine.waiting import Stop
 from wsgilab.model.listener import Listener
 from wsgilab.model.request import Request
-from wsgilab.results.folder import RunFolder, new_folder
+from wsgilab.results.folder import BLOCKS, WINDOWS, RunFolder, new_folder
 
 POLL_S = 0.1
 IN_THIS_PROCESS = threading.Lock()
@@ -30,10 +30,11 @@ def folder_for(request: Request, root: Path, now: datetime, listener: Listener) 
 
     Raises MissingError where there is no place, UsageError where the folder that was asked for holds a run.
     """
+    lines = BLOCKS if request.command == "vitals" else WINDOWS
     if request.out:
-        return RunFolder.create(Path(request.out))
+        return RunFolder.create(Path(request.out), lines)
     try:
-        return RunFolder.create(new_folder(results_of(request, root), request.command, now))
+        return RunFolder.create(new_folder(results_of(request, root), request.command, now), lines)
     except MissingError as error:
         if not request.spare_results:
             raise
@@ -44,7 +45,7 @@ def folder_for(request: Request, root: Path, now: datetime, listener: Listener) 
                 "docker compose cp runner:/spare/. results/",
             )
         )
-        return RunFolder.create(new_folder(Path(request.spare_results), request.command, now))
+        return RunFolder.create(new_folder(Path(request.spare_results), request.command, now), lines)
 
 
 @contextmanager

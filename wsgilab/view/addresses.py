@@ -64,6 +64,9 @@ class Place:
         yield Link("One server", "/d/one-server", "Where its time goes: connecting, nginx, the queue, the app")
         yield Link("Capacity", "/d/capacity", "How much each carries before it queues")
         yield Link("Lab health", "/d/lab-health", "Is the measurement to be believed?")
+        yield Link(
+            "What the browser feels", "/d/what-the-browser-feels", "Clicks in a real browser: ./lab vitals --prometheus"
+        )
         cat = (
             "docker compose exec prometheus cat /etc/wsgilab/password"
             if self.in_container

@@ -17,7 +17,7 @@ import msgspec
 from wsgilab.errors import LabError
 from wsgilab.model.manifest import Manifest
 from wsgilab.model.verdict import Verdict
-from wsgilab.results.folder import MANIFEST, WINDOWS, RunFolder
+from wsgilab.results.folder import BLOCKS, MANIFEST, WINDOWS, RunFolder
 from wsgilab.results.judged import judge
 from wsgilab.view.refusal import NotShown
 
@@ -116,7 +116,7 @@ class Runs:
         """What the newest run with a table of servers found; None where there is none yet."""
         tried = 0
         for path, written in self._written():
-            if written.finished_at is None or written.command == "capacity":
+            if written.finished_at is None or written.command in ("capacity", "vitals"):
                 continue
             found = self._found(path)
             if found:
@@ -185,7 +185,7 @@ def _read(path: Path) -> _Written | None:
 def _touched(path: Path) -> float:
     """When the run last wrote something, in epoch seconds."""
     times = []
-    for name in (MANIFEST, WINDOWS):
+    for name in (MANIFEST, WINDOWS, BLOCKS):
         try:
             times.append((path / name).stat().st_mtime)
         except OSError:
@@ -195,7 +195,7 @@ def _touched(path: Path) -> float:
 
 def _progress(path: Path, written: _Written) -> Progress:
     try:
-        with open(path / WINDOWS, "rb") as file:
+        with open(path / (BLOCKS if written.command == "vitals" else WINDOWS), "rb") as file:
             done = sum(chunk.count(b"\n") for chunk in iter(lambda: file.read(1 << 20), b""))
     except OSError:
         done = 0

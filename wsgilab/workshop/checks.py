@@ -12,10 +12,11 @@ from typing import TypeVar
 
 from wsgilab.model.outcomes import Rating
 from wsgilab.model.verdict import LoadRow, ServerRow
-from wsgilab.workshop.evidence import Evidence, Record, Run, measured
+from wsgilab.workshop.evidence import Evidence, Felt, Record, Run, measured
 
 __all__ = [
     "Evidence",
+    "Felt",
     "LoadRow",
     "Outcome",
     "Rating",

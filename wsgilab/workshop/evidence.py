@@ -12,9 +12,11 @@ from typing import Any
 from wsgilab.errors import UsageError
 from wsgilab.model.manifest import Manifest
 from wsgilab.model.verdict import LoadRow, ServerRow, Verdict
+from wsgilab.model.vitals import VitalsVerdict
 from wsgilab.model.window import Window
 from wsgilab.results.folder import RunFolder
 from wsgilab.results.judged import judge
+from wsgilab.results.vitals import holds_blocks, judge_vitals, read_blocks
 
 WORKSHOP = "workshop"
 """The folder below results/ that is the workshop's own."""
@@ -76,11 +78,21 @@ class Record:
 
 
 @dataclass(frozen=True)
+class Felt:
+    """What a browser felt in a run of `./lab vitals`, judged."""
+
+    name: str
+    """Its folder's."""
+    verdict: VitalsVerdict
+
+
+@dataclass(frozen=True)
 class Evidence:
     """Everything that a check may look at, the newest first."""
 
     runs: tuple[Run, ...] = ()
     records: tuple[Record, ...] = ()
+    felt: tuple[Felt, ...] = ()
 
     def records_of(self, kind: str) -> tuple[Record, ...]:
         """Those of one kind."""
@@ -94,7 +106,9 @@ def measured(row: ServerRow | None) -> tuple[LoadRow, ...]:
 
 def read(results: Path, since: datetime | None = None) -> Evidence:
     """The newest of what is below `results` and not older than `since`. What cannot be read is no evidence."""
-    return Evidence(tuple(_runs(results, since)), tuple(_records(results / WORKSHOP, since)))
+    return Evidence(
+        tuple(_runs(results, since)), tuple(_records(results / WORKSHOP, since)), tuple(_felt(results, since))
+    )
 
 
 def read_run(folder: Path) -> Run:
@@ -106,15 +120,30 @@ def read_run(folder: Path) -> Run:
 
 
 def _runs(results: Path, since: datetime | None) -> Iterator[Run]:
-    newest = sorted(results.glob("*/manifest.json"), key=_changed, reverse=True)
-    recent = [path for path in newest if since is None or _changed(path) >= since.timestamp()]
-    for path in recent[:NEWEST_RUNS]:
+    for folder in _recent(results, since):
         try:
-            run = read_run(path.parent)
+            run = read_run(folder)
         except UsageError:
             continue
         if run.windows and not _began_before(run.manifest, since):
             yield run
+
+
+def _felt(results: Path, since: datetime | None) -> Iterator[Felt]:
+    for folder in filter(holds_blocks, _recent(results, since)):
+        try:
+            blocks, problems = read_blocks(folder)
+        except UsageError:
+            continue
+        manifest, more = RunFolder(folder).read_manifest()
+        if blocks and not _began_before(manifest, since):
+            yield Felt(folder.name, judge_vitals(blocks, manifest, [*problems, *more]))
+
+
+def _recent(results: Path, since: datetime | None) -> list[Path]:
+    newest = sorted(results.glob("*/manifest.json"), key=_changed, reverse=True)
+    recent = [path.parent for path in newest if since is None or _changed(path) >= since.timestamp()]
+    return recent[:NEWEST_RUNS]
 
 
 def _began_before(manifest: Manifest, since: datetime | None) -> bool:

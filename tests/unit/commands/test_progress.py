@@ -73,3 +73,15 @@ def test_warnings_have_three_parts(capsys: pytest.CaptureFixture[str]) -> None:
     with Progress(Console(file=io.StringIO())) as progress:
         progress.warning(MissingError("No Prometheus.", "not installed", "install it"))
     assert capsys.readouterr().err == "lab: No Prometheus.\n  Likely cause: not installed\n  Next: install it\n"
+
+
+def test_clicks_in_a_browser_are_no_windows_and_no_load_is_none() -> None:
+    outline = replace(OUTLINE, command="vitals", rates_rps=(0.0, 100.0), takes_s=60.0)
+    assert about(outline) == (
+        "2 servers, workload mix: idle and at 100 rps, 2 rounds of clicks in a browser, about 1 min in all. Seed 7."
+    )
+    stream = io.StringIO()
+    with Progress(Console(file=stream, width=120)) as progress:
+        progress.planned(outline)
+        progress.window_started(replace(WINDOWS[0].plan, rate_rps=0.0, order=0))
+    assert "[1/4] gunicorn, idle, round 1" in stream.getvalue()

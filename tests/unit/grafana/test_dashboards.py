@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from wsgilab.lab.servers import load_lab
+from wsgilab.model.vitals import WIRINGS
 
 ROOT = Path(__file__).resolve().parents[3]
 GRAFANA = ROOT / "grafana"
@@ -77,6 +78,12 @@ def test_grafanas_own_types_hold_all_that_a_dashboard_says(path: Path) -> None:
     assert back == load(path)
 
 
+def test_each_way_to_wire_a_button_has_its_panels() -> None:
+    titles = [panel["title"] for panel in panels(load(GRAFANA / "dashboards/what-the-browser-feels.json"))]
+    for wiring in WIRINGS:
+        assert {f"INP: {wiring.name}", f"To content: {wiring.name}"} <= set(titles)
+
+
 def test_every_server_has_a_colour_of_its_own(palette: dict[str, str]) -> None:
     assert list(palette) == list(load_lab(ROOT, {}).servers)
     assert len(set(palette.values())) == len(palette)
@@ -133,8 +140,8 @@ def test_the_queries_of_a_panel_can_be_told_apart(panel: dict[str, Any]) -> None
 
 @every_panel
 def test_a_panel_shows_recorded_series_and_computes_nothing(panel: dict[str, Any]) -> None:
-    """The series itself, or for a table its last, mean or largest value in the time range shown."""
-    series_of_one = r'([a-z0-9_:]+)(?:\{server="\$server"\})?'
+    """The series itself, or those of one label, or for a table its last, mean or largest value in the time range."""
+    series_of_one = r'([a-z0-9_:]+)(?:\{(?:[a-z]+!?="[^"]*"(?:, )?)+\})?'
     for target in panel["targets"]:
         over_time = rf"max by \([a-z, ]+\) \((?:last|avg|max)_over_time\({series_of_one}\[\$__range\]\)\)"
         found = re.fullmatch(series_of_one, target["expr"]) or re.fullmatch(over_time, target["expr"])

@@ -21,6 +21,11 @@ SECTIONS = {
     "Expectation": ("[requests.expect]", {}),
     "ServiceSection": ("[services.db]", {"command": '"true"'}),
     "HealthSection": ("[services.db.health]", {}),
+    "VitalsSection": ("[vitals]", {}),
+    "ClickSection": (
+        "[[vitals.clicks]]",
+        {"name": '"a"', "page": '"/"', "click": '"#a"', "content": '"#b"'},
+    ),
 }
 """Of each type in the schema: its header, and the keys that it cannot do without."""
 OUTER = {"Expectation": '[[requests]]\nname = "a"\npath = "/"\n', "HealthSection": '[services.db]\ncommand = "true"\n'}
@@ -29,7 +34,7 @@ VALUES = (
     '"x"', '""', '"/x"', '"/x y"', '"POTS"', "1", "0", "-1", "1.5", "1e9", "true", "[]", '["x"]', "[1]", "[0]", "[1e9]",
     '{a = "x"}', "{a = [1]}", '[{a = "x"}]', "[{a = [1]}]", "[[1]]",
 )  # fmt: skip
-INNER = ("ServiceSection", "health")
+INNER = (("ServiceSection", "health"), ("VitalsSection", "clicks"))
 NO_NUMBERS = ("nan", "inf", "-inf", "[nan]", "[inf]")
 """JSON has none of them, so the schema has nothing to say."""
 JARGON = ("Expected", "`", "array", "object", "null", "regex")
@@ -45,7 +50,7 @@ def document(section: str, key: str, value: str) -> str:
 def keys() -> list[tuple[str, str]]:
     """Each key of each section: but for one that may have any value, and one that is a section of its own."""
     found = [(section, key) for section in SECTIONS for key in SCHEMA["$defs"][section]["properties"]]
-    return [(section, key) for section, key in found if key not in ("json", "expect") and (section, key) != INNER]
+    return [(section, key) for section, key in found if key not in ("json", "expect") and (section, key) not in INNER]
 
 
 def is_right(text: str) -> bool:

@@ -124,7 +124,7 @@ def test_a_figure_is_recorded_once() -> None:
 @pytest.mark.parametrize("rule", records(), ids=lambda rule: rule["record"])
 def test_a_recorded_series_is_named_level_metric_operation(rule: dict[str, str]) -> None:
     assert re.fullmatch(
-        r"(server|server_rate|server_worker|nginx|generator|host|host_cpu|prometheus):[a-z_]+(:(rate|ratio|mean|p\d\d))?",
+        r"(server|server_rate|server_worker|nginx|generator|browser|host|host_cpu|prometheus):[a-z_]+(:(rate|ratio|mean|p\d\d))?",
         rule["record"],
     )
 

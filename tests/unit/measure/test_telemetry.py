@@ -16,6 +16,8 @@ from support import ROOT, wait_for
 from wsgilab.lab.servers import load_lab
 from wsgilab.measure.remote_write import LONGEST_LITERAL, STALE, Series, encode, snappy
 from wsgilab.measure.telemetry import Telemetry
+from wsgilab.measure.vital_telemetry import FELT, series_of
+from wsgilab.model.vitals import Block, BlockPlan, Click, PageLoad
 
 
 @dataclass
@@ -177,3 +179,21 @@ def test_without_a_prometheus_nothing_is_sent_or_said() -> None:
     with telemetry(None) as it:
         it.count(window("gunicorn"))
     assert it.lost is None
+
+
+def test_what_a_browser_felt_is_told_until_a_newer_block_takes_its_place() -> None:
+    it = telemetry(None)
+    plan = BlockPlan("gunicorn", 100.0, 1, 0, ("blocking",), clicks=1)
+    click = Click("blocking", 40.0, 1.0, 44.0, "element", interactions=1)
+    block = Block(plan, (click,), (PageLoad(30.0, 90.0, 95.0),))
+    it.tell_too(series_of(block))
+    it.tell_too(series_of(replace(block, clicks=(replace(click, content_ms=50.0),))))
+    it.tell_too(series_of(replace(block, void="hidden")))
+    felt = {name: value for name, value in told(it).items() if name.startswith(FELT)}
+    assert felt == {
+        f"{FELT} gunicorn 100 ttfb": 0.03,
+        f"{FELT} gunicorn 100 fcp": 0.09,
+        f"{FELT} gunicorn 100 lcp": 0.095,
+        f"{FELT} gunicorn 100 inp blocking": 0.04,
+        f"{FELT} gunicorn 100 content blocking": 0.05,
+    }

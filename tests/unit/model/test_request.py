@@ -50,6 +50,9 @@ FULL = Request(
     spare_results="/spare",
     lock="/tmp/lock",
     prometheus=True,
+    clicks=7,
+    film=False,
+    vitals="/somewhere/lab.toml",
     prometheus_url="http://lab:secret@prometheus:9090",
     start_timeout_s=120.0,
 )

@@ -38,7 +38,7 @@ NOW = 1_700_000_000.0
 
 
 def test_the_home_page_comes_first() -> None:
-    assert list(DASHBOARDS) == ["side-by-side", "capacity", "lab-health", "one-server"]
+    assert list(DASHBOARDS) == ["side-by-side", "capacity", "lab-health", "one-server", "what-the-browser-feels"]
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,10 @@ from support import ROOT
 
 from wsgilab.lab.servers import load_lab
 from wsgilab.lab.variants import add, parse
+from wsgilab.model.manifest import Manifest
+from wsgilab.model.vitals import Block, BlockPlan, Click
 from wsgilab.results.judged import judge
+from wsgilab.results.vitals import judge_vitals
 from wsgilab.workshop import catalogue, evidence
 from wsgilab.workshop.catalogue import Exercise
 from wsgilab.workshop.checks import State, is_twin
@@ -194,3 +197,18 @@ def test_a_record_that_somebody_edited_is_no_evidence(name: str, data: dict[str,
     kind = "har" if name == "13-in-the-browser" else "two-loads"
     exercise = next(one for one in catalogue.load() if one.name == name)
     assert exercise.check(Evidence(records=(evidence.Record(kind, "edited", data),))).state == State.MISSING
+
+
+@pytest.mark.parametrize(("slow_ms", "state"), [(264.0, State.PASSED), (70.0, State.MISSING)])
+def test_clicks_of_a_browser_are_evidence_too(slow_ms: float, state: State) -> None:
+    blocks = [
+        Block(
+            BlockPlan(server, 60.0, number, 0, ("feedback first",), clicks=1),
+            (Click("feedback first", 8.0, 1.0, ms, "element", interactions=1),),
+        )
+        for number in (1, 2)
+        for server, ms in (("dev-single", slow_ms), ("gunicorn", 53.0))
+    ]
+    felt = evidence.Felt("run", judge_vitals(blocks, Manifest(), []))
+    outcome = BY_NAME["13-in-the-browser"].check(Evidence(felt=(felt,)))
+    assert outcome.state == state, outcome.said

@@ -1,0 +1,187 @@
+"""`./lab vitals` with a real Chromium, real servers and real clicks."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import signal
+import statistics
+import subprocess
+import tarfile
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from served import SERVERS, Running, serving
+from support import ROOT, Lab, only_run
+
+from wsgilab.errors import MissingError
+from wsgilab.machine.tools import find_browser
+from wsgilab.measure.browser import Browser, Tab, launched
+from wsgilab.model.vitals import BLOCKING, FEEDBACK_FIRST, NOTHING_UNTIL_ANSWER, WIRINGS, Action, Click
+
+pytest.importorskip("playwright.sync_api", reason="no Playwright: what a browser feels was not tested")
+STALL_S = 0.7
+WITHIN_MS = 50.0
+TIMES = 3
+WEB_VITALS, WEB_VITALS_SHA256 = "web-vitals@6.2.3", "0345c05eceae57e921485b0696ab979ef559f3c3dda56abad6ad8145e399a262"
+TELL = """
+window.told = {};
+for (const [name, tell] of Object.entries({
+  inp_ms: webVitals.onINP, ttfb_ms: webVitals.onTTFB, fcp_ms: webVitals.onFCP, lcp_ms: webVitals.onLCP,
+})) {
+  tell((metric) => { told[name] = metric.value; }, { reportAllChanges: true, durationThreshold: 16 });
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    try:
+        executable = find_browser()
+    except MissingError as error:
+        pytest.skip(f"{error.what} What a browser feels was not tested")
+    with launched(executable, cpus=set()) as found:
+        yield found
+
+
+@dataclass(frozen=True)
+class Stalling(Tab):
+    """A tab whose server is stopped as it clicks, and goes on a while later."""
+
+    group: int
+    stalls_ms: list[float]
+
+    def _press(self, x: float, y: float) -> None:
+        began = time.monotonic()
+        os.killpg(self.group, signal.SIGSTOP)
+        on = threading.Timer(STALL_S, self._go_on, (began,))
+        on.start()
+        try:
+            super()._press(x, y)
+        finally:
+            on.join()
+
+    def _go_on(self, began: float) -> None:
+        os.killpg(self.group, signal.SIGCONT)
+        self.stalls_ms.append((time.monotonic() - began) * 1000)
+
+
+@dataclass(frozen=True)
+class Served:
+    """A page that is open, and the server that it is from."""
+
+    tab: Tab
+    server: Running
+
+    def plain(self, action: Action) -> Click:
+        """The click of median length out of a few."""
+        return sorted((self.tab.click(action) for _ in range(TIMES)), key=_content_ms)[TIMES // 2]
+
+    def stalled(self, action: Action) -> tuple[Click, float]:
+        """(the same of a server that is stopped at the click, how long it was in ms)."""
+        stalls_ms: list[float] = []
+        tab = Stalling(self.tab.page, self.server.process.pid, stalls_ms)
+        made = [tab.click(action) for _ in range(TIMES)]
+        return sorted(made, key=_content_ms)[TIMES // 2], statistics.median(stalls_ms)
+
+
+def _content_ms(click: Click) -> float:
+    return click.content_ms or 0.0
+
+
+@pytest.fixture(scope="module", params=["dev", "gunicorn"])
+def page(
+    request: pytest.FixtureRequest, browser: Browser, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Served]:
+    folder = tmp_path_factory.mktemp(request.param)
+    with (
+        serving(SERVERS[request.param], folder, LAB_APP_DIR=str(ROOT / "services/app")) as server,
+        browser.tab() as tab,
+    ):
+        assert tab.open(server.url + BLOCKING.page).ttfb_ms
+        yield Served(tab, server)
+
+
+@pytest.mark.parametrize("action", WIRINGS, ids=lambda action: action.name)
+def test_a_stall_shows_in_the_content_and_in_inp_only_where_the_page_blocks(page: Served, action: Action) -> None:
+    plain = page.plain(action)
+    stalled, stall_ms = page.stalled(action)
+    assert plain.interactions == stalled.interactions == 1
+    assert plain.content_ms is not None
+    assert stalled.content_ms is not None
+    assert stalled.content_ms - plain.content_ms == pytest.approx(stall_ms, abs=WITHIN_MS)
+    inp_longer = (stalled.inp_ms or 0.0) - (plain.inp_ms or 0.0)
+    if action == BLOCKING:
+        assert inp_longer == pytest.approx(stall_ms, abs=WITHIN_MS)
+    else:
+        assert inp_longer < WITHIN_MS
+
+
+@pytest.mark.parametrize("page", ["dev"], indirect=True)
+def test_a_click_is_told_apart_from_one_that_was_lost_although_it_has_no_entry(page: Served) -> None:
+    page.tab.open(page.server.url + FEEDBACK_FIRST.page)
+    clicks = [page.tab.click(NOTHING_UNTIL_ANSWER) for _ in range(6)]
+    assert [click.interactions for click in clicks] == [1] * 6
+    assert clicks[0].inp_ms is not None, "the first of a page is told however short it was"
+    assert statistics.median(click.content_ms or 0.0 for click in clicks) > 20, "what the answer waits for"
+
+
+def test_a_server_and_its_twin_from_the_command_line_to_the_report(lab: Lab) -> None:
+    asked = ("--servers", "gunicorn", "--variant", "twin=gunicorn", "--rate", "0,40", "--rounds", "1", "--clicks", "2")
+    done = lab("vitals", *asked, "--json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    verdict = json.loads(done.stdout)
+    assert verdict["servers"] == ["gunicorn", "twin"]
+    counted = {(row["server"], row["rate_rps"]): row["count"] for row in verdict["rows"] if row["vital"] == "inp_ms"}
+    assert counted == {(server, rate): 2 for server in verdict["servers"] for rate in (0, 40)}
+    folder = only_run(lab)
+    blocks = [json.loads(line) for line in (folder / "blocks.jsonl").read_text().splitlines()]
+    for block in blocks:
+        assert not block["plan"]["rate_rps"] or block["served_rps"] > 30, "the load was there"
+    before = {name: (folder / name).read_bytes() for name in ("vitals.json", "report.md", "report.html")}
+    again = lab("report", folder)
+    assert again.returncode == 0, again.stderr
+    assert before == {name: (folder / name).read_bytes() for name in before}
+
+
+def test_without_a_browser_it_says_how_to_get_one(lab: Lab, tmp_path: Path) -> None:
+    done = lab("vitals", "--servers", "dev", LAB_BROWSER=str(tmp_path / "nothing"))
+    assert done.returncode == 3
+    assert "apt-get install chromium" in done.stderr
+
+
+@pytest.fixture(scope="session")
+def web_vitals(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Google's own library, as its package has it for a browser, from npm. Skips where it cannot be had."""
+    npm, folder = shutil.which("npm"), tmp_path_factory.mktemp("npm")
+    if not npm:
+        pytest.skip("no npm: figures were not held against those of web-vitals")
+    fetch = [npm, "pack", WEB_VITALS, "--silent", "--pack-destination", str(folder)]
+    done = subprocess.run(fetch, cwd=folder, capture_output=True, text=True, timeout=60, check=False)
+    if done.returncode != 0:
+        pytest.skip(f"npm could not fetch {WEB_VITALS}: figures were not held against its own")
+    (package,) = folder.glob("*.tgz")
+    assert hashlib.sha256(package.read_bytes()).hexdigest() == WEB_VITALS_SHA256
+    with tarfile.open(package) as archive:
+        script = archive.extractfile("package/dist/web-vitals.iife.js")
+        assert script
+        return script.read().decode()
+
+
+@pytest.mark.parametrize("page", ["dev"], indirect=True)
+def test_the_figures_are_those_of_web_vitals(browser: Browser, page: Served, web_vitals: str) -> None:
+    with browser.tab() as tab:
+        tab.page.add_init_script(web_vitals + TELL)
+        for action in (BLOCKING, FEEDBACK_FIRST, NOTHING_UNTIL_ANSWER) * 2:
+            load = tab.open(page.server.url + action.page)
+            told = tab.page.evaluate("told")
+            for name in ("ttfb_ms", "fcp_ms", "lcp_ms"):
+                assert told[name] == pytest.approx(getattr(load, name), abs=0.1), name
+            click = tab.click(action)
+            tab.page.wait_for_function("ms => told.inp_ms === ms", arg=click.inp_ms)  # it tells when the page is idle

@@ -1,0 +1,109 @@
+"""What a browser felt as people read it: every figure with its interval, floors and failures in words."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from wsgilab import api
+from wsgilab.errors import UsageError
+from wsgilab.model.manifest import Manifest, ServerEntry
+from wsgilab.model.vitals import WIRINGS, Block, BlockPlan, Click, Film, PageLoad
+from wsgilab.reports import vitals
+from wsgilab.results.folder import BLOCKS, RunFolder
+from wsgilab.results.vitals import FILMS_JSON, VITALS_JSON, holds_blocks, judge_vitals, read_blocks, write_vitals
+
+NAMES = tuple(wiring.name for wiring in WIRINGS)
+MANIFEST = Manifest(
+    command="vitals",
+    engine="local",
+    workload="mix",
+    rates_rps=(0.0, 100.0),
+    rounds=2,
+    servers=(ServerEntry("dev"), ServerEntry("<b>twin</b>")),
+)
+FILM = Film("dev", 100.0, "blocking", ("AAAA", "BBBB"), (0, 0, 1, 1, 1, 1))
+
+
+def blocks() -> list[Block]:
+    return [
+        Block(
+            BlockPlan(server.name, rate, number, 0, NAMES, clicks=2),
+            tuple(
+                Click(name, 8.0, 1.0, 40.0 + number + rate, "element", interactions=1)
+                for name in NAMES
+                for _ in range(2)
+            ),
+            (PageLoad(30.0, 90.0, 90.0),),
+        )
+        for number in (1, 2)
+        for rate in MANIFEST.rates_rps
+        for server in MANIFEST.servers
+    ]
+
+
+def printed(found: list[Block]) -> str:
+    stream = io.StringIO()
+    vitals.render(judge_vitals(found, MANIFEST, []), Console(file=stream, width=100))
+    return stream.getvalue()
+
+
+def test_the_terminal_shows_every_button_and_says_that_few_clicks_are_a_first_look() -> None:
+    text = printed(blocks())
+    for word in (
+        *NAMES,
+        "≤ 16 ms",
+        "TTFB",
+        "first look",
+        "idle",
+        "with 100 rps of background load",
+        "Differences shown",
+    ):
+        assert word in " ".join(text.split()), word
+    assert max(map(len, text.splitlines())) <= 100
+
+
+def test_a_click_that_failed_is_told_in_the_table() -> None:
+    found = blocks()
+    failed = Click("blocking", None, None, None, "", interactions=1)
+    found[0] = Block(found[0].plan, (*found[0].clicks, failed), found[0].pages)
+    assert "1 of 5 failed" in " ".join(printed(found).split())
+
+
+def test_markdown_and_html_show_text_of_others_as_text() -> None:
+    verdict = judge_vitals(blocks(), MANIFEST, [])
+    page, text = vitals.html(verdict, MANIFEST, [FILM]), vitals.markdown(verdict, MANIFEST)
+    assert "<b>twin" not in page
+    assert "<b>twin" not in text
+    assert page.count("data:image/jpeg") == 2, "each picture where it is new"
+    assert "http://" not in page.replace("http://www.w3.org", "")
+
+
+def test_a_saved_run_is_judged_again_and_damage_is_named(tmp_path: Path) -> None:
+    folder = RunFolder.create(tmp_path / "run", BLOCKS)
+    folder.write_manifest(MANIFEST)
+    for block in blocks():
+        folder.append_line(block.to_json())
+    write_vitals(folder, judge_vitals(blocks(), MANIFEST, []), [FILM])
+    assert holds_blocks(folder.path)
+    before = (folder.path / VITALS_JSON).read_bytes()
+    result = api.report_vitals(folder.path)
+    assert list(result.blocks) == blocks()
+    assert result.films == (FILM,)
+    assert result.verdict.problems == ("manifest.json: the run did not end: it was killed, or is still under way",)
+    assert before != (folder.path / VITALS_JSON).read_bytes(), "that is a problem worth a word"
+    with (folder.path / BLOCKS).open("ab") as file:
+        file.write(b'{"plan": {')
+    (folder.path / FILMS_JSON).write_text("[")
+    found, problems = read_blocks(folder.path)
+    assert (len(found), len(problems)) == (8, 1)
+    assert any("pictures" in problem for problem in api.report_vitals(folder.path).verdict.problems)
+
+
+def test_a_run_writes_over_no_other(tmp_path: Path) -> None:
+    RunFolder.create(tmp_path / "run", BLOCKS)
+    with pytest.raises(UsageError):
+        RunFolder.create(tmp_path / "run")

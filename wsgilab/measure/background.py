@@ -1,0 +1,83 @@
+"""The load that others make while a browser clicks: k6, by few clients, for as long as it is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from wsgilab.engines import Engine
+from wsgilab.errors import MissingError
+from wsgilab.machine.waiting import Stop, poll_until
+from wsgilab.measure import quiet
+from wsgilab.measure.browser import Browser
+from wsgilab.measure.generator import Load, LoadGenerator
+from wsgilab.measure.readings import Reading
+from wsgilab.model.listener import Listener
+from wsgilab.model.server import Server
+from wsgilab.model.vitals import IDLE, Action, BlockPlan
+from wsgilab.model.window import WindowPlan
+
+CLIENTS = 10
+"""So many others wait for an answer at most. Where as many as came would wait, a server that cannot keep up would
+answer no click at all, and nothing could be said but that."""
+LONGEST_S = 600.0
+"""Longer than any block: the load is ended with the last click."""
+WARMUP_S = 1.0
+ARRIVES_WITHIN_S = 15.0
+"""How long the load may take to reach its server."""
+
+
+@dataclass(frozen=True)
+class Bench:
+    """The tools of a measurement: servers, those who load them, who clicks, and who may interrupt."""
+
+    engine: Engine
+    generator: LoadGenerator
+    browser: Browser
+    actions: tuple[Action, ...]
+    workload: str
+    stop: Stop
+    listener: Listener
+    follow: Callable[[Load], None] = lambda _load: None
+    """Gets each load as it starts, to watch what it uses."""
+
+
+@contextmanager
+def loaded(plan: BlockPlan, server: Server, bench: Bench) -> Iterator[tuple[Load | None, Reading]]:
+    """The load of a block, once its server has it and is warm, and a reading of the server then; None while idle.
+
+    Raises MissingError where the server tells nothing.
+    """
+    sample = quiet.sampler(server, bench.engine)
+    began = quiet.patiently(sample, server, bench.engine, bench.stop)
+    if began is None:
+        raise MissingError(f"{server.name} told nothing before its load.", "its exporter has ended", "./lab doctor")
+    if plan.rate_rps == IDLE:
+        yield None, began
+        return
+    with bench.generator.start(as_window(plan, bench.workload), bench.engine.endpoint(server)) as load:
+        bench.follow(load)
+
+        def arrived() -> bool:
+            reading = sample()
+            return load.poll() or (reading is not None and reading.requests > began.requests)
+
+        poll_until(arrived, bench.stop, ARRIVES_WITHIN_S)
+        bench.stop.wait(WARMUP_S)
+        yield load, sample() or began
+
+
+def as_window(plan: BlockPlan, workload: str) -> WindowPlan:
+    """The block's load in the words of a window, which k6 and those who look on understand."""
+    return WindowPlan(
+        server=plan.server,
+        workload=workload,
+        rate_rps=plan.rate_rps,
+        round=plan.round,
+        order=plan.order,
+        warmup_s=WARMUP_S,
+        duration_s=LONGEST_S,
+        timeout_s=10.0,
+        grace_s=0.0,
+    )
