@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from typing import Any
 
@@ -24,6 +23,7 @@ from wsgilab.errors import (
     LabError,
     NoValidWindow,
     ServerError,
+    to_paste,
 )
 from wsgilab.machine import leftovers
 from wsgilab.model.request import DEFAULT_CLICKS, DEFAULT_ROUNDS, MAX_CLICKS, MAX_ROUNDS
@@ -87,7 +87,7 @@ def shown(result: VitalsResult, as_json: bool) -> int:
         return result.trouble.exit_code
     for death in result.verdict.deaths:
         cause = "the app or the server crashed, or it was killed by the kernel (out of memory) or by hand"
-        next_command = shlex.join(["./lab", "report", str(result.folder)]) if result.folder else "./lab doctor"
+        next_command = to_paste("./lab", "report", result.folder) if result.folder else "./lab doctor"
         say(ServerError(f"{death.server} died: {death.reason}.", cause, next_command))
     if result.verdict.deaths:
         return EXIT_SERVER

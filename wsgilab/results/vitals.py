@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from wsgilab.analysis.vitals import VitalsFacts, analyse
-from wsgilab.errors import Interrupted, LabError, UsageError
+from wsgilab.errors import Interrupted, LabError, UsageError, to_paste
 from wsgilab.model.controls import each_text, visible
 from wsgilab.model.manifest import Manifest
 from wsgilab.model.privacy import without_home
@@ -58,7 +58,9 @@ def read_blocks(path: Path) -> tuple[list[Block], list[str]]:
         lines = (path / BLOCKS).read_bytes().splitlines(keepends=True)
     except OSError as error:
         cause = "it belongs to another user, or it was moved"
-        raise UsageError(f"Cannot read {path / BLOCKS}: {error.strerror}.", cause, f"ls -ld {path}") from error
+        raise UsageError(
+            f"Cannot read {path / BLOCKS}: {error.strerror}.", cause, to_paste("ls", "-ld", path)
+        ) from error
     for number, line in enumerate(lines, 1):
         try:
             found = _block.decode(line)
