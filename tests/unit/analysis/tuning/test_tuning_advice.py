@@ -1,0 +1,82 @@
+"""What a tuning says, read aloud."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from simulated_apps import NAMED, App, question_for, tune
+
+from wsgilab.analysis.tuning import advice, landscape, search
+from wsgilab.model.tuning import Ending, Setting, Stage
+
+BY_NAME = {app.name: app for app in NAMED}
+SLO = "p99<250ms"
+
+
+def said(app: App, family: str = "gunicorn", rate_rps: float | None = None) -> list[str]:
+    question = replace(question_for(family), rate_rps=rate_rps)
+    history = tune(app, question)
+    return advice.sentences(question, search.conclude(question, history), history, SLO)
+
+
+@pytest.mark.parametrize(
+    ("setting", "text"),
+    [
+        (Setting("gunicorn", "sync", 1), "1 sync worker"),
+        (Setting("gunicorn", "gthread", 2, 8), "2 gthread workers with 8 threads each"),
+        (Setting("gunicorn", "gthread", 1, 8), "1 gthread worker with 8 threads"),
+        (Setting("gunicorn", "gevent", 2, 1000), "2 gevent workers"),
+        (Setting("uwsgi", "", 4, 2), "4 processes with 2 threads each"),
+    ],
+)
+def test_settings_have_words(setting: Setting, text: str) -> None:
+    assert advice.in_words(setting) == text
+
+
+def test_the_first_sentence_is_the_recommendation_with_its_interval() -> None:
+    first = said(BY_NAME["mix"])[0]
+    assert "keeps p99<250ms up to" in first
+    assert "–" in first
+
+
+def test_what_people_would_have_set_stands_next_to_it() -> None:
+    text = " ".join(said(BY_NAME["io"]))
+    assert "times the capacity of today's default (4 sync workers)" in text
+    assert "times the capacity of 2n + 1 (3 sync workers)" in text
+
+
+def test_predictions_are_called_so() -> None:
+    told = [sentence for sentence in said(BY_NAME["cpu"]) if "twice the CPUs" in sentence or "one more" in sentence]
+    assert told
+    assert all(sentence.startswith("Prediction: ") for sentence in told)
+
+
+def test_an_app_that_only_computes_needs_no_more_than_its_cpus() -> None:
+    assert any("one more worker brings nothing" in sentence for sentence in said(BY_NAME["cpu"]))
+
+
+def test_what_died_is_to_be_avoided() -> None:
+    assert any(sentence.startswith("Avoid ") and "gevent" in sentence for sentence in said(BY_NAME["no greenlets"]))
+
+
+def test_for_a_rate_the_cheapest_is_named_with_its_room() -> None:
+    assert "30% more than 60 rps" in said(BY_NAME["io"], rate_rps=60.0)[0]
+
+
+def test_nothing_is_recommended_where_nothing_kept_the_slo() -> None:
+    assert said(App("hopeless", cpu_ms=5, wait_ms=400))[0].startswith("No setting kept p99<250ms")
+
+
+def test_the_landscape_has_every_setting_once_and_what_was_measured_of_it() -> None:
+    question = question_for("gunicorn")
+    history = tune(BY_NAME["mix"], question)
+    found = search.conclude(question, history)
+    points = landscape.points(question, found.physics, history)
+    assert [point.setting for point in points] == list(question.settings)
+    assert sum(point.windows for point in points) == len(history)
+    assert all(point.to_json()["name"] for point in points)
+    in_the_final = {attempt.trial.setting for attempt in history if attempt.trial.stage is Stage.FINAL}
+    assert {point.setting for point in points if point.capacity_rps} <= in_the_final
+    kept = {attempt.trial.setting for attempt in history if attempt.ending is Ending.KEPT}
+    assert {point.setting for point in points if point.kept_rps} == kept

@@ -1,0 +1,97 @@
+"""A tuning goes by windows alone: those that were saved make the same attempts again."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from random import Random
+
+import pytest
+from factories import load_result, plain_window, plan, usage
+from simulated_apps import NAMED, question_for, window
+
+from wsgilab.analysis.tuning import search
+from wsgilab.analysis.tuning.attempts import attempt_of, replayed
+from wsgilab.analysis.tuning.outcome import outcome
+from wsgilab.model.slo import Slo
+from wsgilab.model.tuning import Attempt, Ending, Question, Setting, Stage, Trial
+from wsgilab.model.window import Inside, Window
+
+TRIAL = Trial(Setting("gunicorn", "sync", 4), 100.0, 3.0, Stage.RACE)
+WINDOWS = 20
+
+
+def measured(trial: Trial, attempt: Attempt) -> Window:
+    """A window of k6 that says what a simulated attempt says."""
+    late = attempt.ending is not Ending.KEPT
+    answered = [400.0 if late else 20.0] * max(2, min(200, int(trial.rate_rps * trial.duration_s)))
+    at = plan(trial.setting.name, rate_rps=trial.rate_rps, duration_s=trial.duration_s)
+    inside = Inside(at_once=attempt.at_once)
+    cost = replace(
+        usage(100),
+        service_ms=attempt.service_ms,
+        cpu_ms_per_request=attempt.cpu_ms,
+        memory_mb=attempt.memory_mb,
+        inside=inside,
+    )
+    died = attempt.died or None
+    return Window(at, None if died else load_result(answered), None if died else cost, died=died, took_s=attempt.took_s)
+
+
+def a_tuning(question: Question, most: int = WINDOWS) -> tuple[list[Attempt], list[Window]]:
+    history, windows, luck = list[Attempt](), list[Window](), Random(3)
+    app = next(app for app in NAMED if app.name == "no greenlets")
+    while len(windows) < most and (trial := search.next_trial(question, history)):
+        windows.append(measured(trial, window(app, trial, question, luck)))
+        history.append(attempt_of(trial, windows[-1], Slo(), question.memory_mb))
+    return history, windows
+
+
+def test_saved_windows_make_the_same_attempts_again() -> None:
+    question = question_for("gunicorn")
+    history, windows = a_tuning(question)
+    assert len(history) == WINDOWS
+    assert replayed(question, windows, Slo()) == (history, "")
+
+
+def test_windows_of_another_question_are_left_out() -> None:
+    history, windows = a_tuning(question_for("gunicorn"))
+    found, problem = replayed(question_for("gunicorn"), [*windows[:4], *windows[5:]], Slo())
+    assert found == history[:4]
+    assert problem.startswith("window 5 is not the one")
+
+
+def test_a_server_that_died_is_a_result() -> None:
+    attempt = attempt_of(TRIAL, Window(plan(), None, None, died="killed by SIGKILL"), Slo())
+    assert (attempt.ending, attempt.died) == (Ending.DIED, "killed by SIGKILL")
+
+
+def test_a_void_window_says_nothing_of_the_server() -> None:
+    attempt = attempt_of(TRIAL, replace(plain_window([20.0] * 100), void="k6 was short of CPU"), Slo())
+    assert (attempt.ending, attempt.died) == (Ending.VOID, "")
+
+
+@pytest.mark.parametrize(("memory_mb", "ending"), [(None, Ending.KEPT), (112.0, Ending.KEPT), (100.0, Ending.DIED)])
+def test_more_memory_than_there_is_counts_as_death_where_nothing_else_holds_it(
+    memory_mb: float | None, ending: Ending
+) -> None:
+    attempt = attempt_of(TRIAL, plain_window([20.0] * 600), Slo(), memory_mb)
+    assert attempt.ending is ending
+    assert ("112 MB of the 100 MB" in attempt.died) == (ending is Ending.DIED)
+
+
+def test_the_whole_evidence_is_plain_json() -> None:
+    question = question_for("gunicorn")
+    _, windows = a_tuning(question)
+    text = json.dumps(outcome(question, windows, Slo()).to_json(), allow_nan=False)
+    assert json.loads(text)["attempts"][0]["trial"]["setting"] == "gunicorn-sync-1"
+
+
+def test_a_tuning_may_go_on_with_more_time() -> None:
+    question = question_for("gunicorn")
+    history, windows = a_tuning(replace(question, budget_s=300.0), most=100)
+    assert {attempt.trial.stage for attempt in history} == set(Stage), "the small budget is over, so the final began"
+    more = replace(question, budget_s=1200.0)
+    assert replayed(more, windows, Slo()) == (history, "")
+    assert search.next_trial(replace(question, budget_s=300.0), history) is None
+    assert search.next_trial(more, history)
