@@ -32,6 +32,8 @@ class Engine(Protocol):
     name: str
     restarts: bool
     """Whether `restart` gives a fresh server; otherwise it waits for one."""
+    one_at_a_time: bool
+    """Whether starting one ends the one before."""
     servers: Sequence[Server]
 
     def __enter__(self) -> Engine: ...
@@ -39,6 +41,10 @@ class Engine(Protocol):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
+
+    @property
+    def running(self) -> Sequence[Server]:
+        """Those of them that run now: all, but where one runs at a time."""
 
     def start(self) -> None:
         """Start every server and wait until each is healthy. Raises ServerError, MissingError, Interrupted."""

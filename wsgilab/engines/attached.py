@@ -27,6 +27,7 @@ class AttachedEngine:
     """Reaches containers by their service names. It starts and stops nothing: Compose does, or the host, if asked."""
 
     name = "compose"
+    one_at_a_time = False
 
     def __init__(
         self,
@@ -52,6 +53,11 @@ class AttachedEngine:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         pass
+
+    @property
+    def running(self) -> Sequence[Server]:
+        """All of them."""
+        return self.servers
 
     def start(self) -> None:
         """Wait until every server is healthy.

@@ -143,8 +143,11 @@ class Background:
         return ""
 
     def end(self, names: Sequence[str], mark: Mapping[str, str] | None = None) -> None:
-        """End programs, with all that stayed in their groups; and what else of this run has the variables of `mark`."""
-        processes.end([self._started.pop(name).process for name in names])
+        """End those of these programs that were started, with all that stayed in their groups.
+
+        And what else of this run has the variables of `mark`.
+        """
+        processes.end([self._started.pop(name).process for name in names if name in self._started])
         if mark:
             self._remember(leftovers.end_marked({**self._place.environment, **mark}))
 

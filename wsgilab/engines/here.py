@@ -5,6 +5,7 @@ from __future__ import annotations
 from wsgilab.engines import Engine
 from wsgilab.engines.cluster import next_to_runner
 from wsgilab.engines.local import LocalEngine
+from wsgilab.engines.one_by_one import OneByOne
 from wsgilab.engines.stack import Stack
 from wsgilab.machine import cpus
 from wsgilab.model.request import ATTACHED
@@ -16,4 +17,5 @@ def engine_for(stack: Stack) -> Engine:
     if request.engine in ATTACHED:
         return next_to_runner(stack)
     cpus.require({name: lab.cpus(name) for name in ("SERVER_CPUS", "LOAD_CPUS")}, cpus.available())
-    return LocalEngine(lab, stack.servers, stack.stop, request.start_timeout_s, stack.listener, request.needs)
+    kind = OneByOne if request.command == "tune" else LocalEngine
+    return kind(lab, stack.servers, stack.stop, request.start_timeout_s, stack.listener, request.needs)

@@ -34,6 +34,7 @@ class LocalEngine:
 
     name = "local"
     restarts = True
+    one_at_a_time = False
 
     def __init__(
         self,
@@ -71,6 +72,11 @@ class LocalEngine:
         if trouble := self._copies.trouble():
             self._listener.warning(trouble)
 
+    @property
+    def running(self) -> Sequence[Server]:
+        """All of them, once they are started."""
+        return self.servers
+
     def start(self) -> None:
         """Start the app's services, nginx where it is needed, then every server, and wait for each.
 
@@ -78,17 +84,17 @@ class LocalEngine:
         """
         require_free({server.port: (server.name, server.port_variable) for server in self.servers})
         self._services.start()
-        for server in self.servers:
+        for server in self.running:
             self._copies.make(server, self._environment(server))
-        for server in {app_of(server.environment, server.app): server for server in reversed(self.servers)}.values():
+        for server in {app_of(server.environment, server.app): server for server in reversed(self.running)}.values():
             self._import_app(server)
         if any(server.via for server in self.servers):
             found = find_nginx(self._listener.message)
             self._nginx = LocalNginx(self.lab, self._background, self._stop, found)
             self._nginx.start()
-        for server in self.servers:
+        for server in self.running:
             self._launch(server)
-        for server in self.servers:
+        for server in self.running:
             self._wait_healthy(server)
 
     def endpoint(self, server: Server) -> Endpoint:

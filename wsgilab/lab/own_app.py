@@ -17,7 +17,7 @@ from wsgilab.lab.workloads import SCRIPT, TRAFFIC
 from wsgilab.machine.requirements import names_a_file, told_from
 from wsgilab.model import slo
 from wsgilab.model.app_file import AppFile
-from wsgilab.model.request import DEFAULT_SLO, Request, Revision
+from wsgilab.model.request import DEFAULT_SLO, SEARCHES, Request, Revision
 
 REQUIREMENTS, PROJECT, SETUP = "requirements.txt", "pyproject.toml", "setup.py"
 
@@ -72,7 +72,7 @@ def _said(command: str, file: AppFile) -> dict[str, Any]:
         "app": file.app.app,
         "python": file.app.python,
         "slo": file.traffic.slo,
-        "rates_rps": tuple(file.traffic.rates) if file.traffic.rates and command != "capacity" else None,
+        "rates_rps": tuple(file.traffic.rates) if file.traffic.rates and command not in SEARCHES else None,
         "keep_alive": file.traffic.keep_alive or None,
         "settings": {"LAB_HEALTH_PATH": file.app.health} if file.app.health else None,
     }

@@ -17,6 +17,9 @@ from wsgilab.model.server import Server
 
 MOST_CPUS = 4096
 """No machine has more; a typo, or a manifest of somebody else, may not take all memory."""
+SIZE = re.compile(r"(\d+)([bkmg]?)b?")
+UNITS = {"": 1, "b": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
+"""`512m`, as Compose writes it."""
 VARIABLE = re.compile(r"\$\{(?P<name>\w+)(?::-(?P<default>[^}]*))?\}")
 """The two forms that compose.yaml uses: `${NAME}` and `${NAME:-default}`."""
 
@@ -33,6 +36,12 @@ class Lab:
     """Every server, the default ones first, in the order of compose.yaml."""
     remarks: tuple[str, ...] = ()
     """Notes on servers that could not be set as asked, one sentence each."""
+
+    @property
+    def server_memory_mb(self) -> float | None:
+        """What one server may use, as compose.yaml limits it; None where it says nothing that can be read."""
+        found = SIZE.fullmatch(self.variables.get("SERVER_MEMORY", "").strip().lower())
+        return int(found[1]) * UNITS[found[2]] / 1e6 if found else None
 
     @property
     def default_servers(self) -> list[str]:

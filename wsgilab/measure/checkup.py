@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -26,7 +25,6 @@ from wsgilab.model.server import Server
 
 WITNESS = {"LAB_WITNESS": "1"}
 """The variable that puts a witness into each worker: services/serve/witness.py."""
-UNITS = {"": 1, "b": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
 
 
 def check_up_here(stack: Stack) -> list[Checkup]:
@@ -111,7 +109,7 @@ def _asked(stack: Stack, engine: Engine, server: Server, asked: Mix, so_far: Che
 
 
 def _nothing(stack: Stack, server: Server) -> Checkup:
-    limit = _megabytes(stack.lab.variables.get("SERVER_MEMORY", ""))
+    limit = stack.lab.server_memory_mb
     command = " ".join(server.command)
     return Checkup(server.name, server.via, server.slots, command, address="", memory_limit_mb=limit)
 
@@ -134,9 +132,3 @@ def _meeting(server: Server) -> int:
 def _seems_slow(checkup: Checkup) -> bool:
     """Whether an import took long, which it also does where all servers start at the same time."""
     return any(statement.imported.took_s > SLOW_START_S for statement in checkup.statements)
-
-
-def _megabytes(text: str) -> float | None:
-    """`512m`, as Compose writes it, in MB."""
-    found = re.fullmatch(r"(\d+)([bkmg]?)b?", text.strip().lower())
-    return int(found[1]) * UNITS[found[2]] / 1e6 if found else None

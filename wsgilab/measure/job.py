@@ -10,9 +10,12 @@ from typing import Any
 from wsgilab.analysis import capacity
 from wsgilab.analysis.capacity import Goal
 from wsgilab.analysis.pipeline import RunFacts
+from wsgilab.lab.servers import Lab
 from wsgilab.lab.workloads import find_workload
 from wsgilab.measure import floor
 from wsgilab.measure.gating import Extended, Gating, question_of
+from wsgilab.measure.tuning import plan_tuning
+from wsgilab.measure.tuning import question_of as question_of_tuning
 from wsgilab.measure.windows import Settings, plan_windows
 from wsgilab.model import slo
 from wsgilab.model.listener import Outline
@@ -158,6 +161,22 @@ def _search(request: Request, servers: Sequence[Server]) -> Job:
         schedule={"search": goal.to_json()},
         windows=None,
         takes_s=goal.budget_s * len(servers) + floor.WINDOW_S * FLOORS_OF_A_SEARCH,
+    )
+
+
+def tuning_job(request: Request, lab: Lab, servers: Sequence[Server]) -> Job:
+    """The job of a tuning of one family of servers, all settings of which are among `servers`."""
+    (family,) = request.families
+    question, objective = question_of_tuning(request, lab, family), slo.parse(request.slo)
+    settings = _settings(request, servers, rates_rps=(), rounds=0)
+    return Job(
+        command=request.command,
+        settings=settings,
+        objective=objective,
+        plans=lambda measured, _extended: plan_tuning(settings, question, objective, measured),
+        schedule={"tuning": question.to_json()},
+        windows=None,
+        takes_s=question.budget_s,
     )
 
 

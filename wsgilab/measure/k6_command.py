@@ -16,7 +16,7 @@ from wsgilab.lab.app_file import NAME
 from wsgilab.lab.workloads import SCRIPT, TRAFFIC
 from wsgilab.machine import http
 from wsgilab.model import slo
-from wsgilab.model.request import Request
+from wsgilab.model.request import SEARCHES, Request
 from wsgilab.model.window import WindowPlan
 
 LOAD_JS = ROOT / "k6" / "load.js"
@@ -64,7 +64,7 @@ def traffic_of(request: Request) -> Traffic:
     if request.workload == TRAFFIC:
         path = Path(request.traffic or NAME)
         file = app_file.read(path)
-        for rate in request.loads_rps if request.command != "capacity" else ():
+        for rate in request.loads_rps if request.command not in SEARCHES else ():
             app_file.require_time_to_think(file, rate, path)
         described = app_file.traffic_for_k6(file, path)
     script = Path(request.script) if request.script and request.workload == SCRIPT else None

@@ -19,7 +19,7 @@ class Lineup:
     def __init__(self, engine: Engine, stop: Stop) -> None:
         self._engine = engine
         self._stop = stop
-        self._fresh = {server.name for server in engine.servers}
+        self._fresh = {server.name for server in engine.running}
         self._untouched = set(self._fresh)
         self._gone: dict[str, Loss] = {}
         self._not_reset: dict[str, Loss] = {}

@@ -35,7 +35,7 @@ def describe(job: Job, lab: Lab, engine: Engine, engine_why: str, generator: Loa
     """
     settings = job.settings
     facts = engine.facts()
-    running = {server.name: dict(identity(engine.endpoint(server).exporter_url)) for server in engine.servers}
+    running = {server.name: dict(identity(engine.endpoint(server).exporter_url)) for server in engine.running}
     commands = {name: said.pop("command", None) for name, said in running.items()}
     may_use = {name: said.pop("cpus", "") for name, said in running.items()}
     found = Manifest(
@@ -62,7 +62,7 @@ def describe(job: Job, lab: Lab, engine: Engine, engine_why: str, generator: Loa
         not_pinned=_not_pinned(engine, lab.cpus("SERVER_CPUS"), may_use),
         cpu_sets=_cpu_sets(lab),
         unequal=lab.remarks,
-        servers=tuple(_server(server, commands[server.name]) for server in engine.servers),
+        servers=tuple(_server(server, commands.get(server.name)) for server in engine.servers),
         **job.schedule,
     )
     return private(found, os.path.expanduser("~"))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from wsgilab.engines import Engine
@@ -54,10 +56,18 @@ def measure_here(stack: Stack, job: Job, engine_why: str) -> Measured:
     with one_run_in(results):
         for left in leftovers.clear():
             listener.message(f"A run that was killed had left this behind, which is ended and removed: {left}")
-        folder = folder_for(request, lab.root, utc_now(), listener)
+        folder = _folder_of(stack)
         wanted = request.prometheus and engine.name == "local"
         recorder = recorder_for(lab, results, stack.stop, listener) if wanted else None
-        return _Session(stack, job, engine, recorder, folder).measured(engine_why)
+        earlier = folder.read()[0] if request.resume else []
+        return _Session(stack, job, engine, recorder, folder, earlier).measured(engine_why)
+
+
+def _folder_of(stack: Stack) -> RunFolder:
+    """A new folder for the run, or that of the one that goes on."""
+    if stack.request.resume:
+        return RunFolder.open(Path(stack.request.resume))
+    return folder_for(stack.request, stack.lab.root, utc_now(), stack.listener)
 
 
 def _load_cpus(stack: Stack) -> frozenset[int]:
@@ -69,13 +79,21 @@ def _load_cpus(stack: Stack) -> frozenset[int]:
 class _Session:
     """One measurement under way."""
 
-    def __init__(self, stack: Stack, job: Job, engine: Engine, recorder: Recorder | None, folder: RunFolder) -> None:
+    def __init__(
+        self,
+        stack: Stack,
+        job: Job,
+        engine: Engine,
+        recorder: Recorder | None,
+        folder: RunFolder,
+        earlier: Sequence[Window],
+    ) -> None:
         self._stack = stack
         self._job = job
         self._engine = engine
         self._recorder = recorder
         self._folder = folder
-        self._windows: list[Window] = []
+        self._windows = list(earlier)
         self._prometheus_url = recorder.url if recorder else stack.request.prometheus_url
         self._load_cpus = _load_cpus(stack)
 
@@ -114,6 +132,9 @@ class _Session:
         finished = utc_now().isoformat(timespec="seconds")
         as_it_went = {"rounds": self._job.settings.rounds, **self._job.schedule}
         manifest = replace(manifest, finished_at=finished, **as_it_went)
+        if self._job.command == "tune":  # most settings were never started, and have no place in a verdict
+            tried = {window.plan.server for window in self._windows}
+            manifest = replace(manifest, servers=tuple(one for one in manifest.servers if one.name in tried))
         return Measured(tuple(self._windows), manifest, self._folder, trouble)
 
     def _needs(self) -> dict[str, Any]:
@@ -122,7 +143,7 @@ class _Session:
 
     def _floors(self, generator: K6Generator) -> AbstractContextManager[Floors]:
         """The generator's floor: at each rate that is known beforehand, and at others as they come."""
-        quiet.settle(self._engine.servers, self._engine, self._stack.stop)
+        quiet.settle(self._engine.running, self._engine, self._stack.stop)
         job = self._job
         return floors_at(job.settings.rates_rps, generator.alone, self._engine, job.objective, self._stack.stop)
 

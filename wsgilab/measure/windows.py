@@ -220,6 +220,8 @@ def _drive(
 
 def _make_ready_again(server: Server, window: Window, drained: bool, bench: Bench, lineup: Lineup) -> None:
     """Before the next window nothing of this one is left: the server has drained, or is a fresh one."""
+    if bench.engine.one_at_a_time:
+        return  # the next one takes its place
     if window.died or (not drained and bench.engine.restarts) or bench.engine.proxy_death(server):
         lineup.start_anew(server)
     elif not drained:

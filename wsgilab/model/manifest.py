@@ -53,7 +53,7 @@ class Manifest:
     wsgilab: str | None = None
     """Version of the lab."""
     command: str | None = None
-    """`run` or `capacity`."""
+    """`run`, `capacity`, `tune` or `gate`."""
     started_at: str | None = None
     finished_at: str | None = None
     """None while the run is under way, and for ever where it was killed."""
@@ -94,6 +94,8 @@ class Manifest:
     """(round, server, rate) of each window that was to be measured; of a run whose windows were known before."""
     search: Mapping[str, float] | None = None
     """How a capacity was searched for."""
+    tuning: Mapping[str, Fact | tuple[Fact, ...] | Mapping[str, str]] | None = None
+    """What a tuning was asked: the fields of `model.tuning.Question`, settings by their names."""
     prometheus: str | None = None
     """The address that recorded the run."""
 

@@ -13,24 +13,27 @@ from wsgilab.errors import UsageError, did_you_mean
 from wsgilab.model.needs import NOTHING, Needs
 
 REQUEST_SCHEMA = 1
-COMMANDS = ("run", "capacity", "gate", "vitals", "doctor")
+COMMANDS = ("run", "capacity", "tune", "gate", "vitals", "doctor")
+SEARCHES = ("capacity", "tune")
+"""Those that find their rates themselves."""
 ATTACHED = ("attached", "kubernetes")
 """Engines of a runner next to servers that somebody else starts: in a Compose network, in a namespace of a cluster."""
 ENGINES = ("auto", "compose", "local", *ATTACHED)
 DEFAULT_SLO = "p99<250ms"
-DEFAULT_DURATION_S = {"run": 2.5, "capacity": 8.0, "gate": 2.5}
+DEFAULT_DURATION_S = {"run": 2.5, "capacity": 8.0, "tune": 6.0, "gate": 2.5}
 DEFAULT_ROUNDS = {"run": 3, "gate": 6, "vitals": 4}
 """A gate goes on after these, as long as it is too noisy to say and its budget lasts."""
-DEFAULT_BUDGET_S = {"capacity": 180.0, "gate": 270.0}
+DEFAULT_BUDGET_S = {"capacity": 180.0, "tune": 600.0, "gate": 270.0}
 """A gate has five minutes, with starting servers."""
 DEFAULT_CLICKS = 5
+DEFAULT_HEADROOM = 0.3
 DEFAULT_TOLERANCE = 0.05
 DEFAULTS = "default"
 """Among `slots`: as it is set."""
 MAX_SLOTS = 256
 """Some servers have a process for each."""
 MAX_RATE_RPS, MAX_ROUNDS, MAX_DURATION_S, MAX_BUDGET_S, MAX_START_TIMEOUT_S = 20_000, 1_000, 600, 36_000, 3_600
-MAX_CLICKS = 1_000
+MAX_CLICKS, MAX_MEMORY_MB, MAX_HEADROOM = 1_000, 4_194_304, 9
 
 
 def _number(default: Any, low: float, high: float) -> Any:
@@ -61,7 +64,7 @@ class Request:
     """
 
     command: str = "run"
-    """`run`, `capacity`, `gate` or `vitals`; `doctor` asks and does not measure."""
+    """`run`, `capacity`, `tune`, `gate` or `vitals`; `doctor` asks and does not measure."""
     engine: str = "auto"
     """`compose`, `local`, or `auto` for whichever can be had; `attached` measures containers next to this process, and
     `kubernetes` pods of its namespace."""
@@ -117,6 +120,16 @@ class Request:
     """An earlier run that a gate compares with: the text of its verdict.json, or of a part of it."""
     tolerance: float = _number(DEFAULT_TOLERANCE, 0, 1)
     """By which share a figure may get worse before a gate fails."""
+    families: tuple[str, ...] = ()
+    """Families of servers to tune: `gunicorn`, `uwsgi`."""
+    expected_rps: float | None = _number(None, 0, MAX_RATE_RPS)
+    """The rate for which a tuning finds the cheapest setting. None: it finds the one that can do most."""
+    headroom: float = _number(DEFAULT_HEADROOM, -1e-9, MAX_HEADROOM)
+    """How much more than that rate it must keep, as a share."""
+    resume: str | None = None
+    """The folder of a tuning that was interrupted, which goes on."""
+    memory_mb: float | None = _number(None, 0, MAX_MEMORY_MB)
+    """What a server that is tuned may use. None: what .env gives it."""
     settings: Mapping[str, str] = field(default_factory=dict)
     """Variables of compose.yaml that shall not be what .env says: ports, CPU sets, workers."""
     out: str | None = None

@@ -11,6 +11,7 @@ from wsgilab.model.conditions import Conditions
 from wsgilab.model.floor import Floor
 from wsgilab.model.interval import Interval
 from wsgilab.model.outcomes import Difference, Finding, Limit, Rating
+from wsgilab.model.request import SEARCHES
 from wsgilab.model.request_row import RequestRow
 from wsgilab.model.slots import Slots
 from wsgilab.model.window_row import WindowRow
@@ -231,8 +232,8 @@ class Verdict:
 
     @property
     def is_search(self) -> bool:
-        """Whether rates were searched for (`./lab capacity`) and not given."""
-        return self.command == "capacity"
+        """Whether rates were searched for (`./lab capacity`, `./lab tune`) and not given."""
+        return self.command in SEARCHES
 
     @property
     def has_intervals(self) -> bool:

@@ -25,6 +25,8 @@ class WindowPlan:
     grace_s: float
     fresh: bool = False
     """Whether its server is started anew before it, if it has served since it was started."""
+    why: str = ""
+    """Why it is measured, in a few words; empty where a run has all of its windows planned."""
 
 
 @dataclass(frozen=True)

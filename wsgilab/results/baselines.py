@@ -22,7 +22,7 @@ from wsgilab.model.interval import Interval
 from wsgilab.model.metrics import Place, shown
 from wsgilab.model.outcomes import Rating
 from wsgilab.model.privacy import without_home
-from wsgilab.model.request import Request
+from wsgilab.model.request import SEARCHES, Request
 from wsgilab.model.verdict import VERDICT_SCHEMA, LoadRow, ServerRow, Verdict
 from wsgilab.results.folder import VERDICT
 from wsgilab.results.saved import converted
@@ -68,7 +68,7 @@ def read(path: Path) -> Verdict:
 def from_text(text: str | bytes) -> Verdict:
     """What a baseline needs of a verdict.json. Raises ValueError or RecursionError for anything else."""
     found: _File = converted(json.loads(text), _File)
-    if found.schema != VERDICT_SCHEMA or found.command == "capacity":
+    if found.schema != VERDICT_SCHEMA or found.command in SEARCHES:
         raise ValueError("no verdict of a run")
     verdict = Verdict(
         command=found.command,

@@ -15,7 +15,7 @@ from wsgilab.model.conditions import Conditions
 from wsgilab.model.controls import each_text, visible
 from wsgilab.model.manifest import Manifest
 from wsgilab.model.privacy import without_home
-from wsgilab.model.request import DEFAULT_SLO
+from wsgilab.model.request import DEFAULT_SLO, SEARCHES
 from wsgilab.model.server import ServerFacts
 from wsgilab.model.verdict import Verdict
 from wsgilab.model.window import Window
@@ -46,8 +46,15 @@ def _facts(manifest: Manifest) -> RunFacts:
         floor=manifest.floor,
         floor_unknown=manifest.floor_unknown or "",
         conditions=Conditions.of(manifest),
-        goal=Goal.from_json(manifest.search) if manifest.command == "capacity" else None,
+        goal=_goal(manifest),
     )
+
+
+def _goal(manifest: Manifest) -> Goal | None:
+    """How capacities were searched for. Of a tuning, its long windows decide."""
+    if manifest.command == "tune" and manifest.duration_s:
+        return Goal(fine_s=manifest.duration_s)
+    return Goal.from_json(manifest.search) if manifest.command in SEARCHES else None
 
 
 def _server_cores(manifest: Manifest) -> int:

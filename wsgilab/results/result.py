@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from wsgilab.analysis.tuning.outcome import Tuning
 from wsgilab.errors import Interrupted, LabError, MissingError
 from wsgilab.model.gate import Gate
 from wsgilab.model.manifest import Manifest
@@ -34,6 +35,8 @@ class Result:
     """Why the measurement ended early, or could not be saved whole; None where all went well."""
     gate: Gate | None = None
     """What a gate came to; None for any other command, and where it did not get to its end."""
+    tuning: Tuning | None = None
+    """What a tuning came to; None for any other command."""
 
     def to_dataframe(self) -> pandas.DataFrame:
         """One row for each window, as in verdict.json: its plan, whether it counts, and a column for each figure.

@@ -32,8 +32,8 @@ K6_TAKES_S = 9.0
 class World(Stop):
     """The clock, the engine, the exporter and k6 of one test; time passes where somebody waits."""
 
-    name, restarts = "local", True
-    servers = SERVERS
+    name, restarts, one_at_a_time = "local", True, False
+    servers = running = SERVERS
 
     def __init__(self) -> None:
         super().__init__()
@@ -566,3 +566,10 @@ def test_what_a_server_uses_between_its_windows_is_told(world: World) -> None:
     assert third.usage
     assert third.usage.inside
     assert third.usage.inside.idle_cores == pytest.approx(0.3)
+
+
+def test_where_one_server_runs_at_a_time_a_late_one_is_left_to_the_next_start(world: World) -> None:
+    world.one_at_a_time = True
+    world.result = load_result([24.0] * 600, unanswered=50)
+    world.run(plan("gunicorn"), replace(plan("uwsgi"), fresh=True))
+    assert world.did == ["window of gunicorn", "window of uwsgi"], "both are fresh in this world"

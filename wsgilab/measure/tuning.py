@@ -1,0 +1,77 @@
+"""The windows of a tuning: what `analysis.tuning` asks for next, as plans of windows; and what it asks for at all."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from wsgilab.analysis.tuning import search, space
+from wsgilab.analysis.tuning.attempts import attempt_of, replayed
+from wsgilab.lab import families, variants
+from wsgilab.lab.servers import Lab
+from wsgilab.measure.windows import Settings
+from wsgilab.model.request import Request
+from wsgilab.model.server import Server
+from wsgilab.model.slo import Slo
+from wsgilab.model.tuning import Attempt, Question
+from wsgilab.model.window import Window, WindowPlan
+
+TODAY, RULE = "today's default", "2n + 1"
+OF_NO_MATTER = ("seed", "budget_s", "resume", "out", "results", "spare_results", "lock", "prometheus", "prometheus_url")
+"""Fields of a request that may be others when a tuning goes on; and how long a server may take to start."""
+
+
+def question_of(request: Request, lab: Lab, family: str) -> Question:
+    """What a request asks of one family of servers."""
+    cpus = len(lab.cpus("SERVER_CPUS"))
+    return Question(
+        settings=space.settings_of(family, cpus),
+        references={TODAY: families.default_of(family, lab), RULE: space.rule_of_thumb(family, cpus)},
+        cpus=cpus,
+        memory_mb=request.memory_mb or lab.server_memory_mb,
+        budget_s=request.may_take_s,
+        short_s=min(Question.short_s, request.window_s / 2),
+        long_s=request.window_s,
+        seed=request.seed or 0,
+        rate_rps=request.expected_rps,
+        headroom=request.headroom,
+        asked=_fingerprint(request),
+    )
+
+
+def with_settings(lab: Lab, question: Question) -> tuple[Lab, list[Server]]:
+    """(the lab with a variant for every setting, those variants): the first one is the smallest."""
+    settings = sorted(
+        dict.fromkeys([*question.settings, *question.references.values()]),
+        key=lambda setting: (setting.slots, setting.workers, setting),
+    )
+    lab = variants.add(lab, [families.variant_of(setting) for setting in settings])
+    return lab, lab.select([setting.name for setting in settings])
+
+
+def plan_tuning(
+    settings: Settings, question: Question, objective: Slo, measured: Sequence[Window]
+) -> Iterator[WindowPlan]:
+    """The windows of a tuning. `measured` is the list that each joins before the next is asked for; where it has some
+    already, the tuning goes on after these."""
+    history, _ = replayed(question, measured, objective)
+    while trial := search.next_trial(question, history):
+        number = len(history)
+        plan = settings.window(trial.setting.name, trial.rate_rps, trial.duration_s, number + 1, number)
+        yield replace(plan, fresh=True, why=f"{trial.why}{_so_far(question, history)}")
+        history.append(attempt_of(trial, measured[-1], objective, question.memory_mb))
+
+
+def _so_far(question: Question, history: Sequence[Attempt]) -> str:
+    leader = search.leader(question, history)
+    return f"; so far the best is {leader.name}" if leader else ""
+
+
+def _fingerprint(request: Request) -> str:
+    """What tells an app and its load apart from others. Values of variables are left out: they may be secrets."""
+    plain = request.but(
+        **{name: getattr(Request, name) for name in OF_NO_MATTER}, start_timeout_s=Request.start_timeout_s
+    )
+    plain = plain.but(app_variables=dict.fromkeys(request.app_variables, ""))
+    return hashlib.sha256(plain.to_json().encode()).hexdigest()[:16]
