@@ -1,6 +1,6 @@
 """The runner of WSGI Lab: drives load through the servers, and turns it into a verdict.
 
-Scripts need no more than `from wsgilab import run, capacity, gate, vitals, check_up, report, Request`, as
+Scripts need no more than `from wsgilab import run, capacity, tune, gate, vitals, check_up, report, Request`, as
 docs/python.md shows.
 """
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         gate,
         report,
         run,
+        tune,
         vitals,
     )
 
@@ -41,6 +42,7 @@ __all__ = [
     "gate",
     "report",
     "run",
+    "tune",
     "vitals",
 ]
 

@@ -8,6 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from wsgilab.analysis import checkup
+from wsgilab.analysis.tuning.attempts import replayed
+from wsgilab.analysis.tuning.outcome import Tuning
 from wsgilab.engines import choice, compose, own_app
 from wsgilab.engines.errands import Host
 from wsgilab.engines.stack import Stack
@@ -18,12 +20,14 @@ from wsgilab.lab.servers import Lab, load_lab
 from wsgilab.machine.revisions import checked_out
 from wsgilab.machine.turns import turn_on_this_machine
 from wsgilab.machine.waiting import Stop
+from wsgilab.measure import tuning
 from wsgilab.measure.checkup import WITNESS, check_up_here
 from wsgilab.measure.gating import question_of
-from wsgilab.measure.job import job_for, with_seed
+from wsgilab.measure.job import Job, job_for, tuning_job, with_seed
 from wsgilab.measure.manifest import foreseen
 from wsgilab.measure.session import Measured, measure_here
 from wsgilab.measure.vitals import feel_here
+from wsgilab.model import slo
 from wsgilab.model.finding import Finding
 from wsgilab.model.listener import UNHEARD, Listener, Outline
 from wsgilab.model.manifest import Manifest
@@ -34,7 +38,7 @@ from wsgilab.model.vitals import Film, VitalsVerdict
 from wsgilab.model.window import Window, WindowPlan
 from wsgilab.reports import html, markdown
 from wsgilab.reports import vitals as vital_reports
-from wsgilab.results import baselines
+from wsgilab.results import baselines, tuned
 from wsgilab.results.folder import RunFolder
 from wsgilab.results.judged import judge
 from wsgilab.results.place import turn_in_this_process
@@ -56,6 +60,7 @@ __all__ = [
     "gate",
     "report",
     "run",
+    "tune",
     "vitals",
 ]
 
@@ -108,6 +113,44 @@ def gate(
         baselines.require_comparable(earlier, result.verdict.conditions, path, side_by_side)
     question = question_of(asked, names, baselines.name_of(path) if path else "")
     return _saved_gate(replace(result, gate=question.answer(result.verdict)))
+
+
+def tune(request: Request, listener: Listener | None = None, stop: Stop | None = None) -> Result:
+    """Find the setting of a family of servers that suits an app best: `./lab tune`, for the one in `request.families`.
+
+    `result.tuning` says what came of it; None where nothing was measured. Raises UsageError for a tuning to go on with
+    (`request.resume`) that was asked something else. As `run` otherwise.
+    """
+    if request.engine not in ("auto", "local"):
+        cause = "it starts servers anew for each window, one setting at a time"
+        raise UsageError("A tuning runs servers as local processes only.", cause, "./lab tune --engine local")
+    if len(request.families) != 1:
+        cause = "a tuning compares settings of one server"
+        raise UsageError("A tuning is for one family of servers.", cause, "./lab tune --server gunicorn")
+    asked = _settled(request.but(command="tune", engine="local"))
+    return _carry_out(_resumed(asked), listener or UNHEARD, stop or Stop(), None)
+
+
+def _resumed(request: Request) -> Request:
+    """The request with the seed of the tuning that goes on. Raises UsageError where that asked something else."""
+    if request.resume is None:
+        return request
+    folder = RunFolder.open(Path(request.resume))
+    (windows, _), (manifest, _) = folder.read(), folder.read_manifest()
+    before = tuned.question_in(manifest)
+    if before is None:
+        cause = "it is another command's, or was damaged"
+        raise UsageError(f"{folder.path} is no tuning that could go on.", cause, "./lab tune --server gunicorn")
+    request = request.but(seed=before.seed, out=None)
+    question = tuning.question_of(request, load_lab(ROOT, request.variables), request.families[0])
+    if replace(question, budget_s=before.budget_s) != before:
+        cause = "another server, app, load, SLO, CPUs, memory or version of the lab; only --budget may differ"
+        raise UsageError(f"{folder.path} was asked something else.", cause, f"./lab report {to_paste(folder.path)}")
+    _, problem = replayed(question, windows, slo.parse(request.slo))
+    if problem:
+        cause = "lines of windows.jsonl were lost, or another version of the lab wrote them"
+        raise UsageError(f"{folder.path} cannot go on: {problem}.", cause, f"./lab report {to_paste(folder.path)}")
+    return request
 
 
 def check_up(
@@ -175,12 +218,13 @@ def report(folder: Path | str) -> Result:
     saved = RunFolder.open(Path(folder))
     (windows, problems), (manifest, more) = saved.read(), saved.read_manifest()
     unreadable = (*problems, *more)
-    verdict, trouble = judge(windows, manifest, unreadable), None
+    found, trouble = tuned.tuning_of(windows, manifest), None
+    verdict = tuned.with_its_answer(judge(windows, manifest, unreadable), found)
     try:
-        _save(saved, verdict, manifest)
+        _save(saved, verdict, manifest, found)
     except MissingError as error:  # somebody else's run can be read all the same
         trouble = error
-    return Result(verdict, tuple(windows), saved.path, manifest, unreadable, trouble)
+    return Result(verdict, tuple(windows), saved.path, manifest, unreadable, trouble, tuning=found)
 
 
 def carry_out(
@@ -201,6 +245,8 @@ def selection(request: Request) -> tuple[Lab, list[Server]]:
     """
     asked = [variants.parse(text) for text in request.variants]
     lab = variants.add(load_lab(ROOT, request.variables), asked)
+    if request.command == "tune":
+        return tuning.with_settings(lab, tuning.question_of(request, lab, request.families[0]))
     chosen = list(request.servers or lab.default_servers)
     names = [*chosen, *(variant.name for variant in asked if variant.name not in chosen)]
     if request.slots:
@@ -213,7 +259,7 @@ def selection(request: Request) -> tuple[Lab, list[Server]]:
 
 def _carry_out(request: Request, listener: Listener, stop: Stop, host: Host | None) -> Result:
     lab, servers = selection(request)
-    job = job_for(request, servers)
+    job = _job(request, lab, servers)
     if request.engine != "attached":  # the caller that sent that runner has told it already
         for remark in lab.remarks:
             listener.message(remark)
@@ -221,6 +267,10 @@ def _carry_out(request: Request, listener: Listener, stop: Stop, host: Host | No
         if stack.request.engine == "compose":
             return _in_compose(stack)
         return _concluded(measure_here(stack, job, why))
+
+
+def _job(request: Request, lab: Lab, servers: Sequence[Server]) -> Job:
+    return tuning_job(request, lab, servers) if request.command == "tune" else job_for(request, servers)
 
 
 @contextmanager
@@ -248,19 +298,23 @@ def _in_compose(stack: Stack) -> Result:
 def _concluded(measured: Measured) -> Result:
     """The result, and all of its files, as far as they can be written."""
     folder, windows, manifest = measured.folder, measured.windows, measured.manifest
+    found = tuned.tuning_of(windows, manifest)
     try:
         folder.write_manifest(manifest)
-        verdict, trouble = _save(folder, judge(windows, manifest, []), manifest), measured.trouble
+        verdict = tuned.with_its_answer(judge(windows, manifest, []), found)
+        verdict, trouble = _save(folder, verdict, manifest, found), measured.trouble
     except LabError as error:
-        verdict, trouble = judge(windows, manifest, [error.what]), error
-    return Result(verdict, windows, folder.path, manifest, trouble=trouble)
+        verdict, trouble = tuned.with_its_answer(judge(windows, manifest, [error.what]), found), error
+    return Result(verdict, windows, folder.path, manifest, trouble=trouble, tuning=found)
 
 
-def _save(folder: RunFolder, verdict: Verdict, manifest: Manifest) -> Verdict:
-    """Write verdict.json, report.md and report.html. Raises MissingError where they cannot be written."""
+def _save(folder: RunFolder, verdict: Verdict, manifest: Manifest, tuning: Tuning | None) -> Verdict:
+    """Write verdict.json, report.md, report.html, tuning.json. Raises MissingError where they cannot be written."""
     folder.write_verdict(verdict.to_json())
     folder.write_text("report.md", markdown.render(verdict, manifest))
     folder.write_text("report.html", html.render(verdict, manifest))
+    if tuning:
+        folder.write_json(tuned.FILE, tuning.to_json())
     return verdict
 
 

@@ -19,6 +19,7 @@ MEASURE, LOOK, WORKSHOP, MACHINE = "Measure", "Look at what was measured", "Lear
 COMMANDS = {
     "run": Entry(MEASURE, "wsgilab.commands.run", "Measure servers next to each other and judge them."),
     "capacity": Entry(MEASURE, "wsgilab.commands.capacity", "Find the highest rate that keeps the SLO."),
+    "tune": Entry(MEASURE, "wsgilab.commands.tune", "Find the workers and threads that suit an app best."),
     "gate": Entry(MEASURE, "wsgilab.commands.gate", "Pass or fail an app, for a pipeline."),
     "vitals": Entry(MEASURE, "wsgilab.commands.vitals", "Tell what a browser feels with each server."),
     "init": Entry(MEASURE, "wsgilab.commands.init", "Write a first lab.toml: the traffic of an app."),

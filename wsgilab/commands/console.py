@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any
 
 from rich.console import Console
 
+from wsgilab.analysis.tuning.outcome import Tuning
 from wsgilab.commands import environment
 from wsgilab.commands.streams import ShownConsole
 from wsgilab.errors import LabError
 from wsgilab.model.gate import Gate
 from wsgilab.model.verdict import Verdict
 from wsgilab.model.vitals import VitalsVerdict
-from wsgilab.reports import gate_screen, terminal, vitals
+from wsgilab.reports import gate_screen, terminal, tuning_screen, vitals
 
 WIDTH, MOST_COLUMNS = 100, 10_000
-FILES = ("gate.json", "report.html", "report.md", "verdict.json", "vitals.json", "windows.jsonl", "blocks.jsonl")
+FILES = (
+    *("tuning.json", "gate.json", "report.html", "report.md", "verdict.json", "vitals.json"),
+    *("windows.jsonl", "blocks.jsonl"),
+)
 
 
 def console(stream: IO[str]) -> Console:
@@ -52,6 +57,21 @@ def show_vitals(verdict: VitalsVerdict, folder: Path | None) -> None:
     """Print what a browser felt, and where all of it is."""
     vitals.render(verdict, console(sys.stdout))
     _show_last(folder)
+
+
+def show_tuning(tuning: Tuning | None, folder: Path | None) -> None:
+    """Print what a tuning recommends, and where all of it is."""
+    if tuning:
+        tuning_screen.render(tuning, console(sys.stdout))
+    _show_last(folder)
+
+
+def show_sentences(sentences: Sequence[str]) -> None:
+    """Print sentences below a table, each on lines of its own."""
+    out = console(sys.stdout)
+    out.print()
+    for sentence in sentences:
+        out.print(sentence, width=min(WIDTH, out.width), markup=False, highlight=False)
 
 
 def _show_last(folder: Path | None) -> None:

@@ -19,6 +19,8 @@ from wsgilab.model.request import (
 )
 
 WHAT, APP, HOW_LONG, WHERE = "What is measured", "Your app", "How long", "Where"
+FILE_OF = {"gate": "gate", "tune": "tuning"}
+"""Where all of a command's answer is, if not in verdict.json."""
 
 
 def schedule(command: str, rates: str) -> Callable[[Any], Any]:
@@ -73,6 +75,19 @@ def selection(command: str) -> Callable[[Any], Any]:
     """A decorator for the options of a command: engine, servers, workload, app, objective, and where results go."""
     options = [
         *_servers(command),
+        _slots(),
+        *_measured(command),
+    ]
+    return _all_of(options)
+
+
+def tuned() -> Callable[[Any], Any]:
+    """A decorator for the options of `tune`, which chooses the settings of servers itself."""
+    return _all_of(_measured("tune"))
+
+
+def _measured(command: str) -> list[Callable[[Any], Any]]:
+    return [
         *_load(),
         *_app(),
         option(
@@ -86,10 +101,9 @@ def selection(command: str) -> Callable[[Any], Any]:
         _engine(),
         _out(command),
         _prometheus(),
-        as_json(f"Print {'gate' if command == 'gate' else 'verdict'}.json instead of tables."),
+        as_json(f"Print {FILE_OF.get(command, 'verdict')}.json instead of tables."),
         debug,
     ]
-    return _all_of(options)
 
 
 def around_a_browser() -> Callable[[Any], Any]:
@@ -120,12 +134,21 @@ def unmeasured() -> Callable[[Any], Any]:
 
 def in_a_cluster() -> Callable[[Any], Any]:
     """A decorator for what a run in a cluster can be asked for: there the app is in the servers' image."""
-    return _all_of([*_servers("run"), *_load(), _app_name(), *_order()])
+    return _all_of([*_servers("run"), _slots(), *_load(), _app_name(), *_order()])
+
+
+def _slots() -> Callable[[Any], Any]:
+    return option(
+        "--slots",
+        type=values.SLOTS,
+        group=WHAT,
+        metavar="N[,N…][,default]",
+        help="Every server set to N slots by its own settings (processes × threads); with `default`, as it is set too.",
+    )
 
 
 def _load() -> list[Callable[[Any], Any]]:
     return [
-        _slots(),
         _workload(),
         option("--slo", group=WHAT, metavar="TERMS", help=f"What counts as good (default: '{DEFAULT_SLO}')."),
     ]
@@ -154,16 +177,6 @@ def _app_name() -> Callable[[Any], Any]:
         group=APP,
         metavar="MODULE:ATTR",
         help="The WSGI app to serve (default: the likeliest one in --app-dir; without that, the lab's own).",
-    )
-
-
-def _slots() -> Callable[[Any], Any]:
-    return option(
-        "--slots",
-        type=values.SLOTS,
-        group=WHAT,
-        metavar="N[,N…][,default]",
-        help="Every server set to N slots by its own settings (processes × threads); with `default`, as it is set too.",
     )
 
 

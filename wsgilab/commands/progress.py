@@ -71,6 +71,8 @@ class Progress(Listener):
         unit = "round" if outline is None or outline.windows else "try"
         load = f"{plan.workload} at {plan.rate_rps:g} rps" if plan.rate_rps else "idle"
         what = f"{plan.server}, {load}, {unit} {plan.round}"
+        if plan.why:
+            what = f"{plan.server} at {plan.rate_rps:g} rps: {plan.why}"
         left = f"{self._left(plan.order)} left"
         if self._console.is_terminal:
             self._bar.update(self._task, completed=plan.order, description=f"{what} · {left}{self._last}")
@@ -124,6 +126,9 @@ class Progress(Listener):
 def about(outline: Outline) -> str:
     """What will be measured, and how long it will take."""
     servers = f"{counted(len(outline.servers), 'server')}, workload {outline.workload}"
+    if outline.command == "tune":
+        choice = f"{counted(len(outline.servers), 'setting')} to choose from, workload {outline.workload}"
+        return f"{choice}, objective {outline.slo}: at most {minutes(outline.takes_s)} in all. Seed {outline.seed}."
     if outline.windows is None:
         return (
             f"{servers}: the highest rate that keeps {outline.slo} for {outline.duration_s:g} s, at most "

@@ -8,7 +8,7 @@ import click
 
 from wsgilab import api
 from wsgilab.commands import compare, values, vitals
-from wsgilab.commands.console import say, show_json, show_verdict
+from wsgilab.commands.console import say, show_json, show_tuning, show_verdict
 from wsgilab.commands.grammar import Command, as_json, debug, flag
 from wsgilab.commands.measuring import no_valid_window
 from wsgilab.errors import EXIT_DONE, LabError, MissingError
@@ -20,7 +20,7 @@ from wsgilab.results.vitals import holds_blocks
 @click.argument("folder", type=values.FOLDER, metavar="DIR")
 @click.argument("other", type=values.FOLDER, metavar="[DIR]", required=False)
 @flag("--anyway", "Comparing two runs", "Compare runs of different machines or limits all the same.")
-@as_json("Print verdict.json, or what changed, instead of tables.")
+@as_json("Print verdict.json (tuning.json of a tuning), or what changed, instead of tables.")
 @debug
 def command(folder: Path, other: Path | None, anyway: bool, as_json: bool) -> int:
     """Render a run again from its saved windows.
@@ -35,7 +35,9 @@ def command(folder: Path, other: Path | None, anyway: bool, as_json: bool) -> in
     for problem in result.unreadable:
         say(problem)
     if as_json:
-        show_json(result.verdict.to_json())
+        show_json(result.tuning.to_json() if result.tuning else result.verdict.to_json())
+    elif result.tuning:
+        show_tuning(result.tuning, None if result.trouble else folder)
     else:
         show_verdict(result.verdict, None if result.trouble else folder)
     if isinstance(result.trouble, LabError):  # somebody else's run can be read all the same

@@ -156,6 +156,13 @@ def _percentage(text: str) -> float:
     return float(found[1]) / 100
 
 
+def _memory(text: str) -> float:
+    found = re.fullmatch(r"(\d{1,9})([kmg])b?", text.strip().lower())
+    if not found or not int(found[1]):
+        raise ValueError(f"it must be a size of memory such as 512m or 2g, not '{text:.40}'")
+    return int(found[1]) * {"k": 1024, "m": 1024**2, "g": 1024**3}[found[2]] / 1e6
+
+
 def _app(text: str) -> str:
     module, _, attribute = text.partition(":")
     if not module or not attribute:
@@ -208,6 +215,8 @@ PERCENTAGE = Value("percentage", _percentage)
 """`5%`, as a share."""
 APP = Value("app", _app)
 """`module:attribute`."""
+MEMORY = Value("memory", _memory)
+"""`512m`, in MB."""
 RENDER = Value("action", _render, known=("render",))
 """What `./lab kubernetes` can do."""
 VARIABLE = Value("variable", _variable)

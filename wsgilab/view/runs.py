@@ -16,6 +16,7 @@ import msgspec
 
 from wsgilab.errors import LabError
 from wsgilab.model.manifest import Manifest
+from wsgilab.model.request import SEARCHES
 from wsgilab.model.verdict import Verdict
 from wsgilab.results.folder import BLOCKS, MANIFEST, WINDOWS, RunFolder
 from wsgilab.results.judged import judge
@@ -116,7 +117,7 @@ class Runs:
         """What the newest run with a table of servers found; None where there is none yet."""
         tried = 0
         for path, written in self._written():
-            if written.finished_at is None or written.command in ("capacity", "vitals"):
+            if written.finished_at is None or written.command in (*SEARCHES, "vitals"):
                 continue
             found = self._found(path)
             if found:

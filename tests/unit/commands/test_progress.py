@@ -85,3 +85,14 @@ def test_clicks_in_a_browser_are_no_windows_and_no_load_is_none() -> None:
         progress.planned(outline)
         progress.window_started(replace(WINDOWS[0].plan, rate_rps=0.0, order=0))
     assert "[1/4] gunicorn, idle, round 1" in stream.getvalue()
+
+
+def test_a_tuning_says_what_it_tries_and_why() -> None:
+    stream = io.StringIO()
+    with Progress(Console(file=stream, width=120)) as progress:
+        progress.planned(replace(SEARCH, command="tune"))
+        why = "round 1: who keeps 430 rps, of 8; so far the best is gunicorn-gthread-2x8"
+        progress.window_started(replace(WINDOWS[0].plan, order=0, why=why))
+    first, second = stream.getvalue().splitlines()
+    assert first.startswith("2 settings to choose from, workload mix, objective p99<250ms: at most 6 min")
+    assert second.startswith(f"[1] gunicorn at 100 rps: {why} (at most ")

@@ -46,8 +46,8 @@ def in_words(setting: Setting) -> str:
         workers = words.counted(setting.workers, f"{setting.kind} worker")
     if setting.threads == 1 or setting.kind == "gevent":
         return workers
-    each = " each" if setting.workers > 1 else ""
-    return f"{workers} with {words.counted(setting.threads, 'thread')}{each}"
+    of_each = " each" if setting.workers > 1 else ""
+    return f"{workers} with {words.counted(setting.threads, 'thread')}{of_each}"
 
 
 def _recommended(question: Question, decision: Decision, history: Sequence[Attempt], slo: str) -> str:
@@ -115,8 +115,8 @@ def _allow(limit: str) -> str:
 def _one_more(setting: Setting) -> Iterator[tuple[str, Setting]]:
     yield "worker", replace(setting, workers=setting.workers + 1)
     if setting.kind not in ("sync", "gevent"):
-        each = "thread" if setting.workers == 1 else "thread for each worker"
-        yield each, replace(setting, threads=setting.threads + 1)
+        slot = "thread" if setting.workers == 1 else "thread for each worker"
+        yield slot, replace(setting, threads=setting.threads + 1)
 
 
 def _what_if(question: Question, setting: Setting, physics: Physics) -> Iterator[str]:
