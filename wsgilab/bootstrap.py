@@ -34,6 +34,8 @@ FROM_AN_INDEX = (
 )
 FROM_A_BUNDLE = "no room on the disk, or a C library older than that of the machine that made the bundle"
 """Why packages could not be installed."""
+AGAIN = "./lab --version"
+"""Sets up and does nothing else; ./lab doctor needs the same packages."""
 
 
 class SetupError(Exception):
@@ -226,7 +228,7 @@ def _run(command: Sequence[str], what: str, cause: str = FROM_AN_INDEX) -> None:
         raise SetupError(
             f"{what}; the last lines above say why.",
             cause,
-            shlex.join(["df", "-h", str(ROOT)]) if cause == FROM_A_BUNDLE else "./lab doctor",
+            shlex.join(["df", "-h", str(ROOT)]) if cause == FROM_A_BUNDLE else AGAIN,
         )
 
 

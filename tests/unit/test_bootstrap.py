@@ -103,3 +103,14 @@ def test_what_a_command_needs_besides_is_installed_once_and_not_forgotten(
     for name in ("dev.txt", "browser.txt", "dev.txt", "local.txt"):
         bootstrap.prepare(locks / name)
     assert installed[3:] == ["browser.txt"]
+
+
+def test_packages_that_cannot_be_installed_are_told_by_where_they_come_from(tmp_path: Path) -> None:
+    for wheels, cause, next_command in (
+        (None, "--use FILE needs none", "./lab --version"),
+        (tmp_path, "a C library older than that", f"df -h {bootstrap.ROOT}"),
+    ):
+        with pytest.raises(bootstrap.SetupError) as raised:
+            bootstrap._install(["false"], tmp_path / "local.txt", wheels)
+        assert cause in raised.value.args[1]
+        assert raised.value.args[2] == next_command, "./lab doctor would need what is missing"

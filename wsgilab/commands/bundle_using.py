@@ -97,7 +97,7 @@ def _images(bundle: Bundle) -> None:
             )
     if missing := _missing(wanted, exactly=False):
         raise MissingError(
-            f"{listed(missing)} was loaded, and the engine does not have it by that name.",
+            f"The images were loaded, but the engine does not have {listed(missing, 'or')}.",
             "an image that .env names by its digest, which an engine may forget; name it by its tag alone",
             "docker image ls",
         )
