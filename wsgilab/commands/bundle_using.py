@@ -20,8 +20,8 @@ from wsgilab.machine.tools import PACKAGES
 from wsgilab.model.bundle import IMAGES, TOOLS, Image, Piece
 from wsgilab.model.words import counted, listed
 
-IN_IMAGES = ("services/", "wsgilab/", "k6/", "locks/")
-"""What services/Dockerfile copies: images of another state of it would measure something else."""
+IN_IMAGES = ("services/", "wsgilab/", "k6/", "locks/", "compose.yaml")
+"""What services/Dockerfile copies: images of another state of it would measure something else. (.env may be edited.)"""
 
 
 def use(bundle: Bundle) -> int:

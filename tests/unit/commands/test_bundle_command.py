@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import zipfile
 from collections.abc import Iterable
@@ -10,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from support import ROOT
 
 from wsgilab.commands import bundle_making, bundle_using
 from wsgilab.commands.cli import main
@@ -164,6 +166,13 @@ def test_a_tool_that_does_not_run_here_is_not_kept(
     assert "does not run here (version GLIBC_2.99 not found)" in capsys.readouterr().err
     assert not (tmp_path / "cache/wsgilab/tools/nginx").exists()
     assert engine.loaded == b"layers", "the rest is used"
+
+
+def test_all_that_is_built_into_images_is_compared() -> None:
+    lines = re.findall(r"^COPY (?!--from)(.+) \S+$", (ROOT / "services/Dockerfile").read_text(), re.MULTILINE)
+    copied = {name for line in lines for name in line.split()}
+    assert {"services/", "wsgilab/", ".env"} <= copied
+    assert [name for name in copied - {".env"} if not name.startswith(bundle_using.IN_IMAGES)] == []
 
 
 def test_git_says_which_files_are_the_lab(tmp_path: Path) -> None:
