@@ -32,7 +32,7 @@ page => {
     return {
       title: svg.getAttribute('aria-label'),
       words: svg.querySelector('desc')?.textContent || '',
-      marks: all('path.mark, rect.mark, polyline', svg).filter(mark => mark.getBoundingClientRect().width > 0).length,
+      marks: all('path.mark, rect.mark, rect.cell, polyline', svg).filter(mark => mark.getBoundingClientRect().width > 0).length,
       letters_px: Math.min(...texts.map(([, , text]) => parseFloat(style(text).fontSize) * text.getScreenCTM().a)),
       cut: texts.filter(([, at]) => !inside(at, svg.getBoundingClientRect())).map(([text]) => text),
       touching: texts.flatMap(([text, at], number) => texts.slice(number + 1)

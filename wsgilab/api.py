@@ -9,7 +9,6 @@ from pathlib import Path
 
 from wsgilab.analysis import checkup
 from wsgilab.analysis.tuning.attempts import replayed
-from wsgilab.analysis.tuning.outcome import Tuning
 from wsgilab.engines import choice, compose, own_app
 from wsgilab.engines.errands import Host
 from wsgilab.engines.stack import Stack
@@ -36,8 +35,8 @@ from wsgilab.model.server import Server
 from wsgilab.model.verdict import Verdict
 from wsgilab.model.vitals import Film, VitalsVerdict
 from wsgilab.model.window import Window, WindowPlan
-from wsgilab.reports import html, markdown
 from wsgilab.reports import vitals as vital_reports
+from wsgilab.reports.files import save
 from wsgilab.results import baselines, tuned
 from wsgilab.results.folder import RunFolder
 from wsgilab.results.judged import judge
@@ -221,7 +220,7 @@ def report(folder: Path | str) -> Result:
     found, trouble = tuned.tuning_of(windows, manifest), None
     verdict = tuned.with_its_answer(judge(windows, manifest, unreadable), found)
     try:
-        _save(saved, verdict, manifest, found)
+        save(saved, verdict, manifest, found)
     except MissingError as error:  # somebody else's run can be read all the same
         trouble = error
     return Result(verdict, tuple(windows), saved.path, manifest, unreadable, trouble, tuning=found)
@@ -302,20 +301,11 @@ def _concluded(measured: Measured) -> Result:
     try:
         folder.write_manifest(manifest)
         verdict = tuned.with_its_answer(judge(windows, manifest, []), found)
-        verdict, trouble = _save(folder, verdict, manifest, found), measured.trouble
+        save(folder, verdict, manifest, found)
+        trouble = measured.trouble
     except LabError as error:
         verdict, trouble = tuned.with_its_answer(judge(windows, manifest, [error.what]), found), error
     return Result(verdict, windows, folder.path, manifest, trouble=trouble, tuning=found)
-
-
-def _save(folder: RunFolder, verdict: Verdict, manifest: Manifest, tuning: Tuning | None) -> Verdict:
-    """Write verdict.json, report.md, report.html, tuning.json. Raises MissingError where they cannot be written."""
-    folder.write_verdict(verdict.to_json())
-    folder.write_text("report.md", markdown.render(verdict, manifest))
-    folder.write_text("report.html", html.render(verdict, manifest))
-    if tuning:
-        folder.write_json(tuned.FILE, tuning.to_json())
-    return verdict
 
 
 def _save_vitals(folder: RunFolder, verdict: VitalsVerdict, manifest: Manifest, films: Sequence[Film]) -> None:

@@ -9,13 +9,16 @@ from typing import Any
 import pytest
 from browser import measured, require_chromium
 from factories import RUN, SERVERS, manifest, samples, story
+from simulated_apps import NAMED, question_for
 from support import ROOT
+from tuned_folder import manifest_of, tuning_of, windows_of
 
 from wsgilab.analysis.capacity import Goal
 from wsgilab.analysis.pipeline import analyse
 from wsgilab.model.server import ServerFacts
 from wsgilab.model.window import Window
-from wsgilab.reports import html
+from wsgilab.reports import html, ready_files, tuning_html
+from wsgilab.results.judged import judge
 
 PHONE, TABLET, DESKTOP = 390, 768, 1280
 LETTERS_PX = 9.5
@@ -68,7 +71,15 @@ def search() -> str:
     return page(windows, command="capacity", goal=Goal(coarse_s=6.0, fine_s=6.0))
 
 
-PAGES = {"usual": usual, "crowded": crowded, "search": search}
+def tuning() -> str:
+    """The landscape, with what died in it and what has no room, and every table of a tuning."""
+    app, question = next(app for app in NAMED if app.name == "grows"), question_for("gunicorn", 2)
+    found, said = tuning_of(app, question), manifest_of(question)
+    verdict = judge(windows_of(app, question), said, [])
+    return tuning_html.render(found, verdict, said, ready_files.of_tuning(found, "shop:app"))
+
+
+PAGES = {"usual": usual, "crowded": crowded, "search": search, "tuning": tuning}
 
 
 @pytest.fixture(scope="module", params=[(name, width) for name in PAGES for width in (PHONE, TABLET, DESKTOP)], ids=str)
@@ -90,8 +101,12 @@ def test_the_page_does_not_scroll_sideways(found: dict[str, Any]) -> None:
 def test_every_chart_has_marks_and_says_in_words_what_it_shows(found: dict[str, Any]) -> None:
     titles = [chart["title"] for chart in found["charts"]]
     assert [chart["title"] for chart in found["charts"] if not chart["marks"] or not chart["words"]] == []
-    assert titles.count("p99 response time against offered rate") == 1, "one of the wide and the narrow one"
-    assert len(titles) == {"usual": 1 + 2 + 2 + 10, "crowded": 1 + 4 + 2 + 44, "search": 1 + 1 + 2}[found["page"]]
+    hero = "What each setting can do" if found["page"] == "tuning" else "p99 response time against offered rate"
+    assert titles.count(hero) == 1, "one of the wide and the narrow one"
+    assert (
+        len(titles)
+        == {"usual": 1 + 2 + 2 + 10, "crowded": 1 + 4 + 2 + 44, "search": 1 + 1 + 2, "tuning": 1 + 1}[found["page"]]
+    )
 
 
 def test_the_letters_of_charts_can_be_read(found: dict[str, Any]) -> None:

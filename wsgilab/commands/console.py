@@ -18,6 +18,7 @@ from wsgilab.model.gate import Gate
 from wsgilab.model.verdict import Verdict
 from wsgilab.model.vitals import VitalsVerdict
 from wsgilab.reports import gate_screen, terminal, tuning_screen, vitals
+from wsgilab.reports.files import READY
 
 WIDTH, MOST_COLUMNS = 100, 10_000
 FILES = (
@@ -59,10 +60,10 @@ def show_vitals(verdict: VitalsVerdict, folder: Path | None) -> None:
     _show_last(folder)
 
 
-def show_tuning(tuning: Tuning | None, folder: Path | None) -> None:
+def show_tuning(tuning: Tuning | None, verdict: Verdict, folder: Path | None) -> None:
     """Print what a tuning recommends, and where all of it is."""
     if tuning:
-        tuning_screen.render(tuning, console(sys.stdout))
+        tuning_screen.render(tuning, verdict, console(sys.stdout))
     _show_last(folder)
 
 
@@ -84,6 +85,7 @@ def _show_last(folder: Path | None) -> None:
 
 def _kept(folder: Path) -> str:
     there = [name for name in FILES if (folder / name).is_file()]  # a disk may have been full
+    there += [f"{READY}/"] if (folder / READY).is_dir() else []
     return f"Kept in {environment.as_seen_from_the_host(folder)}: {', '.join(there)}"
 
 

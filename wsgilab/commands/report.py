@@ -37,7 +37,7 @@ def command(folder: Path, other: Path | None, anyway: bool, as_json: bool) -> in
     if as_json:
         show_json(result.tuning.to_json() if result.tuning else result.verdict.to_json())
     elif result.tuning:
-        show_tuning(result.tuning, None if result.trouble else folder)
+        show_tuning(result.tuning, result.verdict, None if result.trouble else folder)
     else:
         show_verdict(result.verdict, None if result.trouble else folder)
     if isinstance(result.trouble, LabError):  # somebody else's run can be read all the same

@@ -137,7 +137,7 @@ def _measure(request: Request, wanted: tuple[str, ...], as_json: bool) -> dict[s
             with Progress(console(sys.stderr)) as progress:
                 results[family] = api.tune(request.but(families=(family,), out=out), progress, stop)
             if not as_json:
-                show_tuning(results[family].tuning, results[family].folder)
+                show_tuning(results[family].tuning, results[family].verdict, results[family].folder)
             if results[family].trouble:
                 break
     return results

@@ -41,10 +41,10 @@ BEST_FIRST = (Rating.GOOD, Rating.INCONCLUSIVE, Rating.BAD)
 def render(verdict: Verdict, manifest: Manifest) -> str:
     """report.html, from the verdict and manifest.json; the same bytes for the same input."""
     look = looks([row.server for row in verdict.servers], manifest.servers)
-    page = _environment().get_template("report.html.j2")
+    page = environment().get_template("report.html.j2")
     return page.render(
         verdict=verdict,
-        started=_minute(manifest.started_at),
+        started=minute(manifest.started_at),
         css=Markup((HERE / "report.css").read_text(encoding="utf-8")),
         swatches={name: swatch(look[name]) for name in look},
         decided=any(row.rating == Rating.GOOD for row in verdict.servers),
@@ -70,12 +70,13 @@ def render(verdict: Verdict, manifest: Manifest) -> str:
 def lesson_table(verdict: Verdict, manifest: Manifest) -> Markup:
     """The lesson's table alone, for another page that has the report's styles."""
     look = looks([row.server for row in verdict.servers], manifest.servers)
-    table = _environment().get_template("lesson_table.html.j2")
+    table = environment().get_template("lesson_table.html.j2")
     return Markup(table.render(verdict=verdict, swatches={name: swatch(look[name]) for name in look}))
 
 
 @cache
-def _environment() -> Environment:
+def environment() -> Environment:
+    """The templates, and what all of them use."""
     made = Environment(
         loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
@@ -92,7 +93,7 @@ def _environment() -> Environment:
     return made
 
 
-def _minute(moment: object) -> str:
+def minute(moment: object) -> str:
     """An ISO time as a person writes it, where it is one in UTC."""
     text = str(moment or "")
     return f"{text[:16].replace('T', ' ')} UTC" if text.endswith("+00:00") else text

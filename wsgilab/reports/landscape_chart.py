@@ -1,111 +1,177 @@
-"""The landscape of a tuning: every setting by its slots and what it can do, as predicted and as measured."""
+"""The landscape of a tuning: a cell for each setting, darker where it can do more, with a figure where it was tried."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 
 from markupsafe import Markup
 
 from wsgilab.analysis.tuning.landscape import Point
+from wsgilab.analysis.tuning.outcome import Tuning
+from wsgilab.analysis.tuning.phrases import in_words
 from wsgilab.model import words
-from wsgilab.model.tuning import Setting
-from wsgilab.reports.colours import MARKERS, SPARE, Look
-from wsgilab.reports.svg import n, picture
+from wsgilab.model.tuning import GREEN, Setting
+from wsgilab.reports.svg import LETTER, WIDE, n, picture
 
-LEFT, RIGHT, TOP, BOTTOM, HEIGHT = 50.0, 14.0, 14.0, 40.0, 300.0
+LEFT, TOP, END, CELL_HEIGHT = 46.0, 34.0, 2.0, 26.0
 HIGHEST = 1.25
-"""Predictions end here, above the best that was measured: a bound without end says nothing."""
-SHAPES = ("circle", "square", "diamond")
+"""Shades end here, above the best that was measured: a bound without end says nothing."""
+FAINTEST, DARKEST = 0.05, 0.55
+"""Of the shades: figures on the darkest can still be read."""
+COLOUR = "#0072B2"
+
+Line = tuple[bool, int]
+"""What the cells of one row or column share: whether they are greenlets, and how many workers or threads."""
 
 
-def landscape_chart(points: Sequence[Point], chosen: Setting | None, width: float) -> Markup:
-    """Predictions as rings, measurements filled; a whisker is the 95 % interval, the large mark the recommendation."""
-    shown = [point for point in points if _measured(point) is not None or point.predicted_rps is not None]
+def landscape_chart(tuning: Tuning, width: float) -> Markup:
+    """Workers by threads: threads to the right where the picture is wide, downwards on a phone."""
+    shown = [point for point in tuning.points if point.windows or point.predicted_rps is not None]
     if not shown:
         return Markup("")
-    scale = _Scale.around(shown, width)
-    kinds = list(dict.fromkeys(point.setting.kind for point in shown))
-    looks = {kind: Look(SPARE[number % 5], MARKERS[SHAPES[number % 3]]) for number, kind in enumerate(kinds)}
-    parts = [*scale.axes()]
-    for point in sorted(shown, key=lambda one: _measured(one) is not None):
-        parts += _marks(point, looks[point.setting.kind], scale, is_chosen=point.setting == chosen)
-    return picture("What each setting can do", _described(shown, chosen), width, HEIGHT, parts)
+    grid = _Grid([point.setting for point in shown], width)
+    shades = _Shades(shown, tuning.question.memory_mb)
+    roles = {contender.point.setting: contender.roles for contender in tuning.contenders}
+    parts = [*grid.titles(), *(_cell(point, grid, shades, roles.get(point.setting, ())) for point in shown)]
+    # What is outlined comes last: a neighbour would cover the line.
+    marked = [point.setting for point in shown if point.setting in roles]
+    parts += [grid.outline(setting, is_chosen=setting == tuning.setting) for setting in marked]
+    return picture("What each setting can do", _described(tuning), width, grid.height, parts)
 
 
-class _Scale:
-    """(slots, rps) → a place in the chart."""
+class _Grid:
+    """Where each setting has its cell."""
 
-    def __init__(self, slots: tuple[int, int], highest_rps: float, width: float) -> None:
-        self._slots, self._highest, self._width = slots, highest_rps, width
+    def __init__(self, settings: Sequence[Setting], width: float) -> None:
+        self._is_wide = width >= WIDE
+        self._family = settings[0].family
+        threads = sorted({_threads(setting) for setting in settings})
+        workers = sorted({_workers(setting) for setting in settings})
+        self._columns, self._rows = (threads, workers) if self._is_wide else (workers, threads)
+        self._cell = (width - LEFT - END) / len(self._columns)
+        self._width = width
 
-    @classmethod
-    def around(cls, points: Sequence[Point], width: float) -> _Scale:
-        best = max((_measured(point) or 0.0 for point in points), default=0.0)
+    @property
+    def height(self) -> float:
+        return TOP + len(self._rows) * CELL_HEIGHT + END
+
+    def place(self, setting: Setting) -> tuple[float, float]:
+        """The left upper corner of its cell."""
+        lines = (_threads(setting), _workers(setting))
+        column, row = lines if self._is_wide else reversed(lines)
+        return LEFT + self._columns.index(column) * self._cell, TOP + self._rows.index(row) * CELL_HEIGHT
+
+    def box(self, setting: Setting) -> tuple[str, str, str, str]:
+        """x, y, width and height of its cell."""
+        x, y = self.place(setting)
+        return n(x + 1), n(y + 1), n(self._cell - 2), n(CELL_HEIGHT - 2)
+
+    def has_room(self, text: str) -> bool:
+        return LETTER * len(text) <= self._cell - 2
+
+    def middle(self, setting: Setting) -> tuple[str, str]:
+        x, y = self.place(setting)
+        return n(x + self._cell / 2), n(y + CELL_HEIGHT / 2 + 4)
+
+    def outline(self, setting: Setting, *, is_chosen: bool) -> Markup:
+        kind = "chosen" if is_chosen else "compared"
+        return Markup('<rect class="{}" x="{}" y="{}" width="{}" height="{}" rx="2"/>').format(kind, *self.box(setting))
+
+    def titles(self) -> Iterator[Markup]:
+        """Counts along both edges, and what they count."""
+        text = Markup('<text class="{}" x="{}" y="{}" text-anchor="{}">{}</text>')
+        workers = "processes" if self._family == "uwsgi" else "workers"
+        down, right = (workers, "threads each") if self._is_wide else ("threads", workers)
+        yield text.format("axis", n(self._width - END), n(11), "end", f"{right} →")
+        yield text.format("axis", n(0), n(11), "start", f"{down} ↓")
+        for number, column in enumerate(self._columns):
+            yield text.format("tick", n(LEFT + (number + 0.5) * self._cell), n(TOP - 6), "middle", _label(column))
+        for number, row in enumerate(self._rows):
+            yield text.format("tick", n(LEFT - 5), n(TOP + (number + 0.5) * CELL_HEIGHT + 4), "end", _label(row))
+
+
+class _Shades:
+    """How dark each setting is."""
+
+    def __init__(self, points: Sequence[Point], memory_mb: float | None) -> None:
+        best = max((point.reached_rps or 0.0 for point in points), default=0.0)
         predicted = max((point.predicted_rps or 0.0 for point in points), default=0.0)
-        counts = [_slots(point.setting) for point in points]
-        return cls((min(counts), max(counts)), (best or predicted) * HIGHEST, width)
+        self._highest = best * HIGHEST or predicted or 1.0
+        self._memory_mb = memory_mb
 
-    def x(self, setting: Setting) -> float:
-        low, high = self._slots
-        share = math.log(_slots(setting) / low) / math.log(high / low) if high > low else 0.5
-        return LEFT + 10 + share * (self._width - LEFT - RIGHT - 20)
+    def has_room(self, point: Point) -> bool:
+        """Whether the memory is enough for it, for all that is predicted."""
+        return self._memory_mb is None or point.predicted_mb is None or point.predicted_mb <= self._memory_mb
 
-    def y(self, rps: float) -> float:
-        share = min(rps, self._highest) / self._highest if self._highest else 0.0
-        return HEIGHT - BOTTOM - share * (HEIGHT - TOP - BOTTOM)
-
-    def axes(self) -> Iterator[Markup]:
-        for number in range(5):
-            rps = self._highest * number / 4
-            yield Markup('<path class="grid" d="M{} {}H{}"/><text class="tick" x="{}" y="{}">{}</text>').format(
-                n(LEFT), n(self.y(rps)), n(self._width - RIGHT), n(4.0), n(self.y(rps) + 4), words.number(rps)
-            )
-        low, high = self._slots
-        for count in (2**power for power in range(11)):
-            if low <= count <= high:
-                at = self.x(Setting("", "", count))
-                yield Markup('<text class="tick" x="{}" y="{}">{}</text>').format(n(at - 4), n(HEIGHT - 22), count)
-        yield Markup('<text class="tick" x="{}" y="{}">slots (rps above)</text>').format(n(LEFT), n(HEIGHT - 6))
+    def opacity(self, point: Point) -> float:
+        if point.died or not self.has_room(point):
+            return 0.0
+        could = point.reached_rps
+        if could is None:
+            could = min((rps for rps in (point.predicted_rps, point.missed_rps) if rps is not None), default=0.0)
+        return FAINTEST + (DARKEST - FAINTEST) * min(could, self._highest) / self._highest
 
 
-def _marks(point: Point, look: Look, scale: _Scale, *, is_chosen: bool) -> Iterator[Markup]:
-    x, measured = scale.x(point.setting), _measured(point)
-    if point.predicted_rps is not None:
-        yield Markup(
-            '<circle cx="{}" cy="{}" r="3" fill="none" stroke="{}" stroke-opacity=".45"><title>{}</title></circle>'
-        ).format(n(x), n(scale.y(point.predicted_rps)), look.colour, f"{point.setting.name}: predicted")
-    if measured is None:
-        return
-    figure = point.capacity_rps
-    if figure and figure.low is not None and figure.high is not None:
-        yield Markup('<path d="M{} {}V{}" stroke="{}" stroke-width="2"/>').format(
-            n(x), n(scale.y(figure.low)), n(scale.y(figure.high)), look.colour
+def _cell(point: Point, grid: _Grid, shades: _Shades, roles: Sequence[str]) -> Markup:
+    setting, figure = point.setting, _figure(point)
+    rect = Markup('<rect class="cell" x="{}" y="{}" width="{}" height="{}" fill="{}" fill-opacity="{}"/>').format(
+        *grid.box(setting), COLOUR, f"{shades.opacity(point):.2f}"
+    )
+    role = f" ({', '.join(roles)})" if roles else ""
+    told = f"{in_words(setting)}: {_told(point, shades)}{role}"
+    text = Markup("")
+    if figure and grid.has_room(figure):
+        kind = "name" if point.capacity_rps else "tick"
+        x, y = grid.middle(setting)
+        text = Markup('<text class="{} in-cell" x="{}" y="{}" text-anchor="middle">{}</text>').format(
+            kind, x, y, figure
         )
-    size = 1.8 if is_chosen else 1.0
-    yield Markup(
-        '<path class="mark" transform="translate({} {}) scale({})" d="{}" fill="{}"><title>{}</title></path>'
-    ).format(n(x), n(scale.y(measured)), n(size), look.marker, look.colour, _told(point))
+    return Markup("<g><title>{}</title>{}{}</g>").format(told, rect, text)
 
 
-def _measured(point: Point) -> float | None:
-    return point.capacity_rps.value if point.capacity_rps else point.kept_rps
+def _figure(point: Point) -> str:
+    """What stands in a cell: `312`; `<400` of what kept no rate; nothing where only a prediction is known."""
+    if point.died:
+        return "✕"
+    if point.reached_rps is not None:
+        return f"{point.reached_rps:.0f}"
+    return f"<{point.missed_rps:.0f}" if point.missed_rps is not None else ""
 
 
-def _slots(setting: Setting) -> int:
-    """Greenlets without end would leave no room for the others: they stand where their workers stand."""
-    return setting.workers if setting.kind == "gevent" else setting.slots
+def _told(point: Point, shades: _Shades) -> str:
+    """All that is known of a setting."""
+    said = [_measured(point)] if point.windows else ["not measured"]
+    if point.predicted_rps is not None:
+        said.append(f"predicted {words.limit(point.predicted_rps)} at most")
+    if not shades.has_room(point) and point.predicted_mb is not None:
+        said.append(f"would need {words.number(point.predicted_mb)} MB")
+    return ", ".join(said)
 
 
-def _told(point: Point) -> str:
+def _measured(point: Point) -> str:
+    if point.died:
+        return point.died
     if point.capacity_rps:
-        capacity = words.with_range(words.amount(point.capacity_rps, "rps"), words.amount_range(point.capacity_rps))
-        return f"{point.setting.name}: {capacity}"
-    return f"{point.setting.name}: kept {words.rps(point.kept_rps or 0.0)}"
+        return words.with_range(words.amount(point.capacity_rps, "rps"), words.amount_range(point.capacity_rps))
+    if point.kept_rps is not None:
+        return f"kept {words.rps(point.kept_rps)}"
+    return f"missed {words.rps(point.missed_rps)}" if point.missed_rps is not None else "no valid window"
 
 
-def _described(points: Sequence[Point], chosen: Setting | None) -> str:
-    told = [
-        f"{_told(point)}{' (recommended)' if point.setting == chosen else ''}" for point in points if _measured(point)
-    ]
+def _described(tuning: Tuning) -> str:
+    roles = {contender.point.setting: f" ({', '.join(contender.roles)})" for contender in tuning.contenders}
+    told = [f"{point.setting.name}: {_measured(point)}{roles.get(point.setting, '')}" for point in tuning.measured]
     return "; ".join(told) or "Nothing was measured."
+
+
+def _threads(setting: Setting) -> Line:
+    return (setting.kind == GREEN, 0 if setting.kind == GREEN else setting.threads)
+
+
+def _workers(setting: Setting) -> Line:
+    return (False, setting.workers)
+
+
+def _label(line: Line) -> str:
+    is_green, count = line
+    return GREEN if is_green else str(count)

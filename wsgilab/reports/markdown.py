@@ -39,7 +39,7 @@ def _lines(verdict: Verdict, manifest: Manifest) -> Iterator[str]:
         yield f"{where}: highest rate that keeps {code(verdict.slo)}.\n"
         if said := notes.about_load(verdict):
             yield f"{plain(said)}\n"
-        yield from _table(CAPACITY, (_capacity_cells(row) for row in verdict.servers))
+        yield from table(CAPACITY, (_capacity_cells(row) for row in verdict.servers))
     else:
         intervals = " In parentheses: 95 % intervals over windows." if verdict.has_intervals else ""
         yield (
@@ -50,7 +50,7 @@ def _lines(verdict: Verdict, manifest: Manifest) -> Iterator[str]:
     for rate in () if verdict.is_search else verdict.rates_rps:
         yield f"## {words.rps(rate)} offered\n"
         rows = [(row, load) for row in verdict.servers if (load := row.at(rate))]
-        yield from _table(FIGURES, (_cells(row, load) for row, load in rows))
+        yield from table(FIGURES, (_cells(row, load) for row, load in rows))
         yield from _requests(by_request.listing(verdict, rate, MOST_REQUESTS))
     yield "## Verdict\n"
     yield from (
@@ -64,7 +64,7 @@ def _details(verdict: Verdict, manifest: Manifest) -> Iterator[str]:
     if verdict.claims:
         yield "## The lesson's claims\n"
         held = ((claim.text, _marked(claim.result), f"{claim.evidence}.") for claim in verdict.claims)
-        yield from _table(("Claim", "Result", "Evidence"), held)
+        yield from table(("Claim", "Result", "Evidence"), held)
     yield "## Void windows\n"
     for void in verdict.void_windows:
         yield f"- {plain(void.server)}, {words.rps(void.rate_rps)}, round {void.round}: {plain(void.reason)}"
@@ -83,7 +83,7 @@ def _details(verdict: Verdict, manifest: Manifest) -> Iterator[str]:
     yield from (f"- {plain(sentence)}" for sentence in notes.method(verdict))
     yield ""
     facts = notes.facts(manifest)
-    yield from _table(("What", "Value"), facts) if facts else ()
+    yield from table(("What", "Value"), facts) if facts else ()
     yield "</details>"
 
 
@@ -113,7 +113,7 @@ def _requests(found: Listing | None) -> Iterator[str]:
     if found is None:
         return
     titles = OF_REQUESTS if found.has_objectives else OF_REQUESTS[:-1]
-    yield from _table(titles, (_request_cells(*row)[: len(titles)] for row in found.rows))
+    yield from table(titles, (_request_cells(*row)[: len(titles)] for row in found.rows))
     if found.left_out:
         yield f"and {found.left_out} more: see report.html\n"
 
@@ -124,7 +124,8 @@ def _request_cells(server: str, row: RequestRow) -> Sequence[str]:
     return (bold(server), row.request, *figures, objective)
 
 
-def _table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+def table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    """A table in Markdown, line by line; an empty one at its end."""
     yield f"| {' | '.join(titles)} |"
     yield "|" + " --- |" * len(titles)
     yield from (f"| {' | '.join(cell if isinstance(cell, Marked) else plain(cell) for cell in row)} |" for row in rows)

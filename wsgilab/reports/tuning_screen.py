@@ -2,61 +2,69 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
+from rich import box
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from wsgilab.analysis.tuning import advice
-from wsgilab.analysis.tuning.landscape import Point
 from wsgilab.analysis.tuning.outcome import Tuning
-from wsgilab.model import words
+from wsgilab.model.verdict import Verdict
+from wsgilab.reports import tuning_notes, tuning_tables
 
 WIDTH = 100
-MOST_LINES = 14
-"""Settings that fit on a screen; tuning.json has all of them."""
+MOST_SETTINGS = 10
+"""That fit on a screen with all else; report.html has the others."""
+LEFT_OUT = ("Windows", "Remarks")
+"""Columns that report.html has."""
 
 
-def render(tuning: Tuning, console: Console) -> None:
+def render(tuning: Tuning, verdict: Verdict, console: Console) -> None:
     """Print the tuning to `console`."""
     width = min(WIDTH, console.width)
-    first, *rest = tuning.sentences
-    console.print(Text(first, "bold green" if tuning.setting else "bold red"), width=width)
-    for sentence in rest:
-        console.print(Text(sentence), width=width)
-    if tuning.problem:
-        console.print(Text(tuning.problem, "yellow"), width=width)
-    console.print(_table(_shown(tuning.points)), width=width, highlight=False)
+    for part in _parts(tuning, verdict):
+        console.print(part, width=width, highlight=False)
 
 
-def _shown(points: Sequence[Point]) -> list[Point]:
-    """Those that were measured, the best first."""
-    measured = [point for point in points if point.windows]
-    return sorted(measured, key=lambda point: (-_reached(point), point.setting))[:MOST_LINES]
+def _parts(tuning: Tuning, verdict: Verdict) -> Iterator[Any]:
+    yield Text(
+        f"{tuning_notes.program(tuning)} · {verdict.workload} · {verdict.slo} · {tuning_notes.took(tuning)}", "bold"
+    )
+    yield Text(f"\n{tuning.advice.answer}", "bold green" if tuning.setting else "bold red")
+    for sentence in (*tuning.advice.compared, *tuning.advice.limit, *tuning.advice.sure):
+        yield _indented(sentence)
+    for title, sentences in (("Predicted, not measured", tuning.advice.predictions), ("To avoid", tuning.advice.avoid)):
+        if sentences:
+            yield Text(f"\n{title}", "bold")
+            yield from map(_indented, sentences)
+    if tuning.contenders:
+        yield ""
+        yield _table(tuning_tables.COMPARED, tuning_tables.compared(tuning))
+    yield ""
+    yield _tried(tuning)
+    if verdict.problems:
+        yield Text("\nAbout the data", "bold")
+        yield from map(_indented, verdict.problems)
 
 
-def _reached(point: Point) -> float:
-    return point.capacity_rps.value if point.capacity_rps else point.kept_rps or 0.0
+def _tried(tuning: Tuning) -> Table:
+    """The best settings that were tried and lived."""
+    best = [point for point in tuning.measured if not point.died][:MOST_SETTINGS]
+    return _table(tuning_tables.TRIED, tuning_tables.tried(best))
 
 
-def _table(points: Sequence[Point]) -> Table:
-    table = Table(box=None, pad_edge=False)
-    for name in ("setting", "capacity", "kept", "missed", "predicted at most", "memory", ""):
-        table.add_column(name, justify="left" if name in ("setting", "") else "right", overflow="fold")
-    for point in points:
-        capacity = words.with_range(words.amount(point.capacity_rps, "rps"), words.amount_range(point.capacity_rps))
-        table.add_row(
-            advice.in_words(point.setting),
-            capacity if point.capacity_rps else "",
-            _rate(point.kept_rps),
-            _rate(point.missed_rps),
-            f"{words.limit(point.predicted_rps)}" if point.predicted_rps else "",
-            f"{words.number(point.memory_mb)} MB" if point.memory_mb is not None else "",
-            Text(point.died, "red"),
-        )
+def _table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
+    kept = [number for number, title in enumerate(titles) if title not in LEFT_OUT]
+    for number in kept:
+        table.add_column(titles[number], overflow="fold", no_wrap=number == 0)
+    for row in rows:
+        table.add_row(*(Text(row[number]) for number in kept))
     return table
 
 
-def _rate(rate: float | None) -> str:
-    return "" if rate is None else words.rps(rate)
+def _indented(sentence: str) -> Padding:
+    return Padding(Text(sentence), (0, 0, 0, 2))

@@ -139,6 +139,15 @@ class RunFolder:
         usable, faults = saved.manifest(manifest)
         return private(usable, os.path.expanduser("~")), [f"{MANIFEST}: {fault}" for fault in faults]
 
+    def room(self, name: str) -> RunFolder:
+        """A folder inside of it, made where it is missing. Raises MissingError, for a link in its place too."""
+        path = self.path / name
+        with _writing(path):
+            if path.is_symlink():
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
+            path.mkdir(exist_ok=True)
+        return RunFolder(path)
+
     def write_verdict(self, verdict: Mapping[str, Any]) -> None:
         """Write verdict.json, whole or not at all."""
         self.write_json(VERDICT, verdict)

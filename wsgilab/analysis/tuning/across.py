@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from wsgilab.analysis import stats
-from wsgilab.analysis.tuning import advice, final, staircase
+from wsgilab.analysis.tuning import final, staircase
 from wsgilab.analysis.tuning.outcome import Tuning
+from wsgilab.analysis.tuning.phrases import in_words
 from wsgilab.model import words
 from wsgilab.model.interval import Interval
 
@@ -62,4 +63,4 @@ def _memory_mb(tuning: Tuning) -> float:
 
 
 def _named(tuning: Tuning) -> str:
-    return f"{tuning.setting.family} with {advice.in_words(tuning.setting)}" if tuning.setting else ""
+    return f"{tuning.setting.family} with {in_words(tuning.setting)}" if tuning.setting else ""

@@ -6,53 +6,58 @@ What was measured and what is predicted are told apart in every sentence. Pure.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass
 
-from wsgilab.analysis.tuning import final, search
+from wsgilab.analysis.tuning import final, predictions, search, staircase
 from wsgilab.analysis.tuning.final import Decision, Difference
-from wsgilab.analysis.tuning.physics import Cost, Physics
+from wsgilab.analysis.tuning.phrases import in_words, megabytes
+from wsgilab.analysis.tuning.physics import Physics
 from wsgilab.analysis.tuning.search import Found
 from wsgilab.model import words
 from wsgilab.model.tuning import Attempt, Ending, Question, Setting, Stage
 
-LIMITS = {"slots": "its slots", "cpu": "the CPU"}
-SLOWER = 2.0
-"""How much slower a database is in the prediction of what would change the answer."""
-NOTABLE = 1.05
-"""From this ratio on a prediction says that more is more."""
+
+@dataclass(frozen=True)
+class Advice:
+    """The sentences of a tuning, by what they are about."""
+
+    answer: str
+    compared: tuple[str, ...] = ()
+    """With what came second, and with what people would have set."""
+    limit: tuple[str, ...] = ()
+    """What holds it back, and what it costs."""
+    sure: tuple[str, ...] = ()
+    """How sure all of this is."""
+    predictions: tuple[str, ...] = ()
+    """What nobody has measured: what more of something would bring, what would change the answer."""
+    avoid: tuple[str, ...] = ()
+    """Settings that died."""
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """All of them."""
+        return (self.answer, *self.compared, *self.limit, *self.sure, *self.predictions, *self.avoid)
 
 
-def sentences(question: Question, found: Found, history: Sequence[Attempt], slo: str) -> list[str]:
+def advise(question: Question, found: Found, history: Sequence[Attempt], slo: str) -> Advice:
     """The whole advice, one sentence or two each."""
+    deaths = tuple(_deaths(history))
     if found.decision is None:
-        return [_nothing_found(question, found, history, slo), *_deaths(history)]
-    decision = found.decision
-    return [
-        _recommended(question, decision, history, slo),
-        *_runner_up(decision, found.physics),
-        *_references(question, decision, history),
-        *_limit(question, decision.setting, found.physics),
-        *_what_if(question, decision.setting, found.physics),
-        *_deaths(history),
-        *([] if found.finished else ["Time ran out before all was settled: a larger --budget would be surer."]),
-    ]
-
-
-def in_words(setting: Setting) -> str:
-    """A setting as a person would say it: `2 gthread workers with 8 threads each`."""
-    if setting.family == "uwsgi":
-        workers = "1 process" if setting.workers == 1 else f"{setting.workers} processes"
-    else:
-        workers = words.counted(setting.workers, f"{setting.kind} worker")
-    if setting.threads == 1 or setting.kind == "gevent":
-        return workers
-    of_each = " each" if setting.workers > 1 else ""
-    return f"{workers} with {words.counted(setting.threads, 'thread')}{of_each}"
+        return Advice(_nothing_found(question, found, history, slo), sure=tuple(_void(history)), avoid=deaths)
+    decision, physics = found.decision, found.physics
+    return Advice(
+        answer=_recommended(question, decision, history, slo),
+        compared=(*_runner_up(decision, physics), *_references(question, decision, history)),
+        limit=(*_limit(decision, physics), *_memory(question, decision.setting, history)),
+        sure=(*_sure(question, decision, history), *_void(history), *_unfinished(found)),
+        predictions=tuple(predictions.sentences(question, decision, physics)),
+        avoid=deaths,
+    )
 
 
 def _recommended(question: Question, decision: Decision, history: Sequence[Attempt], slo: str) -> str:
     if question.rate_rps is not None:
-        room = f"{question.headroom:.0%} more than {words.rps(question.rate_rps)}"
+        room = f"{question.headroom * 100:.0f} % more than {words.rps(question.rate_rps)}"
         kept = f"it kept {slo} at {words.rps(round(question.required_rps or 0.0, 1))}, {room}"
         return f"{in_words(decision.setting)}: the cheapest setting found that does; {kept}."
     if decision.capacity is None:
@@ -68,17 +73,24 @@ def _recommended(question: Question, decision: Decision, history: Sequence[Attem
 def _runner_up(decision: Decision, physics: Physics) -> Iterator[str]:
     if decision.runner_up is None:
         return
-    name, ratio = in_words(decision.runner_up), words.full_ratio(decision.ratio)
+    name = in_words(decision.runner_up)
     if decision.difference is Difference.WORSE:
-        yield f"{name} came second: the difference is real, {ratio} times."
+        much = words.full_ratio(decision.ratio)
+        yield f"{name} came second, and the difference is real: the first does {much} times as much."
         return
     ours, theirs = (physics.bound(one).memory_mb for one in (decision.setting, decision.runner_up))
     cheaper = ours is not None and theirs is not None and ours < theirs
-    why = f", and would need {words.number(theirs - ours)} MB more" if cheaper and ours and theirs else ""
+    why = f", and would need {megabytes(theirs - ours)} more" if cheaper and ours and theirs else ""
     if decision.difference is Difference.SAME:
-        yield f"{name} did the same within {final.SAME:.0%} ({ratio} times){why}."
+        yield f"{name} did the same within {final.SAME * 100:.0f} %{_ratio(decision)}{why}."
     else:
-        yield f"{name} came next: no difference is shown ({ratio} times){why}."
+        yield f"{name} came next, and no difference is shown{_ratio(decision)}{why}."
+
+
+def _ratio(decision: Decision) -> str:
+    if decision.ratio is None:
+        return ""
+    return f" (ratio {words.ratio(decision.ratio)}, interval {words.amount_range(decision.ratio) or words.UNKNOWN})"
 
 
 def _references(question: Question, decision: Decision, history: Sequence[Attempt]) -> Iterator[str]:
@@ -90,73 +102,65 @@ def _references(question: Question, decision: Decision, history: Sequence[Attemp
             yield f"{words.full_ratio(ratio)} times the capacity of {called} ({in_words(setting)})."
 
 
-def _limit(question: Question, setting: Setting, physics: Physics) -> Iterator[str]:
-    bound = physics.bound(setting)
-    if bound.limited_by not in LIMITS:
+def _limit(decision: Decision, physics: Physics) -> Iterator[str]:
+    bound = physics.bound(decision.setting)
+    if bound.limited_by not in predictions.LIMITS:
         return
-    yield (
-        f"By the calibration it is limited by {LIMITS[bound.limited_by]}, which {_allow(bound.limited_by)} "
-        f"{words.limit(bound.rps)} at most."
-    )
-    for what, more in _one_more(setting):
-        after = physics.bound(more)
-        gain = f"up to {words.limit(after.rps)}" if after.rps > bound.rps * NOTABLE else "nothing"
-        cost = ""
-        if after.memory_mb is not None and bound.memory_mb is not None:
-            cost = f", for {words.number(after.memory_mb - bound.memory_mb)} MB"
-        room = "" if physics.fits(more, question.memory_mb) else ", for which there is no room"
-        yield f"Prediction: one more {what} brings {gain}{cost}{room}."
+    allow = f"{predictions.LIMITS[bound.limited_by]} {'allow' if bound.limited_by == 'slots' else 'allows'}"
+    if decision.capacity is None:
+        yield f"By the calibration {allow} {words.limit(bound.rps)} at most, and nothing else allows less."
+    elif predictions.explain(bound, decision):
+        share = f"{decision.capacity.value / bound.rps * 100:.0f} % of that was measured"
+        limit = f"It is limited by {predictions.LIMITS[bound.limited_by]}"
+        yield f"{limit}: by the calibration {allow} {words.limit(bound.rps)}, and {share}."
+    else:
+        would = f"by the calibration they would allow {words.limit(bound.rps)}"
+        yield (
+            f"Neither its slots nor the CPU explain that: {would}. "
+            "Something that one request alone does not meet holds it back: a lock, a pool of connections, a database."
+        )
 
 
-def _allow(limit: str) -> str:
-    return "allow" if limit == "slots" else "allows"
+def _memory(question: Question, setting: Setting, history: Sequence[Attempt]) -> Iterator[str]:
+    seen = [one.memory_mb for one in history if one.trial.setting == setting and one.memory_mb is not None]
+    if seen:
+        of = f" of the {megabytes(question.memory_mb)} that it may use" if question.memory_mb is not None else ""
+        yield f"It used {megabytes(max(seen))} at most{of}."
 
 
-def _one_more(setting: Setting) -> Iterator[tuple[str, Setting]]:
-    yield "worker", replace(setting, workers=setting.workers + 1)
-    if setting.kind not in ("sync", "gevent"):
-        slot = "thread" if setting.workers == 1 else "thread for each worker"
-        yield slot, replace(setting, threads=setting.threads + 1)
-
-
-def _what_if(question: Question, setting: Setting, physics: Physics) -> Iterator[str]:
-    """What more CPUs, or slower answers of what the app waits for, would change."""
-    now = _best(question, physics)
-    if now is None:
+def _sure(question: Question, decision: Decision, history: Sequence[Attempt]) -> Iterator[str]:
+    walk = final.walks_of(history).get(decision.setting, [])
+    windows = f"{words.counted(len(walk), 'window')} of {words.seconds(question.long_s)} s"
+    if question.rate_rps is not None:
+        kept = sum(attempt.ending is Ending.KEPT for attempt in walk)
+        yield f"{kept} of {windows} kept it."
         return
-    here = physics.bound(setting).rps
-    twice = replace(physics, cpus=2 * question.cpus)
-    if twice.bound(setting).rps > here * NOTABLE:
-        yield f"Prediction: twice the CPUs would let it do up to {words.limit(twice.bound(setting).rps)}."
-    elif (best := _best(question, twice)) and twice.bound(best).rps > here * NOTABLE:
-        yield f"Prediction: twice the CPUs would only help with more slots, such as {in_words(best)}."
-    slower = replace(physics, costs={key: _waiting_longer(cost) for key, cost in physics.costs.items()})
-    if slower.bound(setting).rps < here / NOTABLE and (best := _best(question, slower)):
-        left = words.limit(slower.bound(setting).rps)
-        other = f"; {in_words(best)} would do up to {words.limit(slower.bound(best).rps)}" if best != setting else ""
-        yield f"Prediction: if what the app waits for took twice as long, it would do up to {left}{other}."
+    met = len(staircase.turns(walk))
+    if met > 1:
+        yield f"Its capacity was met {met} times, going up and down around it in {windows}: hence the interval."
+    elif met == 1:
+        yield f"Its capacity was met once, in {windows}: too few for an interval."
 
 
-def _waiting_longer(cost: Cost) -> Cost:
-    waits_ms = max(0.0, cost.service_ms - cost.cpu_ms)
-    return replace(cost, service_ms=cost.service_ms + (SLOWER - 1) * waits_ms)
+def _void(history: Sequence[Attempt]) -> Iterator[str]:
+    void = sum(attempt.ending is Ending.VOID for attempt in history)
+    if void:
+        yield f"{void} of {words.counted(len(history), 'window')} failed as measurements and say nothing."
 
 
-def _best(question: Question, physics: Physics) -> Setting | None:
-    """The setting that physics allows most, the cheapest of those that it allows the same."""
-    known = [
-        setting
-        for setting in question.settings
-        if physics.bound(setting).limited_by in LIMITS and physics.fits(setting, question.memory_mb)
-    ]
-    key = {setting: (-round(physics.bound(setting).rps), physics.bound(setting).memory_mb or 0.0) for setting in known}
-    return min(known, key=lambda setting: (key[setting], setting), default=None)
+def _unfinished(found: Found) -> Iterator[str]:
+    if not found.finished:
+        yield "It ended before all was settled, so another setting may be better: a larger --budget gives it more time."
 
 
 def _deaths(history: Sequence[Attempt]) -> Iterator[str]:
+    """What died, by what it died of: many settings may do so of the same."""
+    of_what: dict[tuple[str, float], list[str]] = {}
     for attempt in search.deaths(history):
-        rate = words.rps(attempt.trial.rate_rps)
-        yield f"Avoid {in_words(attempt.trial.setting)}: at {rate} it {attempt.died or 'died'}."
+        key = (attempt.died or "it died", attempt.trial.rate_rps)
+        of_what.setdefault(key, []).append(in_words(attempt.trial.setting))
+    for (died, rate_rps), settings in of_what.items():
+        yield f"Avoid {words.listed(settings)}: {died}, at {words.rps(rate_rps)}."
 
 
 def _nothing_found(question: Question, found: Found, history: Sequence[Attempt], slo: str) -> str:

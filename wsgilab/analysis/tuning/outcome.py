@@ -7,7 +7,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from wsgilab.analysis.tuning import advice, landscape, search
+from wsgilab.analysis.tuning.advice import Advice
 from wsgilab.analysis.tuning.attempts import replayed
+from wsgilab.analysis.tuning.contenders import Contender, contenders
 from wsgilab.analysis.tuning.landscape import Point
 from wsgilab.analysis.tuning.search import Found
 from wsgilab.model.interval import Interval
@@ -25,8 +27,9 @@ class Tuning:
     question: Question
     history: tuple[Attempt, ...]
     found: Found
-    sentences: tuple[str, ...]
+    advice: Advice
     points: tuple[Point, ...]
+    contenders: tuple[Contender, ...] = ()
     problem: str = ""
     """Why some saved windows were left out."""
 
@@ -34,6 +37,17 @@ class Tuning:
     def setting(self) -> Setting | None:
         """What is recommended."""
         return self.found.decision.setting if self.found.decision else None
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """The whole advice."""
+        return self.advice.sentences
+
+    @property
+    def measured(self) -> list[Point]:
+        """The settings that were tried, the best first."""
+        tried = [point for point in self.points if point.windows]
+        return sorted(tried, key=lambda point: (-(point.reached_rps or 0.0), point.setting))
 
     def to_json(self) -> dict[str, Any]:
         """The whole evidence as plain JSON values."""
@@ -48,7 +62,8 @@ class Tuning:
             "ratio": _plain(decision.ratio if decision else None),
             "finished": self.found.finished,
             "calibration": self.found.physics.to_json(),
-            "sentences": list(self.sentences),
+            "advice": asdict(self.advice),
+            "contenders": [contender.to_json() for contender in self.contenders],
             "landscape": [point.to_json() for point in self.points],
             "attempts": [attempt.to_json() for attempt in self.history],
             "problem": self.problem,
@@ -59,12 +74,14 @@ def outcome(question: Question, windows: Sequence[Window], objective: Slo) -> Tu
     """What these windows say to a question."""
     history, problem = replayed(question, windows, objective)
     found = search.conclude(question, history)
+    points = landscape.points(question, found.physics, history)
     return Tuning(
         question=question,
         history=tuple(history),
         found=found,
-        sentences=tuple(advice.sentences(question, found, history, str(objective))),
-        points=tuple(landscape.points(question, found.physics, history)),
+        advice=advice.advise(question, found, history, str(objective)),
+        points=tuple(points),
+        contenders=tuple(contenders(question, found.decision, points, history)),
         problem=problem,
     )
 

@@ -17,8 +17,8 @@ def tuning(app: App, family: str, rate_rps: float | None = None) -> Tuning:
     question = replace(question_for(family), rate_rps=rate_rps)
     history = tuple(tune(app, question))
     found = search.conclude(question, history)
-    said = advice.sentences(question, found, history, "p99<250ms")
-    return Tuning(question, history, found, tuple(said), tuple(landscape.points(question, found.physics, history)))
+    said = advice.advise(question, found, history, "p99<250ms")
+    return Tuning(question, history, found, said, tuple(landscape.points(question, found.physics, history)))
 
 
 def test_the_server_that_does_more_comes_first_with_the_ratio() -> None:

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
 from simulated_apps import NAMED, App, question_for, tune
 
-from wsgilab.analysis.tuning import advice, landscape, search
+from wsgilab.analysis.tuning import advice, landscape, phrases, search
 from wsgilab.model.tuning import Ending, Setting, Stage
 
 BY_NAME = {app.name: app for app in NAMED}
 SLO = "p99<250ms"
 
 
-def said(app: App, family: str = "gunicorn", rate_rps: float | None = None) -> list[str]:
+def said(app: App, family: str = "gunicorn", rate_rps: float | None = None) -> tuple[str, ...]:
     question = replace(question_for(family), rate_rps=rate_rps)
     history = tune(app, question)
-    return advice.sentences(question, search.conclude(question, history), history, SLO)
+    return advice.advise(question, search.conclude(question, history), history, SLO).sentences
 
 
 @pytest.mark.parametrize(
@@ -31,7 +32,7 @@ def said(app: App, family: str = "gunicorn", rate_rps: float | None = None) -> l
     ],
 )
 def test_settings_have_words(setting: Setting, text: str) -> None:
-    assert advice.in_words(setting) == text
+    assert phrases.in_words(setting) == text
 
 
 def test_the_first_sentence_is_the_recommendation_with_its_interval() -> None:
@@ -53,7 +54,7 @@ def test_predictions_are_called_so() -> None:
 
 
 def test_an_app_that_only_computes_needs_no_more_than_its_cpus() -> None:
-    assert any("one more worker brings nothing" in sentence for sentence in said(BY_NAME["cpu"]))
+    assert any("one more worker would bring nothing" in sentence for sentence in said(BY_NAME["cpu"]))
 
 
 def test_what_died_is_to_be_avoided() -> None:
@@ -61,7 +62,7 @@ def test_what_died_is_to_be_avoided() -> None:
 
 
 def test_for_a_rate_the_cheapest_is_named_with_its_room() -> None:
-    assert "30% more than 60 rps" in said(BY_NAME["io"], rate_rps=60.0)[0]
+    assert "30 % more than 60 rps" in said(BY_NAME["io"], rate_rps=60.0)[0]
 
 
 def test_nothing_is_recommended_where_nothing_kept_the_slo() -> None:
@@ -78,5 +79,33 @@ def test_the_landscape_has_every_setting_once_and_what_was_measured_of_it() -> N
     assert all(point.to_json()["name"] for point in points)
     in_the_final = {attempt.trial.setting for attempt in history if attempt.trial.stage is Stage.FINAL}
     assert {point.setting for point in points if point.capacity_rps} <= in_the_final
-    kept = {attempt.trial.setting for attempt in history if attempt.ending is Ending.KEPT}
+    asked = [attempt for attempt in history if attempt.trial.stage is not Stage.CALIBRATION]
+    kept = {attempt.trial.setting for attempt in asked if attempt.ending is Ending.KEPT}
     assert {point.setting for point in points if point.kept_rps} == kept
+
+
+def test_a_capacity_that_slots_and_cpu_do_not_explain_is_not_put_down_to_them() -> None:
+    told = " ".join(said(BY_NAME["lock"]))
+    assert "Neither its slots nor the CPU explain that" in told
+    assert "cannot be told from slots and CPU" in told
+    assert "Prediction: " not in told
+
+
+def test_what_is_explained_is_told_with_the_share_that_was_measured() -> None:
+    assert any(
+        re.search(r"It is limited by the CPU: .* and \d+ % of that was measured", one) for one in said(BY_NAME["cpu"])
+    )
+
+
+def test_how_sure_it_is_stands_in_turns_and_windows() -> None:
+    assert any(re.search(r"was met \d+ times, .* in \d+ windows of 6 s", one) for one in said(BY_NAME["mix"]))
+
+
+def test_memory_that_was_used_is_told_with_what_there_is() -> None:
+    assert any(
+        re.fullmatch(r"It used [\d.]+ MB at most of the 512 MB that it may use\.", one) for one in said(BY_NAME["mix"])
+    )
+
+
+def test_for_a_rate_it_says_how_many_windows_kept_it() -> None:
+    assert "3 of 3 windows of 6 s kept it." in said(BY_NAME["io"], rate_rps=60.0)

@@ -7,35 +7,19 @@ from dataclasses import replace
 from random import Random
 
 import pytest
-from factories import load_result, plain_window, plan, usage
+from factories import plain_window, plan
 from simulated_apps import NAMED, question_for, window
+from tuned_folder import measured
 
 from wsgilab.analysis.tuning import search
 from wsgilab.analysis.tuning.attempts import attempt_of, replayed
 from wsgilab.analysis.tuning.outcome import outcome
 from wsgilab.model.slo import Slo
 from wsgilab.model.tuning import Attempt, Ending, Question, Setting, Stage, Trial
-from wsgilab.model.window import Inside, Window
+from wsgilab.model.window import Window
 
 TRIAL = Trial(Setting("gunicorn", "sync", 4), 100.0, 3.0, Stage.RACE)
 WINDOWS = 20
-
-
-def measured(trial: Trial, attempt: Attempt) -> Window:
-    """A window of k6 that says what a simulated attempt says."""
-    late = attempt.ending is not Ending.KEPT
-    answered = [400.0 if late else 20.0] * max(2, min(200, int(trial.rate_rps * trial.duration_s)))
-    at = plan(trial.setting.name, rate_rps=trial.rate_rps, duration_s=trial.duration_s)
-    inside = Inside(at_once=attempt.at_once)
-    cost = replace(
-        usage(100),
-        service_ms=attempt.service_ms,
-        cpu_ms_per_request=attempt.cpu_ms,
-        memory_mb=attempt.memory_mb,
-        inside=inside,
-    )
-    died = attempt.died or None
-    return Window(at, None if died else load_result(answered), None if died else cost, died=died, took_s=attempt.took_s)
 
 
 def a_tuning(question: Question, most: int = WINDOWS) -> tuple[list[Attempt], list[Window]]:

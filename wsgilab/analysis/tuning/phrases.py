@@ -1,0 +1,23 @@
+"""Settings and sizes as a person would say them. Pure."""
+
+from __future__ import annotations
+
+from wsgilab.model import words
+from wsgilab.model.tuning import Setting
+
+
+def in_words(setting: Setting) -> str:
+    """A setting as a person would say it: `2 gthread workers with 8 threads each`, `4 processes`."""
+    if setting.family == "uwsgi":
+        workers = "1 process" if setting.workers == 1 else f"{setting.workers} processes"
+    else:
+        workers = words.counted(setting.workers, f"{setting.kind} worker")
+    if setting.threads == 1 or setting.kind == "gevent":
+        return workers
+    of_each = " each" if setting.workers > 1 else ""
+    return f"{workers} with {words.counted(setting.threads, 'thread')}{of_each}"
+
+
+def megabytes(mb: float) -> str:
+    """`118 MB`; what is less than one is said to be that."""
+    return "less than 1 MB" if 0 <= mb < 1 else f"{words.number(mb)} MB"
