@@ -35,6 +35,7 @@ def render(tuning: Tuning, verdict: Verdict, manifest: Manifest, ready: Mapping[
         started=minute(manifest.started_at),
         css=Markup((HERE / "report.css").read_text(encoding="utf-8")),
         problems=verdict.problems,
+        voids=tuning_notes.void(verdict, MOST_WINDOWS),
         capacities=_capacities(tuning),
         landscapes=(landscape_chart(tuning, WIDE), landscape_chart(tuning, NARROW)),
         compared=(tuning_tables.COMPARED, tuning_tables.compared(tuning)),

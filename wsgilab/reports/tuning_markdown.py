@@ -12,7 +12,7 @@ from wsgilab.reports import notes, tuning_notes, tuning_tables
 from wsgilab.reports.markdown import table
 from wsgilab.reports.markup import bold, code, plain
 
-MOST_SETTINGS = 40
+MOST_SETTINGS, MOST_VOID = 40, 10
 """A comment has room for so many characters; report.html has all."""
 
 
@@ -40,6 +40,7 @@ def _lines(tuning: Tuning, verdict: Verdict, manifest: Manifest, ready: Mapping[
     yield from table(tuning_tables.TRIED, tuning_tables.tried(shown))
     if len(shown) < len(tuning.measured):
         yield f"and {len(tuning.measured) - len(shown)} more: see report.html\n"
+    yield from _list("Void windows", tuning_notes.void(verdict, MOST_VOID))
     yield from _list("About the data", verdict.problems)
     yield "<details><summary>Method and machine</summary>\n"
     yield from (f"- {plain(sentence)}" for sentence in tuning_notes.method(tuning))

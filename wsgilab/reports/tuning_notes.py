@@ -37,6 +37,13 @@ def took(tuning: Tuning) -> str:
     return f"{windows} of {settings}, out of {len(tuning.points)}, in {words.number(minutes)} minutes."
 
 
+def void(verdict: Verdict, most: int) -> list[str]:
+    """Windows in which the measurement failed, and how; of many, the first ones."""
+    told = [f"{one.server} at {words.rps(one.rate_rps)}: {one.reason}" for one in verdict.void_windows]
+    left_out = len(told) - most
+    return told if left_out <= 0 else [*told[:most], f"and {left_out} more: verdict.json has all of them"]
+
+
 def method(tuning: Tuning) -> tuple[str, ...]:
     """How the setting was found, a sentence or two each."""
     return tuple(_method(tuning))

@@ -16,7 +16,7 @@ from wsgilab.model.verdict import Verdict
 from wsgilab.reports import tuning_notes, tuning_tables
 
 WIDTH = 100
-MOST_SETTINGS = 10
+MOST_SETTINGS, MOST_VOID = 10, 3
 """That fit on a screen with all else; report.html has the others."""
 LEFT_OUT = ("Windows", "Remarks")
 """Columns that report.html has."""
@@ -45,6 +45,9 @@ def _parts(tuning: Tuning, verdict: Verdict) -> Iterator[Any]:
         yield _table(tuning_tables.COMPARED, tuning_tables.compared(tuning))
     yield ""
     yield _tried(tuning)
+    if verdict.void_windows:
+        yield Text("\nVoid windows (kept, not counted)", "bold")
+        yield from map(_indented, tuning_notes.void(verdict, MOST_VOID))
     if verdict.problems:
         yield Text("\nAbout the data", "bold")
         yield from map(_indented, verdict.problems)

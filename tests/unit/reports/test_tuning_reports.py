@@ -118,6 +118,13 @@ def test_the_cheapest_setting_for_a_rate_is_reported_without_a_capacity() -> Non
         assert "The cheapest setting that keeps p99<250ms at 60 rps" in text or render is RENDERED["screen"]
 
 
+@pytest.mark.parametrize("kind", RENDERED)
+def test_windows_that_failed_as_measurements_are_told_with_how(kind: str) -> None:
+    text = RENDERED[kind](BY_NAME["mix"], question_for("gunicorn", 8))
+    assert "failed as measurements and say nothing" in text
+    assert "k6 was short of CPU" in text
+
+
 def test_the_screen_is_no_wider_than_it_may_be() -> None:
     lines = on_screen(BY_NAME["two workers only"], question_for("gunicorn")).splitlines()
     assert max(map(len, lines)) <= 100
