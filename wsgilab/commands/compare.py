@@ -11,9 +11,12 @@ from wsgilab.commands.console import console, say, show_json
 from wsgilab.errors import EXIT_DONE, EXIT_NO_VALID_WINDOW, UsageError, to_paste
 from wsgilab.model.conditions import Conditions
 from wsgilab.model.manifest import Manifest
+from wsgilab.model.request import SEARCHES
 from wsgilab.model.server import ServerFacts
+from wsgilab.model.verdict import Verdict
 from wsgilab.model.window import Window
 from wsgilab.reports import comparison as table
+from wsgilab.results import tuned
 from wsgilab.results.folder import RunFolder
 from wsgilab.results.judged import judge
 
@@ -24,12 +27,14 @@ def compare(first: Path, second: Path, anyway: bool, as_json: bool) -> int:
     obstacles = changes.obstacles(Conditions.of(old), Conditions.of(new))
     if obstacles and not anyway:
         raise _incomparable(obstacles, first, second)
-    searches = old.command == new.command == "capacity"
+    searches = old.command == new.command and old.command in SEARCHES
+    said: list[str] = []
     if searches:
-        found = changes.compare_searches(judge(before, old, []), judge(after, new, []))
+        found, said = _searches(_judged(before, old), _judged(after, new))
     else:
         found = _in_order(changes.compare(before, after), new)
     notes = [
+        *said,
         *(f"Set differently: {setting}" for setting in changes.settings(old, new)),
         *([] if searches else changes.only_in_one(before, after)),
     ]
@@ -39,6 +44,19 @@ def compare(first: Path, second: Path, anyway: bool, as_json: bool) -> int:
     else:
         table.render(found, notes, console(sys.stdout))
     return EXIT_DONE if found else EXIT_NO_VALID_WINDOW
+
+
+def _searches(before: Verdict, after: Verdict) -> tuple[list[changes.Change], list[str]]:
+    """(what changed between two searches, of two tunings also what each recommends)."""
+    found = changes.compare_searches(before, after)
+    if before.command != "tune":
+        return found, []
+    both = {"first": before, "second": after}
+    return found, [f"The {which} recommends {verdict.answer[0]}" for which, verdict in both.items() if verdict.answer]
+
+
+def _judged(windows: Sequence[Window], manifest: Manifest) -> Verdict:
+    return tuned.with_its_answer(judge(windows, manifest, []), tuned.tuning_of(windows, manifest))
 
 
 def _read(path: Path) -> tuple[Sequence[Window], Manifest]:

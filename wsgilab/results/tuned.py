@@ -9,6 +9,7 @@ from dataclasses import replace
 from wsgilab.analysis.tuning.outcome import Tuning, outcome
 from wsgilab.model import slo
 from wsgilab.model.controls import each_text, visible
+from wsgilab.model.interval import Interval
 from wsgilab.model.manifest import Manifest
 from wsgilab.model.privacy import without_home
 from wsgilab.model.request import DEFAULT_SLO
@@ -44,7 +45,13 @@ def with_its_answer(verdict: Verdict, tuning: Tuning | None) -> Verdict:
     """The verdict with what the tuning recommends, and with the capacities that its final measured; itself without."""
     if tuning is None:
         return verdict
-    found = {point.setting.name: point.capacity_rps for point in tuning.points if point.capacity_rps}
+    found = {point.setting.name: _as_a_rate(point.capacity_rps) for point in tuning.points if point.capacity_rps}
     rows = tuple(replace(row, capacity_rps=found.get(row.server, row.capacity_rps)) for row in verdict.servers)
     problems = (*verdict.problems, tuning.problem) if tuning.problem else verdict.problems
     return replace(verdict, servers=rows, answer=tuning.sentences, problems=problems)
+
+
+def _as_a_rate(capacity: Interval) -> Interval:
+    """The same in figures as a search has them, which are rates that were offered."""
+    low, high = (end and float(f"{end:.4g}") for end in (capacity.low, capacity.high))
+    return replace(capacity, value=float(f"{capacity.value:.4g}"), low=low, high=high)

@@ -61,6 +61,15 @@ def test_a_tuning_that_was_interrupted_is_reported_as_far_as_it_got(tmp_path: Pa
     assert any("ended before all was settled" in sentence for sentence in result.tuning.sentences)
 
 
+def test_two_tunings_are_compared_by_what_they_recommend_and_by_the_settings_that_both_measured(tmp_path: Path) -> None:
+    folders = [str(saved(tmp_path / f"{seed}", BY_NAME["mix"], question_for("gunicorn", seed=seed))) for seed in (1, 2)]
+    shown = CliRunner().invoke(command, [*folders, "--json"], standalone_mode=False)
+    said = json.loads(shown.stdout)
+    assert [note.partition(" recommends ")[0] for note in said["notes"]] == ["The first", "The second"]
+    assert {"gunicorn-sync-3", "gunicorn-sync-4"} <= {change["server"] for change in said["changes"]}
+    assert {change["metric"] for change in said["changes"]} == {"capacity_rps"}
+
+
 def test_a_link_in_the_place_of_the_ready_files_is_not_followed(folder: Path, tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()

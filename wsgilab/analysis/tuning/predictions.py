@@ -45,7 +45,7 @@ def _with_one_more(what: str, now: Bound, after: Bound, has_room: bool) -> str:
     room = "" if has_room else ", for which there is no room"
     if after.rps > now.rps * NOTABLE:
         return f"Prediction: one more {what} would let it do up to {words.limit(after.rps)}{memory}{room}."
-    return f"Prediction: one more {what} would bring nothing{memory}{room}."
+    return f"Prediction: one more {what} would bring next to nothing{memory}{room}."
 
 
 def _one_more(setting: Setting) -> Iterator[tuple[str, Setting]]:

@@ -54,7 +54,7 @@ def test_predictions_are_called_so() -> None:
 
 
 def test_an_app_that_only_computes_needs_no_more_than_its_cpus() -> None:
-    assert any("one more worker would bring nothing" in sentence for sentence in said(BY_NAME["cpu"]))
+    assert any("one more worker would bring next to nothing" in sentence for sentence in said(BY_NAME["cpu"]))
 
 
 def test_what_died_is_to_be_avoided() -> None:
