@@ -19,6 +19,7 @@ from wsgilab.view.refusal import NotShown
 PAGES = (
     "tutorial",
     "workshop",
+    "devtools",
     "how-to",
     "reference",
     "explanation",

@@ -23,7 +23,8 @@ def copied(tmp_path: Path) -> Workshop:
     folder = tmp_path / "workshop"
     shutil.copytree(ROOT / "workshop", folder, ignore=shutil.ignore_patterns("__pycache__"))
     (tmp_path / "docs").mkdir()
-    shutil.copy(ROOT / "docs/workshop.md", tmp_path / "docs")
+    for text in (ROOT / "docs").glob("*.md"):
+        shutil.copy(text, tmp_path / "docs")
     return Workshop(folder, tmp_path / "docs/workshop.md", ROOT / "grafana/dashboards")
 
 
