@@ -12,12 +12,10 @@ from typing import Any
 
 import pytest
 from compose_stack import CLIENT_CONFIG, DEAD_PROXY, Stack
-from manifests import files
 from panel_data import query
 from support import ROOT, windows_of
 
 from wsgilab.machine import http
-from wsgilab.model.request import Request
 
 FIVE = ["dev-single", "dev", "gunicorn", "uwsgi-single", "uwsgi"]
 
@@ -159,23 +157,6 @@ def test_the_other_six_run_in_containers_too(stack: Stack, main_job: str) -> Non
     windows = windows_of(stack.newest_run())
     assert {window["plan"]["server"]: window["load"]["ok"] for window in windows} == dict.fromkeys(more, 20)
     assert [window["void"] for window in windows] == [None] * 6
-
-
-def test_what_is_rendered_for_a_cluster_is_carried_out_under_the_same_names(stack: Stack, main_job: str) -> None:
-    """Compose has the names that Services give in a cluster, so all but the cluster is real."""
-    asked = Request(servers=("gunicorn", "uwsgi"), rates_rps=(50.0,), rounds=1, duration_s=1.5, seed=1)
-    inside = files(asked)["base/request.json"].strip()
-    done = stack.compose(
-        *("run", "--rm", "--no-deps", "-T", "-e", "LAB_REQUEST", "runner", "carry-out", "--show"), LAB_REQUEST=inside
-    )
-    assert "the runner is a pod next to the servers" in done.stderr
-    verdict = json.loads((stack.newest_run() / "verdict.json").read_text())
-    assert verdict["engine"] == "kubernetes"
-    measured = {window["plan"]["server"]: window["load"]["ok"] for window in windows_of(stack.newest_run())}
-    assert measured == {"gunicorn": 75, "uwsgi": 75}
-    manifest = json.loads((stack.newest_run() / "manifest.json").read_text())
-    assert manifest["limits"]["cpus_of_each_server"] == 1
-    assert "not_pinned" not in manifest, "each server's container has one CPU, as its pod would"
 
 
 def test_a_server_alone_as_the_very_first_command_builds_what_it_needs(stack: Stack, main_job: str) -> None:
