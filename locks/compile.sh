@@ -12,3 +12,4 @@ compile -c locks/dev.txt --group server -o locks/server.txt
 compile -c locks/dev.txt pyproject.toml -o locks/runner.txt
 compile -c locks/dev.txt --group server --group local pyproject.toml -o locks/local.txt
 compile -c locks/dev.txt --group server --group local --group browser pyproject.toml -o locks/browser.txt
+compile -c locks/dev.txt --group browser pyproject.toml -o locks/runner-browser.txt

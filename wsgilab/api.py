@@ -25,7 +25,7 @@ from wsgilab.measure.gating import question_of
 from wsgilab.measure.job import Job, job_for, tuning_job, with_seed
 from wsgilab.measure.manifest import foreseen
 from wsgilab.measure.session import Measured, measure_here
-from wsgilab.measure.vitals import feel_here
+from wsgilab.measure.vitals import Felt, feel_here
 from wsgilab.model import slo
 from wsgilab.model.finding import Finding
 from wsgilab.model.listener import UNHEARD, Listener, Outline
@@ -171,21 +171,42 @@ def check_up(
         return checkup.findings(ended.checkups)
 
 
-def vitals(request: Request | None = None, listener: Listener | None = None, stop: Stop | None = None) -> VitalsResult:
+def vitals(
+    request: Request | None = None,
+    listener: Listener | None = None,
+    stop: Stop | None = None,
+    host: Host | None = None,
+) -> VitalsResult:
     """Click in a real browser, with each server, idle and under load, and judge what it felt: `./lab vitals`.
 
-    `rates_rps` are those of the background load; 0 is none. As `run` otherwise, with servers of this machine.
+    `rates_rps` are those of the background load; 0 is none. As `run` otherwise; the engine `auto` is `local`.
     """
     asked = _settled((request or Request()).but(command="vitals"))
-    if asked.engine not in ("auto", "local"):
-        what, cause = "A browser is driven next to local processes only.", f"--engine {asked.engine} was asked for"
+    if asked.engine == "kubernetes":
+        what, cause = "No browser clicks in a cluster.", "--engine kubernetes was asked for"
         raise UsageError(what, cause, "./lab vitals --engine local")
     lab, servers = selection(asked)
     heard = listener or UNHEARD
     for remark in lab.remarks:
         heard.message(remark)
-    with _ready(Stack(lab, servers, asked.but(engine="local"), stop or Stop(), heard, None)) as (stack, _):
-        felt = feel_here(stack, "a browser is driven next to local processes")
+    with _ready(Stack(lab, servers, asked, stop or Stop(), heard, host)) as (stack, why):
+        if stack.request.engine == "compose":
+            return _felt_in_compose(stack)
+        return _felt(feel_here(stack, why))
+
+
+def _felt_in_compose(stack: Stack) -> VitalsResult:
+    ended = compose.run_inside(stack)
+    if ended.trouble and not ended.folder:
+        raise ended.trouble
+    if not ended.folder:
+        cause = "results/ is not writable for the container, which kept them in its volume"
+        raise MissingError("What the browser felt is not on this machine.", cause, "ls -ld results")
+    result = report_vitals(ended.folder)
+    return replace(result, trouble=ended.trouble or result.trouble)
+
+
+def _felt(felt: Felt) -> VitalsResult:
     verdict, trouble = judge_vitals(felt.blocks, felt.manifest, []), felt.trouble
     try:
         felt.folder.write_manifest(felt.manifest)

@@ -41,6 +41,9 @@ def _ended(teller: Teller) -> Ended:
             if request.command == "doctor":
                 api.check_up(request, teller, stop, host)
                 return Ended(Manifest(), None, None)
+            if request.command == "vitals":
+                felt = api.vitals(request, teller, stop, host)
+                return Ended(felt.manifest, str(felt.folder) if felt.folder else None, felt.trouble)
             result = api.carry_out(request, teller, stop, host)
         except (LabError, Interrupted) as error:
             return Ended(Manifest(), None, error)

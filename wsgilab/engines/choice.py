@@ -17,6 +17,8 @@ def choose(stack: Stack) -> tuple[str, str]:
         return asked, "the runner is a pod next to the servers"
     if asked == "local":
         return asked, "asked for"
+    if asked == "auto" and stack.request.command == "vitals":
+        return "local", "a browser of this machine clicks, next to local processes"
     if asked == "compose":
         compose.require()
     elif reason := _only_local(stack.request.needs) or compose.why_not():

@@ -25,6 +25,7 @@ DOWN_TIMEOUT_S = 90.0
 ERRAND_TIMEOUT_S = 30.0
 IMAGES = ["image", "prometheus-setup", "nginx", "prometheus"]
 """Services whose images are all that a run needs. `image` builds the servers', `prometheus-setup` the runner's."""
+WITH_BROWSER = ("compose", "--profile", "browser")
 APP_INSIDE = "/srv/app"
 """Where the runner's container has the folder of the app."""
 INSIDE = "/results"
@@ -59,11 +60,12 @@ def require() -> None:
 def prepare_images(stack: Stack) -> str | None:
     """Pull or build what is missing. Why that is impossible, in one sentence; None where the images are there."""
     docker = Docker(stack, stack.environment())
-    described = docker.ask(*COMPOSE, "config", "--format", "json")
+    described = docker.ask(*WITH_BROWSER, "config", "--format", "json")
     if not described.ok:
         return f"`docker compose config` failed ({described.last_line})"
     wanted = json.loads(described.out)["services"]
-    missing = [name for name in IMAGES if not docker.ask("image", "inspect", wanted[name]["image"]).ok]
+    needed = [*IMAGES, *({stack.runner} - {"runner"})]
+    missing = [name for name in needed if not docker.ask("image", "inspect", wanted[name]["image"]).ok]
     for verb, names in (
         ("pull", [name for name in missing if "build" not in wanted[name]]),
         ("build", [name for name in missing if "build" in wanted[name]]),
@@ -134,7 +136,19 @@ def _measure(docker: Docker, addition: Addition) -> Ended:
 
     name = f"wsgilab-run-{os.getpid()}"
     # By its name alone: the value would be seen by everybody who lists processes.
-    runner = [*COMPOSE, "run", "--rm", "--no-deps", "-T", "-e", "LAB_REQUEST", "--name", name, "runner", "carry-out"]
+    runner = [
+        *COMPOSE,
+        "run",
+        "--rm",
+        "--no-deps",
+        "-T",
+        "-e",
+        "LAB_REQUEST",
+        "--name",
+        name,
+        stack.runner,
+        "carry-out",
+    ]
     docker.last_lines.clear()  # of the stack that came up
     # A signal for the docker client alone would end the client and leave the container measuring.
     code = docker.hear(runner, hear, ["kill", "--signal", "INT", name])
@@ -188,6 +202,7 @@ def _inside(request: Request) -> Request:
         before=request.before and Revision(request.before.name, "", request.before.app),
         traffic=_in_the_container(request, request.traffic),
         script=_in_the_container(request, request.script),
+        vitals=_in_the_container(request, request.vitals),
         settings={name: value for name, value in request.settings.items() if name != "LAB_APP_DIR"},
         out=f"{INSIDE}/{Path(request.out).name}" if request.out else None,
         results=None,
@@ -234,7 +249,7 @@ def _on_this_machine(stack: Stack, folder: str | None) -> str | None:
 
 def _get(docker: Docker, verb: str, names: Sequence[str]) -> str | None:
     docker.stack.listener.message(f"docker compose {verb} {' '.join(names)} …")
-    if docker.follow(*COMPOSE, verb, *names) == 0:
+    if docker.follow(*WITH_BROWSER, verb, *names) == 0:
         return None
     why = " ".join(docker.last_lines) or "no reason"
     return f"`docker compose {verb}` failed: its images could not be pulled or built ({why})"

@@ -45,6 +45,11 @@ class Stack:
         """What has to be up."""
         return [*RECORDING, *override.extra_services(self.servers), *(server.name for server in self.servers)]
 
+    @property
+    def runner(self) -> str:
+        """The service whose container measures."""
+        return "browser" if self.request.command == "vitals" else "runner"
+
     def environment(self, own_app: bool = True) -> dict[str, str]:
         """What Compose fills compose.yaml in with: the request's variables and no others of this process.
 
