@@ -25,7 +25,6 @@ DOWN_TIMEOUT_S = 90.0
 ERRAND_TIMEOUT_S = 30.0
 IMAGES = ["image", "prometheus-setup", "nginx", "prometheus"]
 """Services whose images are all that a run needs. `image` builds the servers', `prometheus-setup` the runner's."""
-WITH_BROWSER = ("compose", "--profile", "browser")
 APP_INSIDE = "/srv/app"
 """Where the runner's container has the folder of the app."""
 INSIDE = "/results"
@@ -60,11 +59,11 @@ def require() -> None:
 def prepare_images(stack: Stack) -> str | None:
     """Pull or build what is missing. Why that is impossible, in one sentence; None where the images are there."""
     docker = Docker(stack, stack.environment())
-    described = docker.ask(*WITH_BROWSER, "config", "--format", "json")
+    described = docker.ask(*_with_runner(stack), "config", "--format", "json")
     if not described.ok:
         return f"`docker compose config` failed ({described.last_line})"
     wanted = json.loads(described.out)["services"]
-    needed = [*IMAGES, *({stack.runner} - {"runner"})]
+    needed = IMAGES if stack.runner == "runner" else [*IMAGES, stack.runner]
     missing = [name for name in needed if not docker.ask("image", "inspect", wanted[name]["image"]).ok]
     for verb, names in (
         ("pull", [name for name in missing if "build" not in wanted[name]]),
@@ -247,9 +246,14 @@ def _on_this_machine(stack: Stack, folder: str | None) -> str | None:
     return str((stack.results() or default) / Path(folder).relative_to(INSIDE))
 
 
+def _with_runner(stack: Stack) -> Sequence[str]:
+    """The words of a command that knows the service whose container measures: a browser has a profile of its own."""
+    return COMPOSE if stack.runner == "runner" else (*COMPOSE, "--profile", stack.runner)
+
+
 def _get(docker: Docker, verb: str, names: Sequence[str]) -> str | None:
     docker.stack.listener.message(f"docker compose {verb} {' '.join(names)} …")
-    if docker.follow(*WITH_BROWSER, verb, *names) == 0:
+    if docker.follow(*_with_runner(docker.stack), verb, *names) == 0:
         return None
     why = " ".join(docker.last_lines) or "no reason"
     return f"`docker compose {verb}` failed: its images could not be pulled or built ({why})"

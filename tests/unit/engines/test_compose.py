@@ -30,7 +30,7 @@ case "$*" in
     version*) echo 28.0.0 ;;
     *"config --format json"*) cat "$FAKE/config.json" ;;
     "image inspect missing"*) exit 1 ;;
-    *"compose build"*) echo "building" >&2; exit "$(cat "$FAKE/build")" ;;
+    *"compose build"* | *" build browser") echo "building" >&2; exit "$(cat "$FAKE/build")" ;;
     *" logs "*) echo "Traceback"; echo "KeyError: 'price'" ;;
     *"ps --services"*) cat "$FAKE/running" ;;
     *"import os, wsgi"*) cat "$FAKE/import"; exit "$(cat "$FAKE/imported")" ;;
@@ -347,3 +347,36 @@ def test_what_an_app_needs_comes_before_the_servers_and_goes_after_them(world: W
     assert "s3cret" not in request
     assert str(tmp_path / "compose.yaml") not in request
     assert Request.from_json(request).needs.services[0].export == {"STOCK_URL": ""}
+
+
+# ── a browser in a container of its own ─────────────────────────────────────────────────────────────────────────────
+
+CLICKS = REQUEST.but(command="vitals", rates_rps=(0.0, 100.0), clicks=2)
+
+
+def test_clicks_are_carried_out_by_the_container_that_has_a_browser(world: World) -> None:
+    world.says(finish("/results/there"))
+    assert world.run(CLICKS).folder == str(ROOT / "results/there")
+    (measured,) = [line for line in world.get("asked").splitlines() if line.endswith("carry-out")]
+    assert measured.endswith(" browser carry-out")
+    request = Request.from_json(world.get("request"))
+    assert (request.command, request.engine, request.clicks) == ("vitals", "attached", 2)
+    world.run(REQUEST)
+    assert world.get("asked").splitlines()[-1] != measured
+    assert " runner carry-out" in world.get("asked")
+
+
+def test_the_browsers_image_is_wanted_for_clicks_and_for_nothing_else(world: World) -> None:
+    services = {name: {"image": name, "build": {}} for name in compose.IMAGES}
+    world.set("config.json", json.dumps({"services": {**services, "browser": {"image": "missing", "build": {}}}}))
+    assert compose.prepare_images(world.stack(REQUEST)) is None
+    assert " build " not in world.get("asked")
+    assert compose.prepare_images(world.stack(CLICKS)) is None
+    assert "compose --profile browser build browser" in world.get("asked").splitlines()
+
+
+def test_the_clicks_of_an_app_are_described_in_its_folder_as_the_container_has_it(world: World, tmp_path: Path) -> None:
+    (tmp_path / "lab.toml").touch()
+    world.says(finish("/results/there"))
+    world.run(CLICKS.but(app_dir=str(tmp_path), vitals=str(tmp_path / "lab.toml")))
+    assert Request.from_json(world.get("request")).vitals == "/srv/app/lab.toml"
