@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 from wsgilab.analysis import stats
@@ -135,7 +135,7 @@ def _rows(blocks: Sequence[Block], facts: VitalsFacts) -> Iterator[VitalRow]:
 
 def _row(own: Sequence[Block], server: str, rate_rps: float, action: str, vital: str) -> VitalRow:
     values = [ms for block in own for ms in _values(block, action, vital)]
-    p50, p75 = (stats.typical(_percentiles(own, action, vital, which), TIMEOUT_MS) for which in (MEDIAN, RATED))
+    p50, p75 = (_typical(own, action, vital, which) for which in (MEDIAN, RATED))
     return VitalRow(
         server=server,
         rate_rps=rate_rps,
@@ -148,6 +148,14 @@ def _row(own: Sequence[Block], server: str, rate_rps: float, action: str, vital:
         at_most=vital == INP.key and p75 is not None and p75.value <= INP_FLOOR_MS,
         rating=VITALS[vital].rating(p75.value) if p75 else "",
     )
+
+
+def _typical(own: Sequence[Block], action: str, vital: str, percentile: float) -> Interval | None:
+    """The geometric mean over blocks; of INP, what lies below the floor is the floor, in the interval too."""
+    found = stats.typical(_percentiles(own, action, vital, percentile), TIMEOUT_MS)
+    if found is None or found.low is None or vital != INP.key:
+        return found
+    return replace(found, low=max(INP_FLOOR_MS, found.low))
 
 
 def _percentiles(own: Sequence[Block], action: str, vital: str, percentile: float) -> list[Interval]:

@@ -189,3 +189,11 @@ def test_no_figure_is_infinite() -> None:
     verdict = analyse([block("a", 1, clicks("blocking", [None, None]))], facts("a")).to_json()
     json.dumps(verdict, allow_nan=False)
     assert not any(math.isinf(row["p50_ms"]["value"]) for row in verdict["rows"] if row["p50_ms"])
+
+
+def test_no_interval_of_inp_reaches_below_what_a_browser_tells() -> None:
+    blocks = [block("a", number, clicks("blocking", [ms] * 3, [ms] * 3)) for number, ms in ((1, 16.0), (2, 90.0))]
+    row = analyse(blocks, facts("a", rounds=2)).row("a", 0, "blocking", INP.key)
+    assert row
+    assert row.p75_ms
+    assert row.p75_ms.low == 16
