@@ -34,6 +34,8 @@ class Target:
     @property
     def labels(self) -> set[str]:
         """The labels that its series must have, beside their name."""
+        if "browser:" in self.expression:
+            return {"server", "load", *(("wiring",) if "wiring" in self.expression else ())}
         if "by (server, rate)" in self.expression:
             return {"server", "rate"}
         if self.expression.startswith("server_worker:"):

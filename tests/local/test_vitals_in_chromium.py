@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import shutil
 import signal
@@ -14,16 +15,21 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import pytest
+from panel_data import faults, targets
 from served import SERVERS, Running, serving
-from support import ROOT, Lab, only_run
+from support import ROOT, Lab, free_ports, lab_environment, only_run
 
+from wsgilab.engines import Endpoint
 from wsgilab.errors import MissingError
 from wsgilab.machine.tools import find_browser
 from wsgilab.measure.browser import Browser, Tab, launched
-from wsgilab.model.vitals import BLOCKING, FEEDBACK_FIRST, NOTHING_UNTIL_ANSWER, WIRINGS, Action, Click
+from wsgilab.measure.filming import chosen, shots
+from wsgilab.model.vitals import BLOCKING, FEEDBACK_FIRST, MOMENTS_MS, NOTHING_UNTIL_ANSWER, WIRINGS, Action, Click
+from wsgilab.view.dashboards import Span
 
 pytest.importorskip("playwright.sync_api", reason="no Playwright: what a browser feels was not tested")
 STALL_S = 0.7
@@ -132,22 +138,64 @@ def test_a_click_is_told_apart_from_one_that_was_lost_although_it_has_no_entry(p
     assert statistics.median(click.content_ms or 0.0 for click in clicks) > 20, "what the answer waits for"
 
 
-def test_a_server_and_its_twin_from_the_command_line_to_the_report(lab: Lab) -> None:
+@pytest.mark.parametrize("page", ["dev"], indirect=True)
+def test_a_film_shows_a_page_that_blocks_as_it_stands(page: Served) -> None:
+    tab = Stalling(page.tab.page, page.server.process.pid, [])
+    frames, shown = chosen(*shots(tab, BLOCKING, Endpoint(page.server.url, "", None)))
+    at = dict(zip(MOMENTS_MS, shown, strict=True))
+    assert None not in at.values()
+    assert at[250] == at[500] != at[1_000], "the server is stopped for 700 ms"
+    assert len(set(frames)) == len(frames)
+
+
+TWINS = ["gunicorn", "twin"]
+
+
+@pytest.fixture(scope="module")
+def clicked(browser: Browser, own_ports: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Lab:
+    """A lab with one run, which a Prometheus recorded where there is one."""
+    results = tmp_path_factory.mktemp("vitals") / "results"
+    results.mkdir()
+    lab = Lab(lab_environment(results, own_ports), results)
     asked = ("--servers", "gunicorn", "--variant", "twin=gunicorn", "--rate", "0,40", "--rounds", "1", "--clicks", "2")
-    done = lab("vitals", *asked, "--json")
+    done = lab("vitals", *asked, "--no-film", "--prometheus", "--json")
     assert done.returncode == 0, done.stdout + done.stderr
-    verdict = json.loads(done.stdout)
-    assert verdict["servers"] == ["gunicorn", "twin"]
+    assert json.loads(done.stdout) == json.loads((only_run(lab) / "vitals.json").read_text())
+    return lab
+
+
+def test_a_server_and_its_twin_from_the_command_line_to_the_report(clicked: Lab) -> None:
+    folder = only_run(clicked)
+    verdict = json.loads((folder / "vitals.json").read_text())
+    assert verdict["servers"] == TWINS
     counted = {(row["server"], row["rate_rps"]): row["count"] for row in verdict["rows"] if row["vital"] == "inp_ms"}
-    assert counted == {(server, rate): 2 for server in verdict["servers"] for rate in (0, 40)}
-    folder = only_run(lab)
+    assert counted == {(server, rate): 2 for server in TWINS for rate in (0, 40)}
     blocks = [json.loads(line) for line in (folder / "blocks.jsonl").read_text().splitlines()]
     for block in blocks:
         assert not block["plan"]["rate_rps"] or block["served_rps"] > 30, "the load was there"
     before = {name: (folder / name).read_bytes() for name in ("vitals.json", "report.md", "report.html")}
-    again = lab("report", folder)
+    again = clicked("report", folder)
     assert again.returncode == 0, again.stderr
     assert before == {name: (folder / name).read_bytes() for name in before}
+
+
+def test_every_panel_of_what_a_browser_feels_has_data(clicked: Lab) -> None:
+    address = clicked.results / ".prometheus/url"
+    if not address.is_file():
+        pytest.skip("no Prometheus: the dashboard of what a browser feels was not looked at")
+    manifest = json.loads((only_run(clicked) / "manifest.json").read_text())
+    since, until = (datetime.fromisoformat(manifest[key]).timestamp() for key in ("started_at", "finished_at"))
+    span = Span(since, since + math.ceil(until - since), 1.0)
+    (port,) = free_ports(1)
+    view = clicked.start("view", "--port", port)
+    try:
+        view.says("Ctrl-C ends this.")
+        asked = [target for target in targets(TWINS, span) if "browser:" in target.expression]
+        assert len(asked) == 2 * (2 * len(WIRINGS) + 3) + 2
+        found = [text for target in asked for text in faults(address.read_text(), target, TWINS, span)]
+        assert found == []
+    finally:
+        clicked.stop()
 
 
 def test_without_a_browser_it_says_how_to_get_one(lab: Lab, tmp_path: Path) -> None:

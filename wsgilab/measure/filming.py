@@ -41,15 +41,15 @@ def _films_of(plan: BlockPlan, server: Server, bench: Bench) -> Iterator[Film]:
     with loaded(plan, server, bench):
         for action in bench.actions:
             with bench.browser.tab() as tab:
-                shots, clicked_at = _shots(tab, action, bench.engine.endpoint(server))
-            frames, shown = chosen(shots, clicked_at)
+                pictures, clicked_at = shots(tab, action, bench.engine.endpoint(server))
+            frames, shown = chosen(pictures, clicked_at)
             yield Film(server.name, plan.rate_rps, action.name, frames, shown)
     _, drained = quiet.drain(quiet.sampler(server, bench.engine), bench.stop, quiet.EXPORTER_PATIENCE_S)
     if not drained and bench.engine.restarts:
         bench.engine.restart(server)
 
 
-def chosen(shots: Sequence[Shot], clicked_at: float) -> tuple[tuple[str, ...], tuple[int | None, ...]]:
+def chosen(pictures: Sequence[Shot], clicked_at: float) -> tuple[tuple[str, ...], tuple[int | None, ...]]:
     """(pictures that were on the screen at one of the moments, which of them it was at each moment).
 
     None at a moment before the first picture.
@@ -57,7 +57,7 @@ def chosen(shots: Sequence[Shot], clicked_at: float) -> tuple[tuple[str, ...], t
     frames: list[str] = []
     shown: list[int | None] = []
     for moment_ms in MOMENTS_MS:
-        before = [picture for painted_at, picture in shots if painted_at <= clicked_at + moment_ms / 1000]
+        before = [picture for painted_at, picture in pictures if painted_at <= clicked_at + moment_ms / 1000]
         if not before:
             shown.append(None)
             continue
@@ -67,15 +67,15 @@ def chosen(shots: Sequence[Shot], clicked_at: float) -> tuple[tuple[str, ...], t
     return tuple(frames), tuple(shown)
 
 
-def _shots(tab: Tab, action: Action, at: Endpoint) -> tuple[list[Shot], float]:
+def shots(tab: Tab, action: Action, at: Endpoint) -> tuple[list[Shot], float]:
     """Every picture from before a click until the last moment, and when it was made."""
     tab.open(at.url + action.page)
     tab.open(at.url + action.page)  # nothing was cached before: a page that is visited often is shown
     session = tab.page.context.new_cdp_session(tab.page)
-    shots: list[Shot] = []
+    taken: list[Shot] = []
 
     def painted(event: dict[str, Any]) -> None:
-        shots.append((float(event["metadata"]["timestamp"]), str(event["data"])))
+        taken.append((float(event["metadata"]["timestamp"]), str(event["data"])))
         session.send("Page.screencastFrameAck", {"sessionId": event["sessionId"]})
 
     session.on("Page.screencastFrame", painted)
@@ -84,4 +84,4 @@ def _shots(tab: Tab, action: Action, at: Endpoint) -> tuple[list[Shot], float]:
     clicked_at = tab.press(action)
     left_ms = clicked_at * 1000 + MOMENTS_MS[-1] + AFTER_MS - time.time() * 1000
     tab.page.wait_for_timeout(max(0.0, left_ms))
-    return sorted(shots), clicked_at
+    return sorted(taken), clicked_at
