@@ -40,8 +40,13 @@ class Spread:
 
 
 def claims(blocks: Sequence[Block], median: Median) -> tuple[Claim, ...]:
-    """The claims, held against the slowest and the quickest case; none without the lab's own four buttons."""
-    if not {wiring.name for wiring in WIRINGS} <= {click.action for block in blocks for click in block.clicks}:
+    """The claims, held against the slowest and the quickest case; none without the lab's own buttons, or with one case.
+
+    What follows something can be seen only where that changes: another server, or another load.
+    """
+    cases = {(block.plan.server, block.plan.rate_rps) for block in blocks}
+    clicked = {click.action for block in blocks for click in block.clicks}
+    if len(cases) < 2 or not {wiring.name for wiring in WIRINGS} <= clicked:
         return ()
     slowest, quickest = _extremes(blocks, median)
 

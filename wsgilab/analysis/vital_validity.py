@@ -11,6 +11,12 @@ LATE_MS = 50.0
 """Nothing runs in a page that waits for a click. One that takes it up so late, in half of the clicks, had no CPU."""
 
 
+WAITED = 1.5
+"""Seconds that the browser's threads, ready to run, wait for a CPU per second of a block, in sum: it has many threads,
+so some always do. Blocks of the same page next to other programs: below 1.1 their first paint was that of a quiet
+machine, above 1.4 half as late again and more."""
+
+
 def void_reason(block: Block) -> str | None:
     """Why the block cannot be trusted, as one sentence; None where it can.
 
@@ -38,6 +44,9 @@ def _lost(block: Block) -> str | None:
 
 
 def _short_of_cpu(block: Block) -> str | None:
+    waited = block.browser_wait_share
+    if waited is not None and waited > WAITED:
+        return f"the browser was short of CPU: its threads waited for one {waited:.1f} times as long as the block took"
     delays = [click.delay_ms for click in block.clicks if click.delay_ms is not None]
     if not delays or median(delays) < LATE_MS:
         return None

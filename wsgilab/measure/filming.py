@@ -40,6 +40,7 @@ def films(bench: Bench, rate_rps: float) -> Iterator[Film]:
 def _films_of(plan: BlockPlan, server: Server, bench: Bench) -> Iterator[Film]:
     with loaded(plan, server, bench):
         for action in bench.actions:
+            bench.stop.check()
             with bench.browser.tab() as tab:
                 pictures, clicked_at = shots(tab, action, bench.engine.endpoint(server))
             frames, shown = chosen(pictures, clicked_at)

@@ -76,7 +76,8 @@ def _parts(verdict: VitalsVerdict) -> Iterator[Any]:
     for table in tables(verdict):
         yield Text(f"\n{table.title}", "bold")
         yield _drawn(table)
-    yield Text("\nWhat follows the server", "bold")
+    if verdict.claims:
+        yield Text("\nWhat follows the server", "bold")
     for claim in verdict.claims:
         yield _indented(Text.assemble((claim.result, FINDINGS.get(claim.result, "bold yellow")), f"  {claim.text}"))
         yield Padding(Text(f"{claim.evidence}.", "dim"), (0, 0, 0, 4))

@@ -10,7 +10,7 @@ from dataclasses import replace
 import msgspec
 import pytest
 
-from wsgilab.analysis.vital_validity import LATE_MS, void_reason
+from wsgilab.analysis.vital_validity import LATE_MS, WAITED, void_reason
 from wsgilab.analysis.vitals import TIMEOUT_MS, VitalsFacts, analyse, block_percentile
 from wsgilab.model.outcomes import Difference, Finding
 from wsgilab.model.vitals import (
@@ -152,6 +152,10 @@ def test_one_round_proves_nothing() -> None:
     assert results(blocks, "a", "b") == [Finding.INCONCLUSIVE] * 3
 
 
+def test_one_case_shows_nothing_that_could_follow() -> None:
+    assert analyse([felt("a", number, 40) for number in (1, 2)], facts("a")).claims == ()
+
+
 def test_other_buttons_than_the_labs_make_no_claims() -> None:
     assert analyse([block("a", 1, clicks("add to basket", [40]))], facts("a")).claims == ()
 
@@ -171,6 +175,9 @@ def test_a_block_is_void_where_the_browser_failed() -> None:
     hidden = (replace(good.clicks[0], hidden=True), *good.clicks[1:])
     lost = (replace(good.clicks[0], interactions=0), *good.clicks[1:])
     late = tuple(replace(click, delay_ms=LATE_MS + 1) for click in good.clicks)
+    starved = replace(good, browser_wait_share=WAITED + 0.1)
+    assert "short of CPU" in (void_reason(starved) or "")
+    assert void_reason(replace(good, browser_wait_share=WAITED)) is None
     for broken, word in ((hidden, "hidden"), (lost, "0 interactions"), (late, "short of CPU"), ((), "nothing")):
         assert word in (void_reason(replace(good, clicks=broken)) or "")
 
