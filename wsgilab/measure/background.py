@@ -41,6 +41,8 @@ class Bench:
     listener: Listener
     follow: Callable[[Load], None] = lambda _load: None
     """Gets each load as it starts, to watch what it uses."""
+    resets: bool = False
+    """Whether the app has a command that has each block find what the first one found."""
 
 
 @contextmanager

@@ -47,7 +47,8 @@ def measured(plans: Sequence[BlockPlan], bench: Bench) -> Iterator[Block]:
     for plan in plans:
         stop.check()
         server = servers[plan.server]
-        lineup.reset(server)
+        if bench.resets:
+            lineup.reset(server)
         if (plan.round, plan.server) not in met:  # what belongs to a start is repeated with each round
             lineup.freshen(server)
         met.add((plan.round, plan.server))

@@ -141,6 +141,7 @@ class _Session:
             self._stack.stop,
             self._stack.listener,
             telemetry.follow,
+            request.needs.resets,
         )
         quiet.settle(engine.servers, engine, bench.stop)
         with recorded(telemetry, self._recorder, engine, self._stack):
