@@ -36,6 +36,8 @@ from wsgilab.model.vitals import WIRINGS, Action, Block, BlockPlan, Film
 from wsgilab.results.folder import RunFolder
 from wsgilab.results.place import folder_for, one_run_in, results_of
 
+SEEN_AFTER_S = 3.0
+"""What is told once a second is recorded by rules once a second: the last block's figures, too, need their time."""
 CLICK_TAKES_S, BLOCK_TAKES_S = 0.5, 3.0
 """About, for the time that is left; a loaded server takes longer."""
 
@@ -149,6 +151,8 @@ class _Session:
                 self._blocks.append(block)
                 self._folder.append_line(block.to_json())
                 telemetry.tell_too(series_of(block))
+            if self._prometheus_url:
+                bench.stop.wait(SEEN_AFTER_S)
         if request.film:
             self._films.extend(films(bench, max(request.rates_rps)))
 
