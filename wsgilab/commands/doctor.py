@@ -24,7 +24,16 @@ from wsgilab.machine import leftovers
 from wsgilab.machine.cpus import available
 from wsgilab.machine.packages import Package, can_fetch_packages
 from wsgilab.machine.ports import another, holder, is_free
-from wsgilab.machine.tools import NGINX, PROMETHEUS, REPACKAGED, find_k6, find_nginx, origin_of_k6, prometheus_at_hand
+from wsgilab.machine.tools import (
+    NGINX,
+    PROMETHEUS,
+    REPACKAGED,
+    find_browser,
+    find_k6,
+    find_nginx,
+    origin_of_k6,
+    prometheus_at_hand,
+)
 from wsgilab.measure.k6 import version_of_k6
 from wsgilab.model.finding import MISSING, ODD, OK, Finding
 
@@ -81,6 +90,7 @@ def examine(lab: Lab) -> list[Finding]:
         _k6(),
         _nginx(),
         _prometheus(),
+        _browser(),
         _docker(),
         *_cpus(lab),
         *_ports(lab),
@@ -145,6 +155,14 @@ def _prometheus() -> Finding:
         return Finding("Prometheus", ODD, said, "./lab run --prometheus")
     said += "https://prometheus.io/download/ has it"
     return Finding("Prometheus", ODD, said, "LAB_PROMETHEUS=/path/to/prometheus ./lab run --prometheus")
+
+
+def _browser() -> Finding:
+    """The one that clicks; nothing else needs it."""
+    try:
+        return Finding("Browser", OK, str(find_browser()))
+    except LabError as error:
+        return Finding("Browser", ODD, f"{error.what} Only `./lab vitals` needs one.", error.next_command)
 
 
 def _program(what: str, path: Path, package: Package) -> Finding:
