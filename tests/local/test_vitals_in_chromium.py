@@ -208,9 +208,12 @@ def test_every_panel_of_what_a_browser_feels_has_data(clicked: Lab) -> None:
 
 
 def test_without_a_browser_it_says_how_to_get_one(lab: Lab, tmp_path: Path) -> None:
-    done = lab("vitals", "--servers", "dev", LAB_BROWSER=str(tmp_path / "nothing"))
+    done = lab("vitals", "--servers", "dev", PATH=str(tmp_path))
     assert done.returncode == 3
     assert "apt-get install chromium" in done.stderr
+    done = lab("vitals", "--servers", "dev", LAB_BROWSER=str(tmp_path / "nothing"))
+    assert done.returncode == 3
+    assert "Next: unset LAB_BROWSER" in done.stderr
 
 
 @pytest.fixture(scope="session")

@@ -57,8 +57,9 @@ def find_browser() -> Path:
     found = asked or next(filter(None, (shutil.which(name) for name in BROWSERS)), None)
     if found and Path(found).is_file():
         return Path(found)
-    what = f"There is no browser at '{found}'." if found else "No Chromium, Chrome or Edge was found."
-    cause = "LAB_BROWSER leads nowhere" if asked else "none is on PATH; LAB_BROWSER names one that is elsewhere"
+    if asked:
+        raise MissingError(f"There is no browser at '{asked}'.", "LAB_BROWSER leads nowhere", "unset LAB_BROWSER")
+    what, cause = "No Chromium, Chrome or Edge was found.", "none is on PATH; LAB_BROWSER names one that is elsewhere"
     raise MissingError(what, cause, "sudo apt-get install chromium")
 
 
