@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from statistics import median
 
 from wsgilab.model.vitals import Block
@@ -44,10 +45,18 @@ def _lost(block: Block) -> str | None:
 
 
 def _short_of_cpu(block: Block) -> str | None:
-    waited = block.browser_wait_share
-    if waited is not None and waited > WAITED:
-        return f"the browser was short of CPU: its threads waited for one {waited:.1f} times as long as the block took"
     delays = [click.delay_ms for click in block.clicks if click.delay_ms is not None]
     if not delays or median(delays) < LATE_MS:
         return None
     return f"the browser was short of CPU: it took up clicks {median(delays):.0f} ms late in the median"
+
+
+def cautions(blocks: Sequence[Block]) -> list[str]:
+    """What is to be said of all figures, as sentences: they count, but not for another machine or hour."""
+    busy = sum((block.browser_wait_share or 0.0) > WAITED for block in blocks)
+    if not busy:
+        return []
+    return [
+        f"in {busy} of {counted(len(blocks), 'block')} the browser often waited for a CPU, which others used: figures "
+        "are higher than on a quiet machine, for every server alike"
+    ]

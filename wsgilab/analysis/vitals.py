@@ -14,6 +14,7 @@ from itertools import combinations
 
 from wsgilab.analysis import stats
 from wsgilab.analysis.vital_claims import claims
+from wsgilab.analysis.vital_validity import cautions
 from wsgilab.model.interval import Interval
 from wsgilab.model.outcomes import Difference
 from wsgilab.model.vitals import (
@@ -70,7 +71,7 @@ def analyse(blocks: Sequence[Block], facts: VitalsFacts, problems: Sequence[str]
         claims=claims(valid, block_median_ms),
         void_blocks=tuple(_named(block, block.void) for block in blocks if block.void),
         deaths=tuple(_named(block, block.died) for block in blocks if block.died),
-        problems=tuple(problems),
+        problems=(*problems, *cautions(valid)),
     )
 
 

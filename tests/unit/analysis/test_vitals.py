@@ -175,11 +175,16 @@ def test_a_block_is_void_where_the_browser_failed() -> None:
     hidden = (replace(good.clicks[0], hidden=True), *good.clicks[1:])
     lost = (replace(good.clicks[0], interactions=0), *good.clicks[1:])
     late = tuple(replace(click, delay_ms=LATE_MS + 1) for click in good.clicks)
-    starved = replace(good, browser_wait_share=WAITED + 0.1)
-    assert "short of CPU" in (void_reason(starved) or "")
-    assert void_reason(replace(good, browser_wait_share=WAITED)) is None
     for broken, word in ((hidden, "hidden"), (lost, "0 interactions"), (late, "short of CPU"), ((), "nothing")):
         assert word in (void_reason(replace(good, clicks=broken)) or "")
+
+
+def test_a_browser_that_shared_its_cpu_is_a_caution_and_no_reason_to_throw_figures_out() -> None:
+    starved = replace(felt("a", 1, 40), browser_wait_share=WAITED + 0.1)
+    assert void_reason(starved) is None
+    (caution,) = analyse([starved, felt("a", 2, 40)], facts("a")).problems
+    assert caution.startswith("in 1 of 2 blocks the browser often waited for a CPU")
+    assert analyse([replace(starved, browser_wait_share=WAITED)], facts("a")).problems == ()
 
 
 def test_late_content_and_unreported_interactions_void_nothing() -> None:
