@@ -16,6 +16,9 @@ from wsgilab.analysis.tuning.search import Found
 from wsgilab.model import words
 from wsgilab.model.tuning import Attempt, Ending, Question, Setting, Stage
 
+MANY_VOID = 0.2
+"""Of the windows: from this share on, they are a reason to measure again."""
+
 
 @dataclass(frozen=True)
 class Advice:
@@ -144,8 +147,12 @@ def _sure(question: Question, decision: Decision, history: Sequence[Attempt]) ->
 
 def _void(history: Sequence[Attempt]) -> Iterator[str]:
     void = sum(attempt.ending is Ending.VOID for attempt in history)
-    if void:
-        yield f"{void} of {words.counted(len(history), 'window')} failed as measurements and say nothing."
+    of_all = f"{void} of {words.counted(len(history), 'window')}"
+    if void > MANY_VOID * len(history):
+        surer = "on a quiet machine this would be surer"
+        yield f"{of_all} do not count, as the machine was busy or k6 at its limit: {surer}."
+    elif void:
+        yield f"{of_all} {'does' if void == 1 else 'do'} not count: the measurement failed, not the server."
 
 
 def _unfinished(found: Found) -> Iterator[str]:
