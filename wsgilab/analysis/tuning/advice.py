@@ -16,6 +16,8 @@ from wsgilab.analysis.tuning.search import Found
 from wsgilab.model import words
 from wsgilab.model.tuning import Attempt, Ending, Question, Setting, Stage
 
+NEAR = 0.9
+"""Of a capacity: where k6 failed so near to it, k6 may be what ended it."""
 MANY_VOID = 0.2
 """Of the windows: from this share on, they are a reason to measure again."""
 
@@ -51,7 +53,7 @@ def advise(question: Question, found: Found, history: Sequence[Attempt], slo: st
     return Advice(
         answer=_recommended(question, decision, history, slo),
         compared=(*_runner_up(decision, physics), *_references(question, decision, history)),
-        limit=(*_limit(decision, physics), *_memory(question, decision.setting, history)),
+        limit=(*_limit(decision, physics, history), *_memory(question, decision.setting, history)),
         sure=(*_sure(question, decision, history), *_void(history), *_unfinished(found)),
         predictions=tuple(predictions.sentences(question, decision, physics)),
         avoid=deaths,
@@ -105,17 +107,22 @@ def _references(question: Question, decision: Decision, history: Sequence[Attemp
             yield f"{words.full_ratio(ratio)} times the capacity of {called} ({in_words(setting)})."
 
 
-def _limit(decision: Decision, physics: Physics) -> Iterator[str]:
+def _limit(decision: Decision, physics: Physics, history: Sequence[Attempt]) -> Iterator[str]:
     bound = physics.bound(decision.setting)
     if bound.limited_by not in predictions.LIMITS:
         return
     allow = f"{predictions.LIMITS[bound.limited_by]} {'allow' if bound.limited_by == 'slots' else 'allows'}"
     if decision.capacity is None:
-        yield f"By the calibration {allow} {words.limit(bound.rps)} at most, and nothing else allows less."
+        yield f"By the calibration {allow} {words.limit(bound.rps)} at most."
     elif predictions.explain(bound, decision):
         share = f"{decision.capacity.value / bound.rps * 100:.0f} % of that was measured"
         limit = f"It is limited by {predictions.LIMITS[bound.limited_by]}"
         yield f"{limit}: by the calibration {allow} {words.limit(bound.rps)}, and {share}."
+    elif any(one.ending is Ending.VOID and one.trial.rate_rps >= NEAR * decision.capacity.value for one in history):
+        yield (
+            f"By the calibration {allow} {words.limit(bound.rps)}, but k6 came to its own limit near the capacity: "
+            "more load than that cannot be offered here."
+        )
     else:
         would = f"by the calibration they would allow {words.limit(bound.rps)}"
         yield (

@@ -91,6 +91,19 @@ def test_a_capacity_that_slots_and_cpu_do_not_explain_is_not_put_down_to_them() 
     assert "Prediction: " not in told
 
 
+def test_where_k6_came_to_its_limit_the_app_is_not_blamed() -> None:
+    question = question_for("gunicorn")
+    history = tune(BY_NAME["lock"], question)
+    found = search.conclude(question, history)
+    assert found.decision
+    assert found.decision.capacity
+    at_the_wall = replace(history[-1].trial, rate_rps=found.decision.capacity.value)
+    walled = [*history, replace(history[-1], trial=at_the_wall, ending=Ending.VOID)]
+    told = " ".join(advice.advise(question, found, walled, SLO).sentences)
+    assert "k6 came to its own limit near the capacity" in told
+    assert "a lock" not in told
+
+
 def test_what_is_explained_is_told_with_the_share_that_was_measured() -> None:
     assert any(
         re.search(r"It is limited by the CPU: .* and \d+ % of that was measured", one) for one in said(BY_NAME["cpu"])
