@@ -5,6 +5,7 @@
 // Open model: requests start when the schedule says so, however late the answers are.
 
 import exec from 'k6/execution';
+import http from 'k6/http';
 import { Counter, Gauge, Trend } from 'k6/metrics';
 import { described, named, scripted } from './traffic.js';
 import { workloads } from './workloads.js';
@@ -19,13 +20,17 @@ const VUS = Number(__ENV.LAB_VUS);
 const SERVER = __ENV.LAB_SERVER;
 const KEEP_ALIVE = __ENV.LAB_KEEP_ALIVE === '1';
 const RUN = __ENV.LAB_RUN || ''; // the run that started the server, where one did
+// One of several k6 that share a schedule by its execution segments, and where they wait for each other.
+const GENERATORS = Number(__ENV.LAB_GENERATORS || 1);
+const START_LINE = __ENV.LAB_START_LINE || '';
+const EACH_REQUEST = __ENV.LAB_EACH_REQUEST === '1'; // a line on the console for every measured request
 
 const PERIOD_S = 1 / RATE_RPS;
 const SCHEDULED = Math.max(1, Math.round(RATE_RPS * DURATION_S));
 
 // The warm-up asks at the full rate but with few VUs: it reaches every worker, and it never builds a backlog that
 // the measured part would have to wait behind. It is why k6 warns of insufficient VUs under an overload.
-const WARMUP_VUS = 16;
+const WARMUP_VUS = shared(16);
 const SETTLE_S = 0.25; // between warm-up and lead-in: the last warm-up answers arrive
 // k6 needs some 30 ms per 1,000 VUs to activate them, and then fires the ticks it missed all at once. So the
 // first ticks of the measured scenario send nothing, and the schedule proper starts evenly spaced.
@@ -41,6 +46,11 @@ const measureS = Math.max(1, (LEAD_TICKS + SCHEDULED) * PERIOD_S + TAIL_S);
 const leadS = LEAD_TICKS * PERIOD_S;
 const scheduleEndMs = (LEAD_TICKS + SCHEDULED) * PERIOD_S * 1000; // since the scenario's start
 
+// k6 gives each generator the part of a rate that its part of the VUs can carry: an exact share needs a multiple.
+function shared(vus) {
+  return Math.ceil(vus / GENERATORS) * GENERATORS;
+}
+
 const seconds = (s) => `${Math.round(s * 1e6)}us`;
 
 // k6 wants a whole number of iterations per time unit; this allows three decimals of a request per second.
@@ -53,7 +63,7 @@ const scenarios = {
     tags: { phase: 'measure' },
     startTime: seconds(measureAtS),
     duration: seconds(measureS),
-    preAllocatedVUs: VUS, // all of them before the start: making one under load costs a dropped request each
+    preAllocatedVUs: shared(VUS), // all of them before the start: making one under load costs a dropped request each
     gracefulStop: seconds(Math.max(0, GRACE_S - TAIL_S)),
   },
   // A clock that does nothing but look how late it is. It shares k6's CPU but not the server's answers, so what
@@ -65,7 +75,7 @@ const scenarios = {
     timeUnit: '1s',
     startTime: seconds(measureAtS),
     duration: seconds(Math.max(1, leadS + DURATION_S)),
-    preAllocatedVUs: 10,
+    preAllocatedVUs: shared(10),
     gracefulStop: '0s',
   },
 };
@@ -136,12 +146,20 @@ export const options = {
   setupTimeout: '120s', // users log in there
   summaryTrendStats: ladder.map((p) => `p(${p})`),
   systemTags: ['status', 'scenario'], // no url, name, error…: every tag is a label in Prometheus
-  tags: { server: SERVER, workload: __ENV.LAB_WORKLOAD, rate: __ENV.LAB_RATE, round: __ENV.LAB_ROUND },
+  tags: {
+    server: SERVER,
+    workload: __ENV.LAB_WORKLOAD,
+    rate: __ENV.LAB_RATE,
+    round: __ENV.LAB_ROUND,
+    ...(GENERATORS > 1 ? { generator: __ENV.LAB_GENERATOR } : {}), // or all would write the same series
+  },
 };
 
 const responseTime = new Trend('response_time', true);
 const clockLag = new Trend('clock_lag', true);
 const firstRequestAt = new Gauge('first_request_at');
+const firstTick = new Gauge('first_tick'); // of this generator, lead-in included
+const scheduleAt = new Gauge('schedule_at'); // when its schedule began
 const sent = new Counter('requests_sent');
 const finished = new Counter('requests_finished');
 const ok = new Counter('requests_ok');
@@ -170,14 +188,17 @@ function statusName(status) {
   return STATUSES.includes(byClass) ? byClass : 'other';
 }
 
-// Users log in before the schedule begins: what that costs is not measured.
+// Users log in before the schedule begins: what that costs is not measured. Of several generators each logs in all users
+// for itself, and then waits at the start line, whose answer comes to all at the same moment.
 export function setup() {
-  return traffic.login((send) => {
+  const users = traffic.login((send) => {
     sent.add(1);
     const response = send();
     finished.add(1, { status: statusName(response.status) });
     return response;
   });
+  if (START_LINE && http.get(START_LINE, { timeout: '110s' }).status !== 204) throw new Error('the start was called off');
+  return users;
 }
 
 export function warmup(users) {
@@ -185,20 +206,33 @@ export function warmup(users) {
 }
 
 export function measure(users) {
+  if (exec.scenario.iterationInInstance === 0) {
+    firstTick.add(exec.scenario.iterationInTest);
+    scheduleAt.add(exec.scenario.startTime);
+  }
   // Counts the iterations that began. A dropped one is not among them, but none is dropped in the lead-in.
   const tick = exec.scenario.iterationInTest - LEAD_TICKS;
   if (tick < 0 || tick >= SCHEDULED) return;
-  if (tick === 0) firstRequestAt.add(Date.now());
+  const sentAtMs = Date.now();
+  if (tick === 0) firstRequestAt.add(sentAtMs);
   const isLookedAt = tick % LOOK_EVERY === 0;
   const { response, name, good, unexpected } = ask(tick, users, isLookedAt);
+  // `duration` alone leaves the connection out, and a full backlog shows nowhere else.
+  const tookMs = response.timings.blocked + response.timings.duration;
+  // A script of the user's own need not hand over its answers; where it does not, nothing is known of them.
+  const fromAnother = good && response.headers && !isFrom(response.headers);
+  if (EACH_REQUEST) {
+    const outcome = fromAnother ? 'wrong_server' : good ? 'ok' : 'failed';
+    // No letter that the console would put into quotes.
+    console.log(['R', tick, sentAtMs, response.status, tookMs, outcome, traffic.names.indexOf(name)].join('/'));
+  }
   if (unexpected) unexpectedText.add(1);
   if (response.status > 0 && response.timings.connecting === 0) reused.add(1);
   if (!good) {
     if (isLookedAt && response.status > 0) describe(response);
     return;
   }
-  // A script of the user's own need not hand over its answers; where it does not, nothing is known of them.
-  if (response.headers && !isFrom(response.headers)) {
+  if (fromAnother) {
     wrongServer.add(1);
     return;
   }
@@ -206,8 +240,7 @@ export function measure(users) {
   ok.add(1, tags);
   if (Math.floor(response.status / 100) !== 2) expected.add(1, { status: statusName(response.status) });
   if (Date.now() - exec.scenario.startTime > scheduleEndMs) okInGrace.add(1);
-  // `duration` alone leaves the connection out, and a full backlog shows nowhere else.
-  responseTime.add(response.timings.blocked + response.timings.duration, tags);
+  responseTime.add(tookMs, tags);
 }
 
 function isFrom(headers) {
@@ -230,6 +263,16 @@ export function clock() {
   const dueMs = (exec.scenario.iterationInTest * 1000) / CLOCK_RPS;
   const lateMs = Date.now() - exec.scenario.startTime - dueMs;
   if (dueMs >= leadS * 1000) clockLag.add(Math.max(0, lateMs));
+}
+
+// How many ticks of the schedule are this generator's: equal segments take turns, so it has one in GENERATORS, counted from
+// its first. 0 where it never began.
+function shareOfSchedule(first) {
+  if (GENERATORS === 1) return SCHEDULED;
+  if (first === undefined) return 0;
+  let share = 0;
+  for (let tick = 0; tick < SCHEDULED; tick += 1) share += (tick + LEAD_TICKS - first) % GENERATORS === 0 ? 1 : 0;
+  return share;
 }
 
 // A metric that was never added to is missing from the summary, not 0.
@@ -255,10 +298,13 @@ export function handleSummary(data) {
   });
   const measured = statuses.reduce((sum, entry) => sum + entry[1], 0);
   // A redirect that is followed, and a script with several requests a tick, make more of them than ticks.
-  const more = Math.max(0, count('http_reqs') - count('requests_finished'));
+  const atTheStart = START_LINE ? 1 : 0; // nothing that the server saw
+  const more = Math.max(0, count('http_reqs') - count('requests_finished') - atTheStart);
   const summary = {
-    period_s: PERIOD_S,
-    scheduled: SCHEDULED,
+    period_s: PERIOD_S * GENERATORS, // between two ticks of its own
+    scheduled: shareOfSchedule(data.metrics.first_tick && data.metrics.first_tick.values.min),
+    scheduled_in_all: SCHEDULED,
+    schedule_at_ms: value('schedule_at', 'min'),
     sent: count(MEASURED_SENT),
     dropped: count(MEASURED_DROPPED),
     ok: count('requests_ok'),

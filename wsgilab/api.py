@@ -26,7 +26,7 @@ from wsgilab.measure.job import Job, job_for, tuning_job, with_seed
 from wsgilab.measure.manifest import foreseen
 from wsgilab.measure.session import Measured, measure_here
 from wsgilab.measure.vitals import Felt, feel_here
-from wsgilab.model import slo
+from wsgilab.model import hosts, slo
 from wsgilab.model.finding import Finding
 from wsgilab.model.listener import UNHEARD, Listener, Outline
 from wsgilab.model.manifest import Manifest
@@ -265,6 +265,8 @@ def selection(request: Request) -> tuple[Lab, list[Server]]:
     """
     asked = [variants.parse(text) for text in request.variants]
     lab = variants.add(load_lab(ROOT, request.variables), asked)
+    if together := hosts.of(request.hosts, request.allow_public_address):
+        lab = replace(lab, address=together.servers.address, load_hosts=together.load_in_words)
     if request.command == "tune":
         return tuning.with_settings(lab, tuning.question_of(request, lab, request.families[0]))
     chosen = list(request.servers or lab.default_servers)

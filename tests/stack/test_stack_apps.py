@@ -17,12 +17,14 @@ def test_variants_run_in_containers_of_their_own_beside_the_stack(stack: Stack, 
     few = "few=uwsgi,UWSGI_PROCESSES=1,UWSGI_THREADS=1"
     done = stack.lab(
         *("run", "--servers", "gunicorn", "--variant", "eight=gunicorn,GUNICORN_WORKERS=8", "--variant", few),
-        *("--rate", "20", "--rounds", "1", "--duration", "1"),
+        *("--rate", "20", "--rounds", "1", "--duration", "1", "--generators", "2"),
     )
     assert done.returncode == 0, done.stdout + done.stderr
     windows = {window["plan"]["server"]: window for window in windows_of(stack.newest_run())}
     assert {name: window["load"]["ok"] for name, window in windows.items()} == {"gunicorn": 20, "eight": 20, "few": 20}
     assert [window["void"] for window in windows.values()] == [None] * 3
+    for window in windows.values():
+        assert [share["sent"] for share in window["load"]["generators"]] == [10, 10], "the wish reaches the runner"
     verdict = json.loads((stack.newest_run() / "verdict.json").read_text())
     assert {row["server"]: row["slots"] for row in verdict["servers"]} == {"gunicorn": 4, "eight": 8, "few": 1}
     assert set(stack.containers()) == before, "the stack goes on, the variants are gone"

@@ -33,6 +33,7 @@ COMMANDS = {
     "doctor": Entry(MACHINE, "wsgilab.commands.doctor", "What is missing or odd on this machine."),
     "bundle": Entry(MACHINE, "wsgilab.commands.bundle", "Everything for a room without network, in one file."),
     "test": Entry(MACHINE, "wsgilab.commands.test", "Run everything that this machine can test."),
+    "carry-load": Entry("", "wsgilab.commands.carry_load", "What ./lab runs on load hosts."),
     "carry-out": Entry("", "wsgilab.commands.carry_out", "What ./lab runs in the runner's container."),
 }
 """One line a command; those of no group are not for people."""

@@ -13,10 +13,10 @@ from typing import Any
 import click
 from rich.console import Console
 
-from wsgilab.commands import doctor_app, doctor_grafana, doctor_workshop, environment, values
+from wsgilab.commands import doctor_app, doctor_grafana, doctor_hosts, doctor_workshop, environment, values
 from wsgilab.commands.console import console, say, show_json
 from wsgilab.commands.grammar import Command, as_json, debug, flag, option
-from wsgilab.commands.options import unmeasured
+from wsgilab.commands.options import several_hosts, unmeasured
 from wsgilab.engines import compose
 from wsgilab.errors import EXIT_DONE, EXIT_MISSING, LabError, to_paste
 from wsgilab.lab.servers import Lab, published_ports
@@ -55,6 +55,7 @@ DISK_MB = 200
     "What is looked at",
     "Also what a workshop needs on the day before: nothing can be fetched in the room.",
 )
+@several_hosts()
 @unmeasured()
 @as_json("Print the findings as JSON.")
 @debug
@@ -67,7 +68,10 @@ def command(grafana: str | None, clean: bool, workshop: bool, as_json: bool, **a
     if clean:
         for left in leftovers.clear():
             say(f"ended and removed: {left}")
-    findings = _findings(grafana, workshop, asked)
+    if together := environment.together(asked):
+        findings = list(doctor_hosts.examine(together))
+    else:
+        findings = _findings(grafana, workshop, asked)
     if as_json:
         show_json([finding.to_json() for finding in findings])
     else:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from wsgilab.errors import UsageError
-from wsgilab.lab import ROOT, app_finder, own_app
+from wsgilab.lab import ROOT, app_finder, hosts_file, own_app
 from wsgilab.lab.servers import Lab, load_lab, variables_of
 from wsgilab.measure import access
+from wsgilab.model import hosts
+from wsgilab.model.hosts import Host, Hosts
 from wsgilab.model.request import MAX_START_TIMEOUT_S, Request
 
 START_TIMEOUT = "LAB_START_TIMEOUT_S"
@@ -32,11 +34,25 @@ def request(command: str, asked: Mapping[str, Any], otherwise: Mapping[str, Any]
     """
     given = {name: value for name, value in asked.items() if value is not None}
     paths = {name: str(value) for name, value in given.items() if isinstance(value, Path)}
+    given["hosts"] = tuple(map(str, hosts_of(given.pop("hosts_file", None), given.get("hosts", ()))))
+    paths.pop("hosts_file", None)
     fields: dict[str, Any] = {**otherwise, **_places(), **own_app.fields(command, {**given, **paths})}
     settings = {**fields.pop("settings", {}), **_settings()}
     if not (fields.get("app") or "LAB_APP" in settings) and fields.get("app_dir"):
         fields["app"] = app_finder.find(Path(fields["app_dir"]))
     return Request(command=command, settings=settings, start_timeout_s=_start_timeout_s(), **fields)
+
+
+def hosts_of(file: Path | None, texts: Sequence[str]) -> tuple[Host, ...]:
+    """The machines that a file and options name, together. Raises UsageError for one that cannot be meant."""
+    return (*(hosts_file.read(file) if file else ()), *map(hosts.parse, texts))
+
+
+def together(asked: dict[str, Any]) -> Hosts | None:
+    """The machines that options name, taken out of them; None where they name none. Raises UsageError."""
+    found = hosts_of(asked.pop("hosts_file"), asked.pop("hosts"))
+    allow_public = asked.pop("allow_public_address")
+    return hosts.together(found, allow_public) if found else None
 
 
 def request_of_another_process() -> Request:

@@ -15,10 +15,12 @@ from wsgilab.model.request import (
     DEFAULT_SLO,
     MAX_BUDGET_S,
     MAX_DURATION_S,
+    MAX_GENERATORS,
     MAX_ROUNDS,
 )
 
 WHAT, APP, HOW_LONG, WHERE = "What is measured", "Your app", "How long", "Where"
+HOSTS = "More than one machine"
 FILE_OF = {"gate": "gate", "tune": "tuning"}
 """Where all of a command's answer is, if not in verdict.json."""
 
@@ -100,6 +102,21 @@ def _measured(command: str) -> list[Callable[[Any], Any]]:
         *_order(),
         _engine(),
         _out(command),
+        option(
+            "--generators",
+            type=values.whole("generators", MAX_GENERATORS),
+            group=WHERE,
+            metavar="N",
+            help="How many k6 share the load of each window; here all of them run on LOAD_CPUS (default: 1, or one on "
+            "each load host).",
+        ),
+        option(
+            "--save-requests",
+            is_flag=True,
+            group=WHERE,
+            help="Keep a line for every measured request next to the run (requests/*.csv.gz).",
+        ),
+        *_hosts(),
         _prometheus(),
         as_json(f"Print {FILE_OF.get(command, 'verdict')}.json instead of tables."),
         debug,
@@ -121,6 +138,40 @@ def around_a_browser() -> Callable[[Any], Any]:
         debug,
     ]
     return _all_of(options)
+
+
+def several_hosts() -> Callable[[Any], Any]:
+    """A decorator for the options that name other machines."""
+    return _all_of(_hosts())
+
+
+def _hosts() -> list[Callable[[Any], Any]]:
+    """The options that name other machines."""
+    return [
+        option(
+            "--hosts",
+            "hosts_file",
+            type=values.FILE,
+            group=HOSTS,
+            metavar="FILE",
+            help="A hosts.toml: which machine has the servers (this one), and which send the load.",
+        ),
+        option(
+            "--host",
+            "hosts",
+            multiple=True,
+            group=HOSTS,
+            metavar="NAME=DOCKER,role=…",
+            help="One such machine (repeatable): app=here,role=servers,address=10.0.0.5 or "
+            "load-1=ssh://lab@10.0.0.6,role=load[,cpus=0-2].",
+        ),
+        option(
+            "--allow-public-address",
+            is_flag=True,
+            group=HOSTS,
+            help="Let servers listen on an address that is not private.",
+        ),
+    ]
 
 
 def _all_of(options: Sequence[Callable[[Any], Any]]) -> Callable[[Any], Any]:

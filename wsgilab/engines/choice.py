@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from wsgilab.engines import compose
 from wsgilab.engines.stack import Stack
-from wsgilab.errors import MissingError
+from wsgilab.errors import MissingError, UsageError
 from wsgilab.model.needs import Needs
 
 
 def choose(stack: Stack) -> tuple[str, str]:
     """(one of ENGINES but `auto`; why). Pulls or builds images. Raises MissingError where it is not there."""
     asked = stack.request.engine
+    if stack.request.hosts:
+        return _for_hosts(asked)
     if asked == "attached":
         return asked, "the runner is in the Compose network"
     if asked == "kubernetes":
@@ -33,6 +35,16 @@ def choose(stack: Stack) -> tuple[str, str]:
             "./lab run --engine local",
         )
     return "local", f"local processes, because {reason}"
+
+
+def _for_hosts(asked: str) -> tuple[str, str]:
+    """Containers publish their ports by the rules of Compose; servers for other machines are processes."""
+    if asked == "compose":
+        what = "Servers whose load comes from other machines run as local processes."
+        raise UsageError(
+            what, "--engine compose does not go with --hosts", "./lab run --hosts hosts.toml --engine local"
+        )
+    return "local", "local processes, whose load comes from other machines"
 
 
 def _only_local(needs: Needs) -> str | None:

@@ -16,7 +16,7 @@ from wsgilab.engines.copies import Copies
 from wsgilab.engines.nginx import LocalNginx
 from wsgilab.engines.services import LocalServices
 from wsgilab.engines.start_failure import did_not_start
-from wsgilab.lab.servers import Lab
+from wsgilab.lab.servers import LOOPBACK, Lab
 from wsgilab.lab.variants import again
 from wsgilab.machine.environment import inherited
 from wsgilab.machine.ports import free_port, require_free
@@ -101,7 +101,7 @@ class LocalEngine:
         """Where a started server is reached."""
         proxy = self._nginx.exporter_url if server.via and self._nginx else None
         exporter = f"http://127.0.0.1:{self._exporter_ports[server.name]}/metrics"
-        return Endpoint(f"http://127.0.0.1:{server.port}", exporter, proxy, self._background.run_id)
+        return Endpoint(f"http://{self.lab.address}:{server.port}", exporter, proxy, self._background.run_id)
 
     def death(self, server: Server) -> str | None:
         """How the server's first process ended, or None while it runs."""
@@ -190,6 +190,7 @@ class LocalEngine:
     def _environment(self, server: Server) -> dict[str, str]:
         """What the server and its app find in their environment; what was asked for by --env wins."""
         shared = {name: self._localized(value, server) for name, value in server.environment.items()}
+        shared["LAB_EXPORTER_HOST"] = LOOPBACK  # its reader is here, wherever the load comes from
         shared["LAB_EXPORTER_PORT"] = str(self._exporter_ports[server.name])
         # As in a container: nothing is written next to the code of an app.
         shared["PYTHONDONTWRITEBYTECODE"] = "1"
@@ -204,7 +205,7 @@ class LocalEngine:
             "/run/lab": str(self._background.folder / server.name),
             "/run/sockets": str(self._background.folder / "sockets"),
             "8000": str(server.port),
-            "0.0.0.0": "127.0.0.1",
+            "0.0.0.0": self.lab.address,
         }
         # All at once: what is put in may hold any of them.
         return re.sub(r"/srv/|/run/lab|/run/sockets|\b8000\b|\b0\.0\.0\.0\b", lambda there: here[there[0]], text)

@@ -41,7 +41,7 @@ class LocalNginx:
     @property
     def own_url(self) -> str:
         """Where it answers by itself, for nobody behind it."""
-        return f"http://127.0.0.1:{self._status_port}"
+        return f"http://{self._lab.address}:{self._status_port}"
 
     @property
     def version(self) -> str:
@@ -103,12 +103,12 @@ class LocalNginx:
 
 
 def configuration(lab: Lab, nginx: Nginx, folder: Path, status_port: int) -> str:
-    """nginx.conf of compose.yaml, on loopback, with everything it writes in `folder`."""
+    """nginx.conf of compose.yaml, on the address of local servers, with everything it writes in `folder`."""
     text = nginx_blocks((lab.root / "services/nginx/nginx.conf").read_text(encoding="utf-8"), lab.servers)
     for server in lab.servers.values():
         if server.via:
-            text = text.replace(f"0.0.0.0:{inside_port(server)};", f"127.0.0.1:{server.port};")
-    text = text.replace("0.0.0.0:8080;", f"127.0.0.1:{status_port};")
+            text = text.replace(f"0.0.0.0:{inside_port(server)};", f"{lab.address}:{server.port};")
+    text = text.replace("0.0.0.0:8080;", f"{lab.address}:{status_port};")
     return _moved(text, {"/tmp/": folder / NAME, "/run/sockets/": folder / "sockets", "/etc/nginx/": nginx.etc})
 
 

@@ -17,6 +17,7 @@ from wsgilab.model.server import Server
 
 MOST_CPUS = 4096
 """No machine has more; a typo, or a manifest of somebody else, may not take all memory."""
+LOOPBACK = "127.0.0.1"
 SIZE = re.compile(r"(\d+)([bkmg]?)b?")
 UNITS = {"": 1, "b": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
 """`512m`, as Compose writes it."""
@@ -36,6 +37,10 @@ class Lab:
     """Every server, the default ones first, in the order of compose.yaml."""
     remarks: tuple[str, ...] = ()
     """Notes on servers that could not be set as asked, one sentence each."""
+    address: str = LOOPBACK
+    """Where local servers listen."""
+    load_hosts: tuple[str, ...] = ()
+    """The other machines that send the load, each with its CPUs; none where this one does."""
 
     @property
     def server_memory_mb(self) -> float | None:

@@ -262,6 +262,14 @@ def start(
     return process
 
 
+def converse(command: Sequence[str], environment: Mapping[str, str] | None = None) -> Process:
+    """Start a program that stays, with pipes to all of its streams. Raises OSError. It has a session of its own too."""
+    pipe = subprocess.PIPE
+    process = subprocess.Popen(command, env=environment, stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True)
+    log.debug("started process %d: %s", process.pid, written(command))
+    return process
+
+
 def running() -> frozenset[int]:
     """The process ids of all that `start` has started and that nobody has seen end."""
     return frozenset(process.pid for process in _started if process.returncode is None)

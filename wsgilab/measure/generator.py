@@ -55,6 +55,10 @@ class LoadGenerator(Protocol):
     def start(self, plan: WindowPlan, at: Endpoint) -> Load:
         """Start the load of a window on the server at `at`, and return at once. Raises MissingError."""
 
+    @property
+    def alone(self) -> LoadGenerator:
+        """The same without traffic of its own, telling nobody and keeping nothing: for the floor."""
+
     def limit(self, result: LoadResult) -> str | None:
         """Why this result shows the generator and not the server, as a sentence; None where it shows the server.
 

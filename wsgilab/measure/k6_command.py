@@ -58,6 +58,32 @@ class K6:
     traffic: Traffic = Traffic()
 
 
+@dataclass(frozen=True)
+class Segment:
+    """The part of a schedule that one of several k6 sends."""
+
+    number: int = 1
+    """From 1 on."""
+    of: int = 1
+    start_line: str = ""
+    """Where it waits for the others; empty where it does not."""
+    each_request: bool = False
+    """Whether it writes a line for each request: without those, percentiles of several cannot be put together."""
+    host: str = ""
+    """The name of the machine that it runs on; empty for this one."""
+
+    @property
+    def name(self) -> str:
+        """What it is called where it is the matter."""
+        where = self.host or "this machine"
+        if self.of > 1:
+            return f"generator {self.number} of {self.of} on {where}"
+        return f"k6 on {where}" if self.host else "k6"
+
+
+WHOLE = Segment()
+
+
 def traffic_of(request: Request) -> Traffic:
     """What a request's windows are made of. Raises UsageError for a lab.toml that cannot be used."""
     described = None
@@ -100,7 +126,7 @@ def _patience_s(request: Request) -> float:
     return min(VUS_WORTH_S, max(LEAST_PATIENCE_S, 2 * longest_s))
 
 
-def command(k6: K6, plan: WindowPlan, at: Endpoint, folder: Path) -> list[str]:
+def command(k6: K6, plan: WindowPlan, at: Endpoint, folder: Path, segment: Segment = WHOLE) -> list[str]:
     """Give the k6 command line of one window. `folder` holds k6.json and receives
     summary.json and console.log."""
     line = [k6.path, "run", "--quiet", "--no-color", "--no-usage-report"]
@@ -109,7 +135,7 @@ def command(k6: K6, plan: WindowPlan, at: Endpoint, folder: Path) -> list[str]:
     line += ["--console-output", str(folder / "console.log")]
     if k6.prometheus_url is not None:
         line += ["--out", "experimental-prometheus-rw"]  # still its name in k6 2.3
-    return [*line, *_settings(k6, plan, at, folder), str(k6.script)]
+    return [*line, *_segment(segment), *_settings(k6, plan, at, folder), str(k6.script)]
 
 
 def inspection(k6: K6, plan: WindowPlan, at: Endpoint, folder: Path) -> list[str]:
@@ -126,6 +152,24 @@ def message_in(log: str) -> str | None:
         return None
     first, _, _ = found[-1].replace('\\"', '"').partition(". ")
     return first.removeprefix("file://")[:LONGEST_MESSAGE]
+
+
+def _segment(segment: Segment) -> list[str]:
+    """Which part of the schedule, by k6's own means (https://grafana.com/docs/k6/latest/using-k6/k6-options/reference/
+    #execution-segment), and what the script should know of it."""
+    told: dict[str, str] = {}
+    words: list[str] = []
+    if segment.of > 1:
+        ends = [f"{number}/{segment.of}" for number in range(1, segment.of)]
+        edges = ["0", *ends, "1"]
+        words += ["--execution-segment", ":".join(edges[segment.number - 1 : segment.number + 1])]
+        words += ["--execution-segment-sequence", ",".join(edges)]
+        told |= {"LAB_GENERATORS": str(segment.of), "LAB_GENERATOR": str(segment.number)}
+    if segment.start_line:
+        told["LAB_START_LINE"] = segment.start_line
+    if segment.each_request:
+        told["LAB_EACH_REQUEST"] = "1"
+    return [*words, *(word for name, value in told.items() for word in ("-e", f"{name}={value}"))]
 
 
 def _settings(k6: K6, plan: WindowPlan, at: Endpoint, folder: Path) -> list[str]:

@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import signal
 import time
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from wsgilab.engines import Endpoint
-from wsgilab.errors import LabError, MissingError
+from wsgilab.errors import MissingError
 from wsgilab.machine import places, processes
 from wsgilab.machine.environment import inherited
 from wsgilab.machine.places import Place
 from wsgilab.machine.processes import Process
-from wsgilab.measure import turned_away
-from wsgilab.measure.k6_command import K6, TRAFFIC_JSON, command, environment, message_in
-from wsgilab.model.window import LoadResult, RequestResult, WindowPlan
+from wsgilab.measure.k6_command import K6, TRAFFIC_JSON, WHOLE, Segment, command, environment, message_in
+from wsgilab.measure.summary import HandedOver, handed_over, no_result, refusal
+from wsgilab.model.window import LoadResult, WindowPlan
 
 OVERTIME_S = 20.0
 """What k6 may need beyond its schedule: VUs to make, samples to flush, a summary to write."""
@@ -31,21 +30,20 @@ SETUP_S = 120.0
 STOP_S = 3.0
 """How long k6 has to end after SIGTERM."""
 POLL_S = 0.02
-LONGEST_ADDRESS = 200
 
 
-def start(k6: K6, plan: WindowPlan, at: Endpoint) -> LoadRun:
-    """Start k6 on one window of the server at `at`, and return at once.
+def start(k6: K6, plan: WindowPlan, at: Endpoint, segment: Segment = WHOLE) -> LoadRun:
+    """Start k6 on one window of the server at `at`, or on its segment of it, and return at once.
 
     The workload must be known (see workloads.find_workload). Raises MissingError when k6 cannot be started.
     """
     place = places.make()
     try:
-        process = _spawn(k6, plan, at, place)
+        process = _spawn(k6, plan, at, place, segment)
     except BaseException:
         place.remove()
         raise
-    return LoadRun(plan, process, place, SETUP_S if k6.traffic.described or k6.traffic.script else 0.0)
+    return LoadRun(plan, process, place, SETUP_S if k6.traffic.described or k6.traffic.script else 0.0, segment.name)
 
 
 class LoadRun:
@@ -57,11 +55,16 @@ class LoadRun:
         process: Process,
         place: Place,
         setup_s: float = 0.0,
+        name: str = WHOLE.name,
     ) -> None:
         self._plan = plan
         self._process = process
         self._place = place
         self._path = place.path
+        self.name = name
+        """What it is called where it is the matter."""
+        self.host = ""
+        """It runs on this machine."""
         self._started = time.monotonic()
         # The schedule is never longer than 1 s + one tick beyond the plan: k6 refuses phases under a second.
         planned_s = plan.warmup_s + plan.duration_s + plan.grace_s + plan.timeout_s + 1 / plan.rate_rps
@@ -86,6 +89,16 @@ class LoadRun:
         """How long its threads have waited for a CPU while ready to run, in sum, as of the last `poll`."""
         return self._wait_s
 
+    @property
+    def ended_at_s(self) -> float:
+        """When it ended, by the monotonic clock; of one that runs, when it started."""
+        return self._started + self._wall_s
+
+    @property
+    def failed(self) -> bool:
+        """Whether it has ended, and not as it should, as of the last `poll`."""
+        return bool(self._stopped or self._process.returncode)
+
     def poll(self) -> bool:
         """Tell whether k6 has ended. Kills it when it is far past its schedule."""
         if self._reap(os.WNOHANG):
@@ -95,11 +108,16 @@ class LoadRun:
             self.stop()
         return self._process.returncode is not None
 
-    def stop(self) -> None:
-        """End k6 if it still runs: SIGTERM, a bounded wait, SIGKILL. Calling it again does nothing."""
+    def ask_to_end(self) -> None:
+        """Send SIGTERM if k6 still runs, and do not wait for what comes of it."""
         if not self._reap(os.WNOHANG):
             self._stopped = self._stopped or "it was stopped before its window ended"
             self._signal(signal.SIGTERM)
+
+    def stop(self) -> None:
+        """End k6 if it still runs: SIGTERM, a bounded wait, SIGKILL. Calling it again does nothing."""
+        self.ask_to_end()
+        if self._process.returncode is None:
             patience = time.monotonic() + STOP_S
             while time.monotonic() < patience and not self._reap(os.WNOHANG):
                 time.sleep(POLL_S)
@@ -111,15 +129,32 @@ class LoadRun:
 
         Raises LabError when k6 failed, was killed or stopped, or left no readable summary.
         """
+        seen = self.hand_over().result
+        with self.console() as lines:
+            return replace(seen, **refusal(lines, seen.surprises))
+
+    def hand_over(self) -> HandedOver:
+        """As `result`, without a look at the console, and with what counts for a part of a schedule."""
         while not self.poll():
             time.sleep(POLL_S)
         problem = self._stopped or _how_it_failed(self._process.returncode)
         if problem:
             log = self._log_tail()
             # Of one that was stopped here, k6 knows only that it was.
-            raise _failure(self._stopped or message_in(log) or problem, log)
-        seen = parse_summary(self._summary(), wall_s=self._wall_s, k6_cpu_s=self._cpu_s)
-        return replace(seen, k6_wait_s=self._wait_s, **refusal(self._console(), seen.surprises))
+            raise no_result(self._stopped or message_in(log) or problem, log, self.name)
+        seen = handed_over(self._summary(), wall_s=self._wall_s, k6_cpu_s=self._cpu_s)
+        return replace(seen, result=replace(seen.result, k6_wait_s=self._wait_s))
+
+    @contextmanager
+    def console(self) -> Iterator[Iterable[str]]:
+        """The lines that the script wrote, one after the other."""
+        try:
+            file = (self._path / "console.log").open(encoding="utf-8", errors="replace")
+        except FileNotFoundError:  # k6 makes it with its first line
+            yield ()
+            return
+        with file:
+            yield file
 
     def __enter__(self) -> LoadRun:
         return self
@@ -154,55 +189,15 @@ class LoadRun:
         try:
             summary = json.loads((self._path / "summary.json").read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
-            raise _failure(f"its summary cannot be read ({error})", self._log_tail()) from error
+            raise no_result(f"its summary cannot be read ({error})", self._log_tail(), self.name) from error
         if not isinstance(summary, dict):
-            raise _failure("its summary is not an object", self._log_tail())
+            raise no_result("its summary is not an object", self._log_tail(), self.name)
         return summary
-
-    def _console(self) -> str:
-        with suppress(FileNotFoundError):  # k6 makes it with its first line
-            return (self._path / "console.log").read_text(encoding="utf-8", errors="replace")
-        return ""
 
     def _log_tail(self, lines: int = 3) -> str:
         with (self._path / "k6.log").open("rb") as log:
             log.seek(max(0, log.seek(0, os.SEEK_END) - 4096))
             return "\n    ".join(log.read().decode(errors="replace").splitlines()[-lines:])
-
-
-def parse_summary(summary: Mapping[str, Any], wall_s: float, k6_cpu_s: float) -> LoadResult:
-    """Turn what k6/load.js wrote into a LoadResult.
-
-    Raises LabError when a field is missing or is not a number.
-    """
-    try:
-        return _parse(summary, wall_s, k6_cpu_s)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise _failure(f"its summary is damaged ({error!r})", "") from error
-
-
-def refusal(console: str, statuses: Mapping[str, int]) -> dict[str, Any]:
-    """What k6/load.js wrote of the answers it looked at closely: that of the commonest status other than 2xx.
-
-    The fields of LoadResult that say so; empty where no answer of that status was among them.
-    """
-    others = {status: count for status, count in statuses.items() if status != "0" and status[:1] != "2"}
-    commonest = max(others, key=lambda status: others[status], default=None)
-    for line in console.splitlines():
-        # logrus writes the message in quotes as Go does, which for what JSON.stringify gives is JSON's way too.
-        found = re.search(r' msg=("(?:[^"\\]|\\.)*")', line)
-        with suppress(ValueError, KeyError, TypeError, AttributeError):  # cut off, or somebody else's line
-            answer = json.loads(json.loads(found.group(1))) if found else {}
-            if answer["status"] == commonest:
-                texts = {name: _printable(str(answer[name])) for name in ("redirect_to", "host")}
-                refused_by = turned_away.setting_in(str(answer.get("text", "")))
-                return {**texts, "blames_host": answer["blames_host"] is True, "refused_by": refused_by}
-    return {}
-
-
-def _printable(text: str) -> str:
-    """An address as it may be shown: it came from the app."""
-    return "".join(letter for letter in text if letter.isprintable())[:LONGEST_ADDRESS]
 
 
 def scheduled_s(pid: int) -> tuple[float, float]:
@@ -219,53 +214,11 @@ def scheduled_s(pid: int) -> tuple[float, float]:
     return ran_ns / 1e9, waited_ns / 1e9
 
 
-def _parse(summary: Mapping[str, Any], wall_s: float, k6_cpu_s: float) -> LoadResult:
-    sent, ok, failed, wrong = (int(summary[name]) for name in ("sent", "ok", "failed", "wrong_server"))
-    # With drops the script cannot tell the last scheduled tick from the one after it: a few more may be sent.
-    scheduled = max(int(summary["scheduled"]), sent)
-    never_fired = max(0, scheduled - sent - int(summary["dropped"]))
-    behind_at_the_end_ms = never_fired * float(summary["period_s"]) * 1000
-    return LoadResult(
-        scheduled=scheduled,
-        sent=sent,
-        dropped=scheduled - sent,
-        ok=ok,
-        ok_in_time=int(summary["ok_in_time"]),
-        failed=failed,
-        unanswered=sent - ok - failed - wrong,
-        wrong_server=wrong,
-        statuses={str(code): int(requests) for code, requests in summary["statuses"].items()},
-        ladder_ms={str(percentile): float(ms) for percentile, ms in summary["ladder_ms"].items()},
-        total_requests=int(summary["total_answered"]),
-        total_sent=int(summary["total_sent"]),
-        total_ok=int(summary["total_ok"]),
-        started_at=float(summary["started_at_ms"]) / 1000,
-        wall_s=wall_s,
-        k6_cpu_s=k6_cpu_s,
-        # Ticks that k6 never came to are lag too: it was that far behind when the window closed.
-        lag_ms=max(float(summary["clock_lag_ms"]), behind_at_the_end_ms),
-        vus_max=int(summary["vus_max"]),
-        by_request={str(name): _by_request(found) for name, found in summary["by_request"]},
-        unexpected_text=int(summary["unexpected_text"]),
-        expected={str(code): int(answers) for code, answers in summary["expected"].items()},
-        reused=None if summary["reused"] is None else int(summary["reused"]),
-    )
-
-
-def _by_request(found: Mapping[str, Any]) -> RequestResult:
-    return RequestResult(
-        scheduled=max(int(found["scheduled"]), int(found["sent"])),
-        sent=int(found["sent"]),
-        ok=int(found["ok"]),
-        ladder_ms={str(percentile): float(ms) for percentile, ms in found["ladder_ms"].items()},
-    )
-
-
-def _spawn(k6: K6, plan: WindowPlan, at: Endpoint, place: Place) -> Process:
+def _spawn(k6: K6, plan: WindowPlan, at: Endpoint, place: Place, segment: Segment) -> Process:
     (place.path / "k6.json").write_text("{}", encoding="utf-8")
     if k6.traffic.described:
         (place.path / TRAFFIC_JSON).write_text(json.dumps(k6.traffic.described), encoding="utf-8")
-    line = command(k6, plan, at, place.path)
+    line = command(k6, plan, at, place.path, segment)
     variables = {**environment(inherited(), k6.prometheus_url), **place.environment}
     try:
         return processes.start(line, place.path / "k6.log", environment=variables, cpus=k6.cpus)
@@ -280,8 +233,3 @@ def _how_it_failed(status: int) -> str | None:
     if status < 0:
         return f"it was killed by {signal.Signals(-status).name}"
     return f"it ended with status {status}"
-
-
-def _failure(problem: str, log: str) -> LabError:
-    cause = f"k6 wrote: {log}" if log else "k6 wrote nothing; too little memory is a usual reason"
-    return LabError(f"k6 gave no result: {problem}", cause, "./lab doctor")

@@ -141,7 +141,8 @@ def _not_pinned(engine: Engine, wanted: Set[int], may_use: Mapping[str, str]) ->
 
 
 def _cpu_sets(lab: Lab) -> dict[str, str]:
-    return {"servers": lab.variables.get("SERVER_CPUS", ""), "load": lab.variables.get("LOAD_CPUS", "")}
+    load = ", ".join(lab.load_hosts) or lab.variables.get("LOAD_CPUS", "")
+    return {"servers": lab.variables.get("SERVER_CPUS", ""), "load": load}
 
 
 def _common(versions: Mapping[str, Mapping[str, str]]) -> dict[str, str]:

@@ -11,14 +11,15 @@ from typing import Any
 from wsgilab.engines import Engine
 from wsgilab.engines.here import engine_for
 from wsgilab.engines.stack import Stack
-from wsgilab.errors import Interrupted, LabError
+from wsgilab.errors import Interrupted, LabError, UsageError
 from wsgilab.machine import cpus, http, leftovers
 from wsgilab.machine.tools import find_k6
 from wsgilab.measure import quiet
 from wsgilab.measure.floor import Floors, floors_at
 from wsgilab.measure.generator import LoadGenerator
+from wsgilab.measure.generators import generator_for
+from wsgilab.measure.host_generators import on_hosts
 from wsgilab.measure.job import Job
-from wsgilab.measure.k6 import K6Generator
 from wsgilab.measure.k6_command import K6, traffic_of
 from wsgilab.measure.k6_script import require_loads
 from wsgilab.measure.manifest import describe, utc_now, with_needs
@@ -28,10 +29,11 @@ from wsgilab.measure.recording import recorded
 from wsgilab.measure.running import as_they_run
 from wsgilab.measure.telemetry import Telemetry
 from wsgilab.measure.windows import Bench, measure
+from wsgilab.model import hosts
 from wsgilab.model.manifest import Manifest
 from wsgilab.model.request import ATTACHED
 from wsgilab.model.window import Window
-from wsgilab.results.folder import RunFolder
+from wsgilab.results.folder import REQUESTS, RunFolder
 from wsgilab.results.place import folder_for, one_run_in, results_of
 
 
@@ -102,10 +104,7 @@ class _Session:
         trouble: LabError | Interrupted | None = None
         url = self._prometheus_url
         try:
-            generator = K6Generator(
-                K6(str(find_k6()), self._load_cpus, self._prometheus_url, traffic=traffic_of(self._stack.request))
-            )
-            require_loads(generator.k6)
+            generator = self._generator()
             self._stack.listener.planned(self._job.outline)
             with self._engine:
                 self._engine.start()
@@ -115,7 +114,9 @@ class _Session:
                 if described.not_pinned:
                     self._stack.listener.warning(not_pinned_error(described.not_pinned, self._engine.name))
                 public = url and http.public(url)
-                manifest = replace(described, prometheus=public, **self._needs())
+                many = max(self._stack.request.generators, len(self._stack.lab.load_hosts))
+                generators = many if many > 1 else None
+                manifest = replace(described, prometheus=public, generators=generators, **self._needs())
                 with self._floors(generator) as floors:
                     manifest = replace(manifest, floor=floors.found, floor_unknown=floors.unknown)
                     self._folder.write_manifest(manifest)
@@ -137,11 +138,24 @@ class _Session:
             manifest = replace(manifest, servers=tuple(one for one in manifest.servers if one.name in tried))
         return Measured(tuple(self._windows), manifest, self._folder, trouble)
 
+    def _generator(self) -> LoadGenerator:
+        """The load generator that was asked for. Raises MissingError where there is no k6, or a host cannot send."""
+        request, traffic = self._stack.request, traffic_of(self._stack.request)
+        kept_in = self._folder.path / REQUESTS if request.save_requests else None
+        if together := hosts.of(request.hosts, request.allow_public_address):
+            if traffic.script:
+                cause = "it may import files that only this machine has; lab.toml can describe the traffic instead"
+                raise UsageError("A k6 script of your own is run on this machine only.", cause, "./lab init --help")
+            return on_hosts(together, request.generators, traffic, kept_in)
+        k6 = K6(str(find_k6()), self._load_cpus, self._prometheus_url, traffic=traffic)
+        require_loads(k6)
+        return generator_for(k6, request.generators, kept_in)
+
     def _needs(self) -> dict[str, Any]:
         """What the manifest says of the app's needs, by now."""
         return with_needs(self._stack.request.needs, self._stack.lab, self._engine.services_cpu_s())
 
-    def _floors(self, generator: K6Generator) -> AbstractContextManager[Floors]:
+    def _floors(self, generator: LoadGenerator) -> AbstractContextManager[Floors]:
         """The generator's floor: at each rate that is known beforehand, and at others as they come."""
         quiet.settle(self._engine.running, self._engine, self._stack.stop)
         job = self._job

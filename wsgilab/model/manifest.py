@@ -68,6 +68,8 @@ class Manifest:
     grace_s: float | None = None
     keep_alive: bool | None = None
     """Whether connections were used again; each request opened one of its own otherwise."""
+    generators: int | None = None
+    """How many k6 shared the schedule of each window; None where there was one."""
     slo: str | None = None
     seed: int | None = None
     host: Facts = field(default_factory=dict)

@@ -32,6 +32,7 @@ DEFAULTS = "default"
 """Among `slots`: as it is set."""
 MAX_SLOTS = 256
 """Some servers have a process for each."""
+MAX_GENERATORS = 64
 MAX_RATE_RPS, MAX_ROUNDS, MAX_DURATION_S, MAX_BUDGET_S, MAX_START_TIMEOUT_S = 20_000, 1_000, 600, 36_000, 3_600
 MAX_CLICKS, MAX_MEMORY_MB, MAX_HEADROOM = 1_000, 4_194_304, 9
 
@@ -114,6 +115,14 @@ class Request:
     """Whether pictures are taken of what is on the screen after a click."""
     vitals: str | None = None
     """The lab.toml that says what a browser clicks on. None: the four buttons of the lab's own page."""
+    generators: int = _number(1, 0, MAX_GENERATORS)
+    """How many k6 share the schedule of each window."""
+    save_requests: bool = False
+    """Whether a line for every measured request is kept next to the run."""
+    hosts: tuple[str, ...] = ()
+    """Machines that measure together, as `--host` has them; none for this one alone."""
+    allow_public_address: bool = False
+    """Whether servers may listen on an address that the whole internet reaches."""
     before: Revision | None = None
     """The app as it was. Each server is measured with both, in the same rounds."""
     baseline: str | None = None

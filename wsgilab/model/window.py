@@ -42,6 +42,29 @@ class RequestResult:
 
 
 @dataclass(frozen=True)
+class GeneratorShare:
+    """What one of several generators did of a window's load. Times are since all of them were told to start."""
+
+    name: str
+    """Which one, and where it ran: `generator 2 of 3 on this machine`."""
+    host: str
+    """Generators of one host share its CPUs; empty for this machine."""
+    cpus: int
+    """How many those are."""
+    scheduled: int
+    """The ticks of the schedule that were its own."""
+    sent: int
+    dropped: int
+    """As its k6 counted them: no free VU."""
+    schedule_at: float
+    """When its schedule began, in epoch seconds; 0.0 where it never did."""
+    wall_s: float
+    k6_cpu_s: float
+    k6_wait_s: float
+    lag_ms: float
+
+
+@dataclass(frozen=True)
 class LoadResult:
     """What k6 saw in the measured part of one window. Times in ms are `blocked + duration` of 2xx answers."""
 
@@ -97,6 +120,8 @@ class LoadResult:
     """Whether the body of the commonest answer other than 2xx speaks of the host."""
     refused_by: str = ""
     """The setting that its text names as what turned the request away: `limit_request_field_size`; empty where none."""
+    generators: tuple[GeneratorShare, ...] = ()
+    """Of a load that several generators shared: what each of them did. Empty where there was one."""
 
     @property
     def surprises(self) -> dict[str, int]:

@@ -21,6 +21,7 @@ KEYS = {
     "rates_rps": "Offered rates, rps",
     "rounds": "Rounds",
     "search": "Search",
+    "generators": "k6 processes that share each schedule",
     "duration_s": "Window, s",
     "warmup_s": "Warm-up, s",
     "timeout_s": "Timeout, s",

@@ -1,7 +1,8 @@
 """results/RUN: what was measured, kept from the moment it was measured.
 
 manifest.json, windows.jsonl (one line per window, on disk before the next one starts), verdict.json, report.md,
-report.html. Files that are written anew are complete or not there: they are renamed into place.
+report.html; requests/, if asked for. Files that are written anew are complete or not there: they are renamed into
+place.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ from wsgilab.results.damage import Damage, what_is_wrong
 MANIFEST, WINDOWS, VERDICT = "manifest.json", "windows.jsonl", "verdict.json"
 BLOCKS = "blocks.jsonl"
 """What a browser felt has these in place of windows."""
+REQUESTS = "requests"
+"""The folder with a line for every measured request, where somebody wanted that."""
 ELSEWHERE = "; --out writes to another folder"
 """What `./lab run` can do besides, and `./lab report` cannot: the end of a cause."""
 CAUSES = {

@@ -248,3 +248,15 @@ def test_both_ways_are_measured_one_after_the_other_each_with_a_folder_of_its_ow
     carried_out.clear()
     assert measuring.measure(Request(out="there", keep_alive=True), True) == 0
     assert [(request.keep_alive, request.out) for request in carried_out] == [(True, "there")]
+
+
+def test_how_many_generators_share_the_load(asked: list[Request]) -> None:
+    assert (request_of(asked, "run").generators, request_of(asked, "run").save_requests) == (1, False)
+    request = request_of(asked, "capacity", "--generators", "3", "--save-requests")
+    assert (request.generators, request.save_requests) == (3, True)
+
+
+@pytest.mark.parametrize("count", ["0", "65", "two"])
+def test_a_number_of_generators_that_cannot_be_meant_is_refused(count: str) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["run", "--generators", count])

@@ -13,8 +13,9 @@ import pytest
 
 from wsgilab.engines import Endpoint
 from wsgilab.errors import LabError, MissingError
-from wsgilab.measure.k6_command import K6, Traffic, command, environment, traffic_of, vus_needed
-from wsgilab.measure.load import parse_summary, refusal, scheduled_s, start
+from wsgilab.measure.k6_command import K6, Segment, Traffic, command, environment, traffic_of, vus_needed
+from wsgilab.measure.load import scheduled_s, start
+from wsgilab.measure.summary import parse_summary, refusal
 from wsgilab.model.request import Request
 from wsgilab.model.window import LoadResult, RequestResult, WindowPlan
 
@@ -140,17 +141,17 @@ CONSOLE = (
 
 def test_the_commonest_answer_that_is_not_2xx_is_described() -> None:
     told = {"redirect_to": '/login?next="x[31m"', "host": "127.0.0.1:8003", "blames_host": False, "refused_by": ""}
-    assert refusal(CONSOLE, {"200": 90, "302": 6, "503": 4}) == told
-    assert refusal(CONSOLE, {"302": 1, "503": 4})["blames_host"] is True
+    assert refusal(CONSOLE.splitlines(), {"200": 90, "302": 6, "503": 4}) == told
+    assert refusal(CONSOLE.splitlines(), {"302": 1, "503": 4})["blames_host"] is True
 
 
 @pytest.mark.parametrize("console", ["", CONSOLE[:200], 'msg="3"\n', ' msg="[1]"\n msg="\\x"\n', "GoError: no\n"])
 def test_a_console_that_says_nothing_of_it_is_no_error(console: str) -> None:
-    assert refusal(console, {"302": 6}) == {}
+    assert refusal(console.splitlines(), {"302": 6}) == {}
 
 
 def test_good_answers_and_none_at_all_are_not_described() -> None:
-    assert refusal(CONSOLE, {"200": 90, "0": 4}) == {}
+    assert refusal(CONSOLE.splitlines(), {"200": 90, "0": 4}) == {}
 
 
 def test_variables_that_replace_k6s_scenarios_do_not_reach_it() -> None:
@@ -266,3 +267,22 @@ def test_a_k6_that_is_not_there_is_named() -> None:
         start(K6("/nowhere/k6"), PLAN, Endpoint("http://127.0.0.1:1", "", None))
 
     assert "/nowhere/k6" in caught.value.cause
+
+
+@pytest.mark.parametrize(
+    ("number", "segment"),
+    [(1, "0:1/3"), (2, "1/3:2/3"), (3, "2/3:1")],
+)
+def test_one_of_three_is_told_its_third_and_where_to_wait(number: int, segment: str) -> None:
+    at = Endpoint("http://127.0.0.1:8003", "", None)
+    line = command(K6("k6"), PLAN, at, Path("/w"), Segment(number, 3, "http://127.0.0.1:9/s/1", each_request=True))
+    assert line[line.index("--execution-segment") + 1] == segment
+    assert line[line.index("--execution-segment-sequence") + 1] == "0,1/3,2/3,1"
+    for told in (f"LAB_GENERATOR={number}", "LAB_GENERATORS=3", "LAB_START_LINE=http://127.0.0.1:9/s/1"):
+        assert line[line.index(told) - 1] == "-e"
+    assert "LAB_EACH_REQUEST=1" in line
+
+
+def test_one_alone_is_told_nothing_of_others() -> None:
+    line = command(K6("k6"), PLAN, Endpoint("http://127.0.0.1:8003", "", None), Path("/w"))
+    assert not [word for word in line if "segment" in word or "GENERATOR" in word or "EACH_REQUEST" in word]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from factories import inside, load_result, plan, usage
 
-from wsgilab.measure.load import refusal
 from wsgilab.measure.log_lines import may_tell_of_refusals, with_refusals
+from wsgilab.measure.summary import refusal
 from wsgilab.measure.turned_away import counted, setting_in
 from wsgilab.model.window import Window
 
@@ -44,7 +44,7 @@ def test_an_answer_that_k6_looked_at_tells_too() -> None:
         r'time="2026-03-01T12:00:00Z" level=info msg="{\"status\":\"431\",\"redirect_to\":\"\",\"host\":\"h\",'
         r'\"blames_host\":false,\"text\":\"<p>limit request headers fields size</p>\"}" source=console'
     )
-    assert refusal(console, {"431": 30})["refused_by"] == "limit_request_field_size"
+    assert refusal(console.splitlines(), {"431": 30})["refused_by"] == "limit_request_field_size"
 
 
 def measured(requests: float, **statuses: int) -> Window:
