@@ -29,7 +29,7 @@ def stack(own_ports: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -
     if os.geteuid() == 0:
         os.chown(results, RUNNER_USER, RUNNER_USER)
     user = str(os.geteuid() or RUNNER_USER)
-    files = ["compose.yaml"]
+    files = ["compose.yaml", "tests/stack/compose.short.yaml"]
     if os.environ.get("LAB_TEST_STANDINS"):
         files.append("tests/stack/compose.standins.yaml")
     environment = {
