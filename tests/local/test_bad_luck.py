@@ -13,12 +13,37 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support import Lab, only_run, small_file_system, wait_for, windows_of
+from support import Lab, lab_environment, only_run, small_file_system, wait_for, windows_of
 
 ONE_WINDOW = ("--rate", "20", "--rounds", "1", "--duration", "1")
+Done = subprocess.CompletedProcess[str]
 
 
-def assert_explained(done: subprocess.CompletedProcess[str], code: int, *fragments: str) -> None:
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory, own_ports: dict[str, str]) -> tuple[Path, Done]:
+    """The folder of a run of two windows, and what it said: with a docker client, and no engine that answers it.
+
+    Where no docker client is installed, a stand-in says what the real one says.
+    """
+    place = tmp_path_factory.mktemp("kept")
+    lab = Lab(lab_environment(place, own_ports), place)
+    path = lab.environment["PATH"]
+    if not shutil.which("docker"):
+        client = place / "docker"
+        client.write_text("#!/bin/sh\necho 'Cannot connect to the Docker daemon' >&2\nexit 1\n")
+        client.chmod(0o755)
+        path = f"{place}:{path}"
+    done = lab(
+        *("run", "--engine", "auto", "--servers", "dev", "--rate", "20", "--rounds", "2", "--duration", "1"),
+        *("--out", place / "run"),
+        PATH=path,
+        DOCKER_HOST="unix:///nowhere/docker.sock",
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return place / "run", done
+
+
+def assert_explained(done: Done, code: int, *fragments: str) -> None:
     """The exit code, the three parts on standard error, and no traceback."""
     assert done.returncode == code, done.stdout + done.stderr
     for part in ("lab: ", "\n  Likely cause: ", "\n  Next: ", *fragments):
@@ -72,9 +97,8 @@ def test_a_report_of_a_folder_without_a_run(lab: Lab, tmp_path: Path) -> None:
     assert_explained(lab("report", tmp_path), 2, "windows.jsonl")
 
 
-def test_a_run_is_never_written_over_another(lab: Lab, tmp_path: Path) -> None:
-    out = tmp_path / "kept"
-    assert lab("run", "--servers", "dev", *ONE_WINDOW, "--out", out).returncode == 0
+def test_a_run_is_never_written_over_another(lab: Lab, kept: tuple[Path, Done]) -> None:
+    out, _ = kept
     before = (out / "windows.jsonl").read_bytes()
     assert_explained(lab("run", "--servers", "dev", *ONE_WINDOW, "--out", out), 2, "already holds a run")
     assert (out / "windows.jsonl").read_bytes() == before
@@ -95,20 +119,8 @@ def test_compose_was_asked_for_but_no_engine_answers(lab: Lab) -> None:
     assert_explained(done, 3, "--engine compose", "./lab run --engine local")
 
 
-def test_a_docker_client_without_an_engine_is_no_engine(lab: Lab, tmp_path: Path) -> None:
-    """Where no docker client is installed, a stand-in says what the real one says."""
-    path = lab.environment["PATH"]
-    if not shutil.which("docker"):
-        client = tmp_path / "docker"
-        client.write_text("#!/bin/sh\necho 'Cannot connect to the Docker daemon' >&2\nexit 1\n")
-        client.chmod(0o755)
-        path = f"{tmp_path}:{path}"
-    done = lab(
-        *("run", "--engine", "auto", "--servers", "dev", *ONE_WINDOW),
-        PATH=path,
-        DOCKER_HOST="unix:///nowhere/docker.sock",
-    )
-    assert done.returncode == 0, done.stderr
+def test_a_docker_client_without_an_engine_is_no_engine(kept: tuple[Path, Done]) -> None:
+    _, done = kept
     assert "local processes, because no Docker engine answers" in done.stderr
 
 
@@ -286,9 +298,8 @@ def test_a_signal_while_servers_start_leaves_nothing_behind(lab: Lab, number: in
 # ── damaged results ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_run_cut_off_in_mid_line_is_still_read(lab: Lab) -> None:
-    assert lab("run", "--servers", "dev", "--rate", "20", "--rounds", "2", "--duration", "1").returncode == 0
-    folder = only_run(lab)
+def test_a_run_cut_off_in_mid_line_is_still_read(lab: Lab, kept: tuple[Path, Done]) -> None:
+    folder = Path(shutil.copytree(kept[0], lab.results / "cut-off"))
     whole = (folder / "windows.jsonl").read_bytes()
     (folder / "windows.jsonl").write_bytes(whole[: len(whole) * 3 // 4])
     done = lab("report", folder)
