@@ -87,9 +87,10 @@ def histogram_seen(stack: Stack) -> bool:
 
 
 def test_no_recorded_series_is_empty(stack: Stack, main_job: str) -> None:
-    """Every recording rule is fed by the run that just ended."""
+    """Every recording rule is fed by the run that just ended, but for those of clicks: `./lab vitals` makes them."""
     groups = json.loads(http.ask(f"{stack.prometheus}/api/v1/rules?type=record").body)["data"]["groups"]
-    recorded = sorted({rule["name"] for group in groups for rule in group["rules"]})
+    names = {rule["name"] for group in groups for rule in group["rules"]}
+    recorded = sorted(name for name in names if not name.startswith("browser:"))
     assert recorded
     empty = [name for name in recorded if not ask_prometheus(stack, f"last_over_time({{__name__='{name}'}}[30m])")]
     assert empty == []
