@@ -18,7 +18,6 @@ TRIES = 3
 AT_ONCE = {
     "blocks": "gunicorn-gevent,MOOD=blocks,GUNICORN_CMD_ARGS=--preload",
     "overlaps": "gunicorn-gevent,MOOD=blocks",
-    "burns": "uwsgi,MOOD=burns",
     "redirects": "gunicorn,MOOD=redirects",
     "fails": "gunicorn,MOOD=fails",
     "host": "gunicorn,MOOD=host",
@@ -31,12 +30,13 @@ IN_TIME = {
     "crowd": "waitress,MOOD=slow",
     "exits": "gunicorn,MOOD=exits",
     "leaves": "gunicorn,MOOD=leaves",
+    "burns": "uwsgi,MOOD=burns",
     "keeps": "gunicorn,MOOD=keeps,GUNICORN_WORKERS=1",
     "stuck": "dev-single,MOOD=calls itself",
     "sometimes": "gunicorn,MOOD=sometimes calls itself",
     "stuck-later": "dev-single,MOOD=sometimes calls itself",
 }
-"""Moods that want several seconds: a limit of time, one request in many, memory that grows."""
+"""Moods that want several seconds: a limit of time, one request in many, a CPU's share, memory that grows."""
 SETTINGS = {
     "threads": "gunicorn,GUNICORN_CMD_ARGS=--threads=8",
     "cheaper": "uwsgi,UWSGI_CHEAPER=1",
