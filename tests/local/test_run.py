@@ -23,7 +23,7 @@ def everything(tmp_path_factory: pytest.TempPathFactory, own_ports: dict[str, st
     results = tmp_path_factory.mktemp("results")
     lab = Lab(lab_environment(results, own_ports), results)
     done = lab(
-        *("run", "--servers", ",".join(SERVERS), "--rate", "20", "--rounds", "1", "--duration", "1"),
+        *("run", "--servers", ",".join(SERVERS), "--rate", "20", "--rounds", "1", "--duration", "1.5"),
         http_proxy="http://127.0.0.1:9",
         NGINX="3;4;",
         WERKZEUG_RUN_MAIN="true",
@@ -38,8 +38,8 @@ def test_every_server_of_compose_yaml_is_measured(everything: tuple[Lab, str]) -
     assert sorted(window["plan"]["server"] for window in windows) == sorted(SERVERS)
     for window in windows:
         assert window["void"] is None, window["void"]
-        assert window["load"]["ok"] == window["load"]["scheduled"] == 20
-        assert window["load"]["statuses"] == {"200": 20}
+        assert window["load"]["ok"] == window["load"]["scheduled"] == 30
+        assert window["load"]["statuses"] == {"200": 30}
         assert window["usage"]["cpu_ms_per_request"] > 2  # /mix burns 2 ms of CPU
         assert window["usage"]["service_ms"] > 20  # and waits 20 ms
     for server in SERVERS:
