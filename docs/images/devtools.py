@@ -40,7 +40,8 @@ MOSTLY, SLOW_MS, QUICK_MS, ENDLESS_MS = 0.8, 250.0, 100.0, 10_000.0
 SLOW_PATH, KNOCKS_AGAIN_MS = "/io?ms=900", 900.0
 """What holds a slot while the queue is full; a client whose connection was not taken tries again after a second."""
 TWELVE, EACH_MS = 12, 300.0
-TIMING_SIZE, LIST_SIZE = (900, 600), (820, 600)
+FEEDBACK_FIRST, BLOCKING = "feedback-first", "blocking"
+TIMING_SIZE, LIST_SIZE, LIVE_SIZE, CHART_SIZE, CHART_HEIGHT = (900, 600), (820, 600), (1000, 760), (1000, 700), 170
 
 Take = Callable[[Chromium, int], bytes]
 """Takes a picture of what a server on this port does to a page. Raises NotTaken."""
@@ -89,7 +90,7 @@ def taken(take: Take, browser: Chromium, port: int) -> bytes:
         except NotTaken as error:
             if not left:
                 raise
-            print(f"once more: {error}", file=sys.stderr)
+            print(f"once more: {error}", file=sys.stderr, flush=True)
     raise NotTaken("nothing was tried")
 
 
@@ -138,6 +139,26 @@ def twelve(browser: Chromium, port: int, at_once: int, connections: int) -> byte
         return seen.picture_of_list(TWELVE)
 
 
+def clicks(browser: Chromium, port: int, slow: bool) -> bytes:
+    """The live metrics after two clicks while others ask as well: one is answered at once, one blocks the page."""
+    with visitors(port, "/mix", OTHERS, PAUSE_S), browser.inspected("timeline", *LIVE_SIZE) as seen:
+        seen.open(address(port))
+        for button in (FEEDBACK_FIRST, BLOCKING):
+            seen.click(button)
+        found = seen.interactions(count=2)
+        readings.require_between(found, FEEDBACK_FIRST, 0.0, QUICK_MS)
+        readings.require_between(found, BLOCKING, *((SLOW_MS, ENDLESS_MS) if slow else (0.0, QUICK_MS)))
+        return seen.picture_of_live_metrics()
+
+
+def recorded(browser: Chromium, port: int) -> bytes:
+    """What the page's thread did during the click that blocks it, as a recording shows it."""
+    with visitors(port, "/mix", OTHERS, PAUSE_S), browser.inspected("timeline", *CHART_SIZE) as seen:
+        seen.open(address(port))
+        readings.require_between({BLOCKING: seen.record(BLOCKING)}, BLOCKING, SLOW_MS, ENDLESS_MS)
+        return seen.picture_of_chart(CHART_HEIGHT)
+
+
 def address(port: int) -> str:
     """The lab's own page."""
     return f"http://127.0.0.1:{port}/page"
@@ -151,6 +172,9 @@ SCENES: Mapping[str, Scene] = {
     "devtools-twelve-gunicorn": Scene("gunicorn", partial(twelve, at_once=4, connections=12)),
     "devtools-twelve-uwsgi": Scene("uwsgi", partial(twelve, at_once=6, connections=6)),
     "devtools-connecting-dev-single": Scene("dev-single", connecting),
+    "devtools-clicks-dev-single": Scene("dev-single", partial(clicks, slow=True)),
+    "devtools-clicks-gunicorn": Scene("gunicorn", partial(clicks, slow=False)),
+    "devtools-recorded-dev-single": Scene("dev-single", recorded),
 }
 
 if __name__ == "__main__":

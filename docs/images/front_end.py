@@ -15,17 +15,24 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from playwright.sync_api import Browser, Error, FloatRect, Page, sync_playwright
-from readings import NotTaken, Row, milliseconds, phases
+from readings import NotTaken, Row, felt, milliseconds, phases
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 LOOPBACK = "127.0.0.1"
 SHARP = 2
 """Pixels of a picture to one of the page: letters stay readable on any screen."""
 MARGIN = 8
-MOST_LOOKS, STILL_MS = 20, 300
+PATIENCE_MS, MOST_LOOKS, STILL_MS = 15_000, 20, 300
 ROW, NAME_CELL = ".network-log-grid tr.data-grid-data-grid-node", "td.name-column"
 TIMING, SUM = ".network-timing-table", ".network-timing-table .network-timing-footer"
-READY = {"network": "Reload page"}
+INTERACTION = "li.interaction"
+WORDS = """function words(node) {
+    if (node.nodeName === "STYLE") return "";
+    const inner = node.shadowRoot ? [node.shadowRoot, ...node.childNodes] : [...node.childNodes];
+    return node.nodeType === Node.TEXT_NODE ? node.data : inner.map(words).join(" ");
+}"""
+"""All words of an element, those of its parts in the shadow too, which innerText leaves out."""
+READY = {"network": "Reload page", "timeline": "Interaction to Next Paint"}
 """What a panel offers once it knows the page, and sees what that loads."""
 SETTINGS: Mapping[str, object] = {
     "screencast-enabled": False,  # else the page is shown next to the panels
@@ -79,6 +86,42 @@ class Inspected:
             )
         )
 
+    def click(self, button: str) -> None:
+        """Click the page's button of this id as a person does, and wait for the next day's orders."""
+        day = self.page.locator("#answer").get_attribute("data-day")
+        box = self._box(f"#{button}", self.page)
+        self.page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        self.page.locator(f"#answer:not([data-day='{day}'])").wait_for()
+
+    def interactions(self, count: int) -> dict[str, float]:
+        """By the button, how long each click took until the next paint, as the live metrics list so many."""
+        self.tools.locator(INTERACTION).nth(count - 1).wait_for()
+        return felt(self.tools.locator(INTERACTION).evaluate_all(f"rows => rows.map({WORDS})"))
+
+    def record(self, button: str) -> float:
+        """Record a click on this button, and give its INP in ms."""
+        self.tools.keyboard.press("Control+e")
+        self.tools.get_by_role("button", name="Stop").first.wait_for()
+        self.click(button)
+        self.tools.keyboard.press("Control+e")
+        self.tools.get_by_text("INP breakdown").first.wait_for()
+        self.tools.locator("devtools-shortcut-dialog").get_by_role("button", name="Close").click()
+        said: str = self.tools.locator(".sidebar-insights").first.evaluate(WORDS)
+        return milliseconds(said.partition("INP")[2])
+
+    def picture_of_live_metrics(self) -> bytes:
+        """From the title down to the last interaction, without what stands to their right."""
+        title, beside = self._box("text=Local metrics"), self._box("text=Next steps")
+        last = self._box(f"{INTERACTION} >> nth=-1")
+        return self._picture(
+            0, title["y"] - MARGIN, beside["x"] - MARGIN, last["y"] + last["height"] - title["y"] + 2 * MARGIN
+        )
+
+    def picture_of_chart(self, height: float) -> bytes:
+        """The upper part of the recording's chart."""
+        chart = self._box(".flame-charts-container")
+        return self._picture(chart["x"], chart["y"], chart["width"], min(height, chart["height"]))
+
     def picture_of_timing(self) -> bytes:
         """The tab, down to the sum."""
         tabs, end = self._box(".network-item-view .tabbed-pane-header"), self._box(SUM)
@@ -90,8 +133,8 @@ class Inspected:
         width = (self.tools.viewport_size or {"width": 0})["width"]
         return self._picture(0, head["y"], width, last["y"] + last["height"] - head["y"])
 
-    def _box(self, selector: str) -> FloatRect:
-        box = self.tools.locator(selector).first.bounding_box()
+    def _box(self, selector: str, of: Page | None = None) -> FloatRect:
+        box = (of or self.tools).locator(selector).first.bounding_box()
         if box is None:
             raise NotTaken(f"there is no '{selector}', or not with this browser")
         return box
@@ -127,11 +170,14 @@ class Chromium:
             page = looked_at.new_page()
             target = looked_at.new_cdp_session(page).send("Target.getTargetInfo")["targetInfo"]["targetId"]
             tools = looking.new_page()
+            tools.set_default_timeout(PATIENCE_MS)
             tools.add_init_script(f"Object.entries({json.dumps(_stored())}).forEach(([k, v]) => localStorage[k] = v)")
             socket_of_page = f"{LOOPBACK}:{self.port}/devtools/page/{target}"
             tools.goto(f"http://{LOOPBACK}:{self.port}/devtools/inspector.html?ws={socket_of_page}&panel={panel}")
             tools.get_by_text(READY[panel]).first.wait_for()
             yield Inspected(page, tools)
+        except Error as error:
+            raise NotTaken(f"the browser: {error.message.splitlines()[0]}") from error
         finally:
             looking.close()
             looked_at.close()
@@ -154,8 +200,6 @@ def chromium() -> Iterator[Chromium]:
         )
         try:
             yield Chromium(driven, port)
-        except Error as error:
-            raise NotTaken(f"the browser: {error.message.splitlines()[0]}") from error
         finally:
             driven.close()
 

@@ -42,6 +42,16 @@ def phases(lines: Sequence[Sequence[str]]) -> dict[str, float]:
     return {name: milliseconds(last) for name, last in lines if name in PHASES and DURATION.search(last)}
 
 
+def felt(lines: Sequence[str]) -> dict[str, float]:
+    """By the id of the button, how many ms an interaction took, from the list of them in the Performance panel."""
+    found = {}
+    for line in lines:
+        button, duration = re.search(r"button\s*#\s*([\w-]+)", line), DURATION.search(line)
+        if button and duration:
+            found[button[1]] = milliseconds(duration[0])
+    return found
+
+
 def require_share(found: Mapping[str, float], phase: str, at_least: float) -> None:
     """Raise NotTaken unless `phase` is at least this share of the time of all phases."""
     whole = sum(found.values())

@@ -45,9 +45,11 @@ def test_a_picture_is_told_in_words_and_says_what_to_look_for(alt: str, name: st
     assert re.match(r"\*(Look at|Count) [^*]+\.\*", caption), name
 
 
-def test_each_kind_of_server_is_shown() -> None:
+def test_each_kind_of_server_is_shown_and_both_panels() -> None:
     for server in ("dev-single", "dev", "gunicorn", "uwsgi"):
         assert any(name.endswith(f"-{server}") for name in SCENES)
+    for panel in ("twelve", "clicks"):
+        assert sum(f"-{panel}-" in name for name in SCENES) > 1
 
 
 # ── what a panel says ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -71,6 +73,16 @@ def test_phases_are_read_in_milliseconds_whatever_their_unit() -> None:
 def test_a_duration_that_is_none_is_refused() -> None:
     with pytest.raises(NotTaken, match=r"'\(pending\)' has no duration"):
         readings.milliseconds("(pending)")
+
+
+def test_clicks_are_read_by_their_button() -> None:
+    lines = [
+        "pointer INP  button #blocking  1,272 ms",
+        "pointer button#feedback-first 16\xa0ms",
+        "keyboard input 8 ms",
+        "",
+    ]
+    assert readings.felt(lines) == {"blocking": 1272.0, "feedback-first": 16.0}
 
 
 def test_a_picture_of_a_wait_that_was_none_is_refused() -> None:

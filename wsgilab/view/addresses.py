@@ -75,7 +75,9 @@ class Place:
         yield Link(
             "Prometheus", self.prometheus, f"Every recorded series, and alerts that teach; user lab, password: {cat}"
         )
-        yield Link("Your browser", "/docs/devtools", "See it in DevTools: whom a page waited for, and where")
+        yield Link(
+            "Your browser", "/docs/devtools", "See it in DevTools: whom a page waited for, and what a click felt like"
+        )
         while_it_runs = "" if self.in_container else "; it answers while a run has it"
         for server in self.lab.servers.values():
             if server.default:
