@@ -38,7 +38,7 @@ from wsgilab.results.place import folder_for, one_run_in, results_of
 
 SEEN_AFTER_S = 3.0
 """What is told once a second is recorded by rules once a second: the last block's figures, too, need their time."""
-CLICK_TAKES_S, BLOCK_TAKES_S = 0.5, 3.0
+CLICK_TAKES_S, BLOCK_TAKES_S, FILM_TAKES_S = 0.5, 3.0, 3.0
 """About, for the time that is left; a loaded server takes longer."""
 
 
@@ -160,6 +160,7 @@ class _Session:
 def _job(request: Request, servers: Sequence[Server], plans: Sequence[BlockPlan]) -> Job:
     """The blocks in the words of a job, for the manifest and those who look on."""
     clicks = sum(len(plan.actions) * plan.clicks for plan in plans)
+    films_take_s = FILM_TAKES_S * len(servers) * len(plans[0].actions) if request.film else 0.0
     block_s = clicks / len(plans) * CLICK_TAKES_S + BLOCK_TAKES_S
     settings = Settings(
         servers=tuple(server.name for server in servers),
@@ -177,5 +178,5 @@ def _job(request: Request, servers: Sequence[Server], plans: Sequence[BlockPlan]
         plans=lambda _measured, _extended: (),
         schedule={"order": tuple((plan.round, plan.server, plan.rate_rps) for plan in plans)},
         windows=len(plans),
-        takes_s=block_s * len(plans),
+        takes_s=block_s * len(plans) + films_take_s,
     )
