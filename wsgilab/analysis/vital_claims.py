@@ -138,8 +138,8 @@ def _signed(difference: Interval | None) -> str:
         return words.UNKNOWN
     ranged = ""
     if difference.low is not None and difference.high is not None:
-        ranged = f" ({difference.low:+.0f} to {difference.high:+.0f})"
-    return f"{difference.value:+.0f} ms{ranged}"
+        ranged = f" ({round(difference.low):+d} to {round(difference.high):+d})"
+    return f"{round(difference.value):+d} ms{ranged}"
 
 
 def _named(case: Case) -> str:
