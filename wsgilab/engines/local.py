@@ -19,7 +19,7 @@ from wsgilab.engines.start_failure import did_not_start
 from wsgilab.lab.servers import LOOPBACK, Lab
 from wsgilab.lab.variants import again
 from wsgilab.machine.environment import inherited
-from wsgilab.machine.ports import free_port, require_free
+from wsgilab.machine.ports import free_ports, require_free
 from wsgilab.machine.tools import find_nginx, nginx_at_hand
 from wsgilab.machine.waiting import Stop
 from wsgilab.model.listener import UNHEARD, Listener
@@ -50,7 +50,8 @@ class LocalEngine:
         self._stop = stop
         self._start_timeout_s = start_timeout_s
         self._listener = listener
-        self._exporter_ports = {server.name: free_port() for server in servers}
+        ports = free_ports(len(servers), {server.port for server in servers})
+        self._exporter_ports = {server.name: port for server, port in zip(servers, ports, strict=True)}
         self._background = Background(lab.cpus("SERVER_CPUS"), inherited(), listener)
         self._nginx: LocalNginx | None = None
         self._services = LocalServices(lab, needs.services, servers[0], stop, listener)

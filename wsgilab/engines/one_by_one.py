@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from wsgilab.engines.local import LocalEngine
+from wsgilab.lab.servers import Lab
 from wsgilab.model.server import Server
 
 
@@ -14,8 +16,9 @@ class OneByOne(LocalEngine):
 
     one_at_a_time = True
 
-    def __init__(self, *arguments: Any) -> None:
-        super().__init__(*arguments)
+    def __init__(self, lab: Lab, servers: Sequence[Server], *others: Any) -> None:
+        super().__init__(lab, _at_one_port(servers), *others)
+        self._exporter_ports = dict.fromkeys(self._exporter_ports, self._exporter_ports[servers[0].name])
         self._running = self.servers[0]
         self._copied = {self._running.name}
 
@@ -42,3 +45,8 @@ class OneByOne(LocalEngine):
         """As LocalEngine; a server that never ran has nothing to reset."""
         if server.name in self._copied:
             super().reset(server)
+
+
+def _at_one_port(servers: Sequence[Server]) -> list[Server]:
+    """Hundreds of ports would wait for their turn, and be taken meanwhile. nginx holds those of servers behind it."""
+    return [server if server.via else replace(server, port=servers[0].port) for server in servers]

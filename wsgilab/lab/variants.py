@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from wsgilab.errors import UsageError, to_paste
 from wsgilab.lab.servers import Lab, filled_in, read_services, settings_in, slots_of, unknown
-from wsgilab.machine.ports import free_port
+from wsgilab.machine.ports import free_ports
 from wsgilab.model.controls import visible
 from wsgilab.model.request import Revision
 from wsgilab.model.server import App, Server
@@ -78,14 +78,15 @@ def add(lab: Lab, variants: Sequence[Variant]) -> Lab:
     settings = {name: settings_in(raw[name]) for name in lab.servers if name in raw}
     servers, services = dict(lab.servers), dict(lab.services)
     proxied = sum(bool(server.variant_of and server.via) for server in servers.values())
-    for variant in variants:
+    ports = free_ports(len(variants), {server.port for server in servers.values()})
+    for variant, port in zip(variants, ports, strict=True):
         if variant.name in services or variant.name in (PROXY, f"{PROXY}-exporter"):
             taken = "a service of compose.yaml" if variant.name in lab.services else "another --variant"
             raise _unreadable(f"The name '{variant.name}' is taken.", f"{taken} has it already")
         if variant.base not in settings:
             raise unknown("server", variant.base, list(settings))
         _check_settings(variant, settings)
-        base = lab.servers[variant.base]
+        base = replace(lab.servers[variant.base], port=port)
         url = f"http://{PROXY}:{FIRST_PROXY_PORT + proxied}" if base.via else f"http://{variant.name}:8000"
         proxied += 1 if base.via else 0
         service = _service(raw[variant.base], variant, lab.variables)
@@ -205,7 +206,6 @@ def _server(base: Server, variant: Variant, service: Mapping[str, Any], url: str
         command=tuple(service["command"].split()),
         environment=service["environment"],
         port_variable="",
-        port=free_port(),
         variant_of=base.name,
         settings=variant.settings,
         colour=None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from pathlib import Path
 
 from wsgilab.errors import MissingError
@@ -16,6 +16,18 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def free_ports(count: int, besides: Container[int] = ()) -> list[int]:
+    """So many ports, each another one, and none of those in `besides`: asked for one by one, some would come twice."""
+    with contextlib.ExitStack() as held:
+        found: list[int] = []
+        while len(found) < count:
+            probe = held.enter_context(socket.socket())
+            probe.bind(("127.0.0.1", 0))
+            port = int(probe.getsockname()[1])
+            found += [] if port in besides else [port]
+        return found
 
 
 def require_free(ports: Mapping[int, tuple[str, str]]) -> None:

@@ -13,7 +13,7 @@ import pytest
 from wsgilab.commands.progress import minutes
 from wsgilab.commands.signals import stop_on_signals
 from wsgilab.errors import Interrupted, MissingError, UsageError
-from wsgilab.machine.ports import another, free_port, holder, is_free, require_free
+from wsgilab.machine.ports import another, free_port, free_ports, holder, is_free, require_free
 from wsgilab.machine.waiting import Stop, poll_until
 from wsgilab.measure.readings import Metrics, Reading, scrape, take_reading, to_reading
 from wsgilab.measure.usage import to_usage
@@ -155,6 +155,12 @@ def test_a_port_in_use_is_told_with_its_holder_and_its_variable() -> None:
             require_free({port: ("gunicorn", "GUNICORN_PORT")})
         assert f"GUNICORN_PORT={another(port)}" in caught.value.next_command
     assert is_free(free_port())
+
+
+def test_of_many_free_ports_none_comes_twice_and_none_is_one_of_those_to_be_left_alone() -> None:
+    ports = free_ports(300)
+    assert len(set(ports)) == 300
+    assert not set(ports[:150]) & set(free_ports(300, besides=ports[:150]))
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

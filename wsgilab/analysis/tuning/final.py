@@ -5,6 +5,7 @@ What people would have set without a tuning walks along: today's default and 2n 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -15,6 +16,8 @@ from wsgilab.analysis.tuning.physics import Physics
 from wsgilab.model.interval import Interval
 from wsgilab.model.tuning import Attempt, Ending, Question, Setting, Stage, Trial
 
+NEARLY = 0.95
+"""Of what a setting answered where it was late, or of what physics allows it: about where its walk begins."""
 SAME = 0.03
 """Ratios of capacities within this of 1 make no difference to anybody."""
 FEWEST_TURNS, MOST_TURNS, TURNS_OF_REFERENCES = 3, 9, 2
@@ -63,7 +66,7 @@ def next_final(question: Question, physics: Physics, history: Sequence[Attempt])
     turn = min(len(walks.get(setting, ())) for setting in open_yet)
     waiting = [setting for setting in open_yet if len(walks.get(setting, ())) == turn]
     setting = race.shuffled(waiting, question.seed, f"final {turn}")[0]
-    rate = staircase.next_rate(setting, walks.get(setting, ()), _start(setting, history))
+    rate = staircase.next_rate(setting, walks.get(setting, ()), _start(setting, physics, history))
     role = ("leader", "runner-up")[chosen.index(setting)] if setting in chosen[:2] else "for comparison"
     return Trial(setting, rate, question.long_s, Stage.FINAL, round=turn + 1, why=f"{role}: its capacity")
 
@@ -140,11 +143,13 @@ def _is_preferred(
     return known is Difference.BETTER
 
 
-def _start(setting: Setting, history: Sequence[Attempt]) -> float:
-    """Where the walk of a setting begins: the highest rate that it kept, or about what it answered where it missed."""
+def _start(setting: Setting, physics: Physics, history: Sequence[Attempt]) -> float:
+    """Where a walk begins: at the highest rate that was kept, or about what was answered, or what physics allows."""
     own = [attempt for attempt in history if attempt.trial.setting == setting and attempt.trial.stage is Stage.RACE]
     kept = max((attempt.trial.rate_rps for attempt in own if attempt.ending is Ending.KEPT), default=0.0)
-    return max(kept, *(0.95 * attempt.goodput_rps for attempt in own if attempt.ending is not Ending.VOID), 1.0)
+    answered = max((attempt.goodput_rps for attempt in own if attempt.ending is not Ending.VOID), default=0.0)
+    bound = physics.bound(setting).rps
+    return max(kept, NEARLY * answered) or (NEARLY * bound if bound < math.inf else race.FIRST_RATE_UNKNOWN_RPS)
 
 
 def _value(figure: Interval | None) -> float:

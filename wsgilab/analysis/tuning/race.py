@@ -42,8 +42,9 @@ JUST_ENOUGH = 1.6
 """Of what the leader can do: settings that physics allows no more than this have no more slots than they need."""
 MOST_LEFT, MOST_LEFT_OF_NEIGHBOURS = 5, 3
 """How many go on after a round: of settings that do the same, some that are unlike are enough."""
-MOST_VOID = 2
-"""Void windows of one setting in one round, after which it is left out of that round."""
+MOST_VOID, WALL = 2, 4
+"""Void windows of one setting in one round, after which it is left out of that round; and of the first windows of a
+round, after which nobody can be offered its rate."""
 
 
 @dataclass(frozen=True)
@@ -221,7 +222,7 @@ def _replayed(standing: Standing, attempts: Sequence[Attempt], seed: int) -> tup
     while not standing.over and standing.alive:
         now = [attempt for attempt in attempts if attempt.trial.round == standing.round]
         latest = {attempt.trial.setting: attempt for attempt in now}
-        walled = len(now) >= MOST_VOID and all(attempt.ending is Ending.VOID for attempt in now)
+        walled = len(now) >= WALL and all(attempt.ending is Ending.VOID for attempt in now)
         missing = [setting for setting in standing.alive if setting not in latest or _to_repeat(setting, now)]
         if missing and not walled:
             return standing, shuffled(missing, seed, f"{standing.round}")[0]
