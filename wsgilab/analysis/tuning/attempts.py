@@ -60,4 +60,4 @@ def _too_large(window: Window, memory_mb: float | None) -> str | None:
     used = window.usage.memory_mb if window.usage else None
     if memory_mb is None or used is None or used <= memory_mb:
         return None
-    return f"used {words.number(used)} MB of the {words.number(memory_mb)} MB that it may use"
+    return f"used {words.number(used)} MB of the {words.number(memory_mb)} MB of memory that it may use"

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from zlib import crc32
 
 from wsgilab.analysis.tuning import space
-from wsgilab.analysis.tuning.physics import Bound, Physics
+from wsgilab.analysis.tuning.physics import Physics
 from wsgilab.model.tuning import Attempt, Ending, Question, Setting, Stage, Trial
 
 FIELD = 12
@@ -140,9 +140,13 @@ def cost(physics: Physics, setting: Setting) -> tuple[float, int, int, Setting]:
 
 
 def dead_kinds(history: Sequence[Attempt]) -> set[str]:
-    """The kinds of worker of which the smallest died in the calibration: no other of them has to be tried."""
+    """The kinds of worker of which the smallest died in the calibration: no other of them has to be tried.
+
+    Running out of memory is another matter: that speaks against those that need as much.
+    """
     calibrations = _calibrations(history)
-    died = {attempt.trial.setting.kind for attempt in calibrations if attempt.ending is Ending.DIED}
+    ended = [attempt for attempt in calibrations if attempt.ending is Ending.DIED and not _starved(attempt)]
+    died = {attempt.trial.setting.kind for attempt in ended}
     return died - {attempt.trial.setting.kind for attempt in calibrations if attempt.ending is not Ending.DIED}
 
 
@@ -190,27 +194,30 @@ def _open_yet(
     question: Question, physics: Physics, history: Sequence[Attempt], rate_rps: float = math.inf
 ) -> list[Setting]:
     """Those that have room in the memory at that rate, or at what they can do, and that no death speaks against."""
-    dead, starved = dead_kinds(history), _starved(physics, history)
+    dead = dead_kinds(history)
+    starved = {attempt.trial.setting for attempt in history if _starved(attempt)}
     known = dict.fromkeys([*question.settings, *question.references.values()])
     return [
         setting
         for setting in known
         if setting.kind not in dead
         and physics.fits(setting, question.memory_mb, rate_rps)
-        and not any(_needs_as_much(physics.bound(setting), bound) for bound in starved)
+        and not any(_needs_as_much(physics, setting, other) for other in starved)
     ]
 
 
-def _starved(physics: Physics, history: Sequence[Attempt]) -> list[Bound]:
-    """What is known of settings that ran out of memory."""
-    return [physics.bound(one.trial.setting) for one in history if one.ending is Ending.DIED and "memory" in one.died]
+def _starved(attempt: Attempt) -> bool:
+    return attempt.ending is Ending.DIED and "memory" in attempt.died
 
 
-def _needs_as_much(setting: Bound, other: Bound) -> bool:
-    """Whether a setting needs at least the memory of another one, to do at least as much."""
-    if setting.memory_mb is None or other.memory_mb is None:
+def _needs_as_much(physics: Physics, setting: Setting, other: Setting) -> bool:
+    """Whether a setting needs at least the memory of another one, for all that is known, to do at least as much."""
+    if setting.kind == other.kind and setting.workers >= other.workers and setting.threads >= other.threads:
+        return True
+    one, two = physics.bound(setting), physics.bound(other)
+    if one.memory_mb is None or two.memory_mb is None or math.isinf(two.rps):
         return False
-    return setting.memory_mb >= other.memory_mb and setting.rps >= 0.95 * other.rps
+    return one.memory_mb >= two.memory_mb and one.rps >= 0.95 * two.rps
 
 
 def _calibrations(history: Sequence[Attempt]) -> list[Attempt]:
@@ -225,7 +232,8 @@ def _replayed(standing: Standing, attempts: Sequence[Attempt], seed: int) -> tup
         walled = len(now) >= WALL and all(attempt.ending is Ending.VOID for attempt in now)
         missing = [setting for setting in standing.alive if setting not in latest or _to_repeat(setting, now)]
         if missing and not walled:
-            return standing, shuffled(missing, seed, f"{standing.round}")[0]
+            order = shuffled(missing, seed, f"{standing.round}")
+            return standing, min(order, key=lambda setting: setting in latest)  # void ones after all others
         standing = _below_the_wall(standing) if walled else _after(standing, latest)
     return standing, None
 
