@@ -63,6 +63,9 @@ class Physics:
     thread_mb: float = 0.0
     load_mb: float = 0.0
     """What the server grows by with each request per second that it answers."""
+    reached: float = 1.0
+    """What settings that were pushed did, as a share of what slots and CPU allow them, at best: less than all where
+    they wait for something else, a lock, say."""
 
     def bound(self, setting: Setting) -> Bound:
         """What this setting can do at most; without end where its kind was not measured."""
@@ -73,7 +76,7 @@ class Physics:
         by_slots = setting.workers * threads * 1000 / cost.service_ms
         by_cpu = min(self.cpus, setting.workers * cost.cores) * 1000 / self._cpu_ms(setting, cost)
         rps = min(by_slots, by_cpu)
-        return Bound(rps, "slots" if by_slots < by_cpu else "cpu", self.memory_mb(setting, rps))
+        return Bound(rps, "slots" if by_slots < by_cpu else "cpu", self.memory_mb(setting, self.reached * rps))
 
     def _cpu_ms(self, setting: Setting, cost: Cost) -> float:
         """CPU per request: of fewer threads than were measured, in between one and those."""
@@ -95,7 +98,7 @@ class Physics:
 
     def fits(self, setting: Setting, memory_mb: float | None, rate_rps: float = math.inf) -> bool:
         """Whether it has room in so much memory at that rate, or at what it can do at most, for all that is known."""
-        most_rps = min(rate_rps, self.bound(setting).rps)
+        most_rps = min(rate_rps, self.reached * self.bound(setting).rps)
         needed = self.memory_mb(setting, 0.0 if math.isinf(most_rps) else most_rps)
         return memory_mb is None or needed is None or needed <= memory_mb
 
@@ -118,7 +121,7 @@ def next_calibration(question: Question, done: Sequence[Attempt]) -> Trial | Non
     for setting, why in _pushed(question.settings, first):
         endings = [attempt.ending for attempt in pushed if attempt.trial.setting == setting]
         if not endings or (endings[-1] is Ending.VOID and len(endings) < MOST_VOID):
-            return _calibration(question, setting, _pushing(setting, done[0]), why)
+            return _calibration(question, setting, _pushing(setting, done), why)
     return None
 
 
@@ -133,7 +136,9 @@ def learn(question: Question, done: Sequence[Attempt]) -> Physics:
             service_ms = min(attempt.service_ms, known.service_ms if known else math.inf)
             costs[key] = Cost(service_ms, attempt.cpu_ms, cores, _held(attempt))
     _share_the_ease(costs, told)
-    return Physics(costs, question.cpus, *_memory(question, told))
+    found = Physics(costs, question.cpus, *_memory(question, told))
+    shares = [one.goodput_rps / found.bound(one.trial.setting).rps for one in told if _late(one)]
+    return replace(found, reached=min(1.0, max((share for share in shares if share > 0), default=1.0)))
 
 
 def _share_the_ease(costs: dict[tuple[str, bool], Cost], told: Sequence[Attempt]) -> None:
@@ -205,12 +210,21 @@ def _slots_of(kind: str) -> str:
     return "greenlets" if kind == GREEN else "threads"
 
 
-def _pushing(setting: Setting, alone: Attempt) -> float:
-    """A rate above what a setting can do, by what one slot took."""
+def _pushing(setting: Setting, done: Sequence[Attempt]) -> float:
+    """A rate above what a setting can do, by what one slot took at ease, and by what it did when it was pushed."""
+    alone = done[0]
     service_ms = alone.service_ms or 1000 / EASE_RPS
     cpu_ms = alone.cpu_ms or service_ms
-    can_rps = min(setting.slots * 1000 / service_ms, setting.workers * 1000 / cpu_ms)
+    pushed = [
+        attempt.goodput_rps for attempt in done[1:] if attempt.trial.setting == alone.trial.setting and _late(attempt)
+    ]
+    of_a_slot = min([1000 / service_ms, *pushed])
+    can_rps = min(setting.slots * of_a_slot, setting.workers * 1000 / cpu_ms)
     return max(EASE_RPS, float(f"{PUSH * can_rps:.3g}"))
+
+
+def _late(attempt: Attempt) -> bool:
+    return attempt.ending is Ending.MISSED and attempt.goodput_rps > 0
 
 
 def _calibration(question: Question, setting: Setting, rate_rps: float, why: str) -> Trial:

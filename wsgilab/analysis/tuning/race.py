@@ -25,6 +25,8 @@ CONTENDER = 0.7
 """Of the best bound: what can do less at most is not measured."""
 FIRST_RATE, FIRST_RATE_UNKNOWN_RPS = 1.0, 50.0
 """Of the best bound; and where nothing is known."""
+MORE_THAN_REACHED = 2.0
+"""As what the calibration reached, so much may another setting do at most, as a share of its bound."""
 FAR_BEHIND = 0.88
 """Of the best goodput of a round that nobody kept: what did less leaves."""
 NEARLY = 0.97
@@ -105,7 +107,8 @@ def _field(physics: Physics, settings: Sequence[Setting]) -> tuple[list[Setting]
     cheapest_first = sorted(
         contenders, key=lambda setting: (-min(bounds[setting], 0.95 * best), cost(physics, setting))
     )
-    return space.spread(cheapest_first, FIELD), _round(FIRST_RATE * best) if best < math.inf else FIRST_RATE_UNKNOWN_RPS
+    share = min(FIRST_RATE, MORE_THAN_REACHED * physics.reached)
+    return space.spread(cheapest_first, FIELD), _round(share * best) if best < math.inf else FIRST_RATE_UNKNOWN_RPS
 
 
 def _next_heat(question: Question, physics: Physics, history: Sequence[Attempt], heat: int) -> Standing | None:
