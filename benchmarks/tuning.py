@@ -2,9 +2,9 @@
 
 python benchmarks/tuning.py           (pip install optuna smac first, into an environment of its own, for these too)
 
-The others get what `./lab tune` gets for its own trials: the same windows, the same noise, as much time. They search
-for the setting of the highest capacity, where one evaluation is a search for the capacity of one setting, because that
-is the figure they can optimise; nothing tells them that a setting need not be measured to the end.
+The others get what `./lab tune` gets for its own trials: the same windows, the same noise, as much time. They optimise
+one figure of a setting, in two ways: its capacity, which takes a search of its own, or what it answers in one short
+window under more than anything can do. The latter costs a ninth, and tells nothing of the SLO.
 """
 
 from __future__ import annotations
@@ -12,108 +12,135 @@ from __future__ import annotations
 import random
 import statistics
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
-from simulated_apps import LATE_S, NAMED, NOISE, WINDOW_S, App, question_for, random_apps, tuned
+from simulated_apps import LATE_S, NAMED, NOISE, WINDOW_S, App, question_for, random_apps, tuned, window
 
-from wsgilab.analysis.tuning import space
-from wsgilab.model.tuning import GREEN, GREENLETS, Question, Setting
+from wsgilab.analysis.tuning import physics, race, space
+from wsgilab.model.tuning import GREEN, GREENLETS, Attempt, Question, Setting, Stage, Trial
 
 RANDOM_APPS = 200
 WINDOWS = 9
 """What a search for one capacity takes, with short windows."""
-EVALUATION_S = WINDOWS * (3.0 + WINDOW_S + LATE_S / 2)
-Search = Callable[[App, Question], Setting]
+MOST_ASKED = 500
+"""Evaluations that are asked for, known ones among them."""
 
 
-class Evaluations:
-    """Capacities as they would be measured, until time is over."""
+class Capacities:
+    """Each evaluation is a search for the capacity of a setting, as `./lab capacity` would make it."""
 
     def __init__(self, app: App, question: Question) -> None:
         self.app, self.question = app, question
         self.luck = random.Random(f"{app.name} {question.seed}")
         self.seen: dict[Setting, float] = {}
+        self.spent_s = 0.0
+
+    def __call__(self, setting: Setting) -> float:
+        """What a setting comes to; what was evaluated before costs nothing."""
+        if setting not in self.seen:
+            self.seen[setting] = self._evaluate(setting)
+        return self.seen[setting]
 
     @property
-    def left(self) -> int:
-        """How many more there is time for."""
-        return int(self.question.budget_s / EVALUATION_S) - len(self.seen)
-
-    def capacity_rps(self, setting: Setting) -> float:
-        """One of them."""
-        if setting not in self.seen:
-            truth = self.app.capacity_rps(setting, self.question.cpus, self.question.memory_mb)
-            self.seen[setting] = truth * self.luck.lognormvariate(0, NOISE)
-        return self.seen[setting]
+    def is_over(self) -> bool:
+        """Whether there is no time for another one, or nothing left to evaluate."""
+        return self.spent_s >= self.question.budget_s or len(self.seen) == len(self.question.settings)
 
     @property
     def best(self) -> Setting:
         """The best one so far."""
         return max(self.seen, key=lambda setting: self.seen[setting])
 
+    def _evaluate(self, setting: Setting) -> float:
+        self.spent_s += WINDOWS * (self.question.short_s + WINDOW_S + LATE_S / 2)
+        truth = self.app.capacity_rps(setting, self.question.cpus, self.question.memory_mb)
+        return truth * self.luck.lognormvariate(0, NOISE)
 
-def at_random(app: App, question: Question) -> Setting:
+
+class Glances(Capacities):
+    """Each is one window under more than anything can do, as in the first round of `./lab tune`: what was answered."""
+
+    def __init__(self, app: App, question: Question) -> None:
+        super().__init__(app, question)
+        done: list[Attempt] = []
+        while trial := physics.next_calibration(question, done):
+            done.append(self._window(trial))
+        _, self.rate_rps = race.first_field(question, physics.learn(question, done), done)
+
+    def _evaluate(self, setting: Setting) -> float:
+        return self._window(Trial(setting, self.rate_rps, self.question.short_s, Stage.RACE)).goodput_rps
+
+    def _window(self, trial: Trial) -> Attempt:
+        attempt = window(self.app, trial, self.question, self.luck)
+        self.spent_s += attempt.took_s
+        return attempt
+
+
+Search = Callable[[Capacities], Setting]
+
+
+def at_random(evaluate: Capacities) -> Setting:
     """As many settings as there is time for, drawn by lot."""
-    evaluations = Evaluations(app, question)
-    for setting in evaluations.luck.sample(question.settings, evaluations.left):
-        evaluations.capacity_rps(setting)
-    return evaluations.best
+    for setting in evaluate.luck.sample(evaluate.question.settings, len(evaluate.question.settings)):
+        if not evaluate.is_over:
+            evaluate(setting)
+    return evaluate.best
 
 
-def by_rule(app: App, question: Question) -> Setting:  # noqa: ARG001 - as the others are called
-    """No search at all: what everybody quotes."""
-    return question.references["2n + 1"]
-
-
-def optuna(app: App, question: Question) -> Setting:
+def optuna(evaluate: Capacities) -> Setting:
     """Optuna's tree-structured Parzen estimator over worker class, workers and threads."""
     import optuna as library
 
     library.logging.set_verbosity(library.logging.ERROR)
-    evaluations = Evaluations(app, question)
-    kinds = sorted({setting.kind for setting in question.settings})
+    kinds = sorted({setting.kind for setting in evaluate.question.settings})
 
     def objective(trial: library.Trial) -> float:
         kind = trial.suggest_categorical("kind", kinds)
         workers = trial.suggest_int("workers", 1, space.MOST_WORKERS)
         threads = trial.suggest_int("threads", 2, space.MOST_THREADS) if kind == space.THREADED else 1
-        threads = GREENLETS if kind == GREEN else threads
-        return evaluations.capacity_rps(Setting(question.references["2n + 1"].family, kind, workers, threads))
+        return evaluate(_setting(kind, workers, threads))
 
-    study = library.create_study(direction="maximize", sampler=library.samplers.TPESampler(seed=question.seed))
-    for _ in range(10 * evaluations.left):  # one that was evaluated before costs nothing
-        if evaluations.left <= 0:
+    study = library.create_study(direction="maximize", sampler=library.samplers.TPESampler(seed=evaluate.question.seed))
+    for _ in range(MOST_ASKED):  # it may ask for the same one again and again
+        if evaluate.is_over:
             break
         study.optimize(objective, n_trials=1)
-    return evaluations.best
+    return evaluate.best
 
 
-def smac(app: App, question: Question) -> Setting:
+def smac(evaluate: Capacities) -> Setting:
     """SMAC's random forests over the same."""
-    from ConfigSpace import Categorical, ConfigurationSpace, Integer
+    from ConfigSpace import Categorical, ConfigurationSpace, EqualsCondition, Integer
     from smac import HyperparameterOptimizationFacade, Scenario
+    from smac.main.exceptions import ConfigurationSpaceExhaustedException
+    from smac.runhistory.dataclasses import TrialValue
 
-    evaluations = Evaluations(app, question)
-    kinds = sorted({setting.kind for setting in question.settings})
-    room = ConfigurationSpace(seed=question.seed)
-    room.add(
-        Categorical("kind", kinds),
-        Integer("workers", (1, space.MOST_WORKERS)),
-        Integer("threads", (2, space.MOST_THREADS)),
-    )
+    kinds = sorted({setting.kind for setting in evaluate.question.settings})
+    room = ConfigurationSpace(seed=evaluate.question.seed)
+    kind, threads = Categorical("kind", kinds), Integer("threads", (2, space.MOST_THREADS))
+    room.add(kind, Integer("workers", (1, space.MOST_WORKERS)), threads)
+    room.add(EqualsCondition(threads, kind, space.THREADED))
 
     def cost(config: dict[str, object], seed: int = 0) -> float:  # noqa: ARG001 - SMAC's names
-        kind, workers = str(config["kind"]), int(str(config["workers"]))
-        threads = {space.SINGLE: 1, GREEN: GREENLETS}.get(kind, int(str(config["threads"])))
-        return -evaluations.capacity_rps(Setting(question.references["2n + 1"].family, kind, workers, threads))
+        said = dict(config)
+        return -evaluate(_setting(str(said["kind"]), int(str(said["workers"])), int(str(said.get("threads", 1)))))
 
-    scenario = Scenario(room, deterministic=True, n_trials=evaluations.left, seed=question.seed)
-    HyperparameterOptimizationFacade(scenario, cost, overwrite=True, logging_level=40).optimize()
-    return evaluations.best
+    scenario = Scenario(room, deterministic=True, n_trials=MOST_ASKED, seed=evaluate.question.seed)
+    optimizer = HyperparameterOptimizationFacade(scenario, cost, overwrite=True, logging_level=40)
+    with suppress(ConfigurationSpaceExhaustedException):
+        while not evaluate.is_over:
+            asked = optimizer.ask()
+            optimizer.tell(asked, TrialValue(cost=cost(dict(asked.config))))
+    return evaluate.best
+
+
+def _setting(kind: str, workers: int, threads: int) -> Setting:
+    return Setting("gunicorn", kind, workers, GREENLETS if kind == GREEN else threads)
 
 
 def show(name: str, shares: list[float], more: str = "") -> None:
@@ -142,17 +169,15 @@ def main() -> None:
     for result, (app, _) in zip(own, asked, strict=True):
         if result.share < 0.95:
             print(f"    {result.share:.1%} with {result.setting.name if result.setting else 'nothing'}: {app}")
-    rivals: tuple[tuple[str, Search], ...] = (
-        ("2n + 1", by_rule),
-        ("at random", at_random),
-        ("Optuna (TPE)", optuna),
-        ("SMAC", smac),
-    )
-    for name, way in rivals:
-        try:
-            show(name, [share(app, question, way(app, question)) for app, question in asked])
-        except ImportError as error:
-            print(f"{name} is not installed: pip install optuna smac ({error})")
+    show("2n + 1", [share(app, question, question.references["2n + 1"]) for app, question in asked])
+    rivals: Mapping[str, Search] = {"at random": at_random, "Optuna (TPE)": optuna, "SMAC": smac}
+    for kind in (Capacities, Glances):
+        print(f"\nevaluating {kind.__name__.lower()}: {(kind.__doc__ or '').strip()}")
+        for name, way in rivals.items():
+            try:
+                show(name, [share(app, question, way(kind(app, question))) for app, question in asked])
+            except ImportError as error:
+                print(f"{name} is not installed: pip install optuna smac ({error})")
 
 
 if __name__ == "__main__":
