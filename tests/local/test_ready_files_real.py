@@ -26,12 +26,15 @@ from wsgilab.model.tuning import Setting
 from wsgilab.reports.ready_files import ready_files
 from wsgilab.reports.server_conf import FOLDER, SOCKETS, Basis
 
+# One worker of gunicorn: a second one may still be starting when the first has answered, and does not hear signals yet.
 SETTINGS = (
-    Setting("gunicorn", "sync", 2),
+    Setting("gunicorn", "sync", 1),
     Setting("gunicorn", "gthread", 1, 4),
     Setting("gunicorn", "gevent", 1, 100),
     Setting("uwsgi", "", 2, 2),
 )
+LONGEST_END_S = 40
+"""More than the 30 s after which gunicorn kills a worker that does not end."""
 SHOP = """
 def create_app(greeting):
     def app(environ, start_response):
@@ -104,7 +107,7 @@ class Place:
                 yield process
             finally:
                 process.terminate()
-                process.wait(timeout=20)
+                process.wait(timeout=LONGEST_END_S)
 
     @contextmanager
     def nginx(self, found: Nginx) -> Iterator[None]:
