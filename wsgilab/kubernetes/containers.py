@@ -137,8 +137,8 @@ def seconds(compose: str) -> float:
 
 
 def literally(text: str) -> str:
-    """A text in which Kubernetes fills in nothing: `$(NAME)` is a variable to it, in arguments and in environments."""
-    return text.replace("$(", "$$(")
+    """A text that Kubernetes leaves as it is: in arguments and variables it fills in `$(NAME)`, and `$$` becomes `$`."""
+    return text.replace("$", "$$")
 
 
 def _require_known(name: str, service: Mapping[str, Any]) -> None:

@@ -159,10 +159,14 @@ def test_nothing_is_left_to_be_filled_in() -> None:
 
 
 def test_what_looks_like_a_variable_to_kubernetes_is_taken_as_it_is() -> None:
-    service = {**LAB.services["gunicorn"], "command": "serve $(HOME)", "environment": {"LAB_APP": "a:b($(c))"}}
+    said = {"LAB_APP": "a:b($(c))", "KEY": "pa$$word$"}
+    service = {**LAB.services["gunicorn"], "command": "serve $(HOME)", "environment": said}
     container = part("gunicorn", service, Images("a", "b"), Shape()).container
     assert container["args"] == ["serve", "$$(HOME)"]
-    assert container["env"] == [{"name": "LAB_APP", "value": "a:b($$(c))"}]
+    assert container["env"] == [
+        {"name": "LAB_APP", "value": "a:b($$(c))"},
+        {"name": "KEY", "value": "pa$$$$word$$"},  # `$$` would become `$`
+    ]
 
 
 def test_images_of_the_lab_are_asked_of_no_registry_unless_they_are_of_one() -> None:
