@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from wsgilab.engines import HealthCheck
 from wsgilab.engines.attached import OWN_NGINX, AttachedEngine, answers
 from wsgilab.engines.stack import Stack
-from wsgilab.errors import MissingError, ServerError
+from wsgilab.errors import MissingError, ServerError, to_paste
+from wsgilab.lab.servers import NAMESPACE
 from wsgilab.machine.waiting import poll_until
 from wsgilab.model.server import Server
 
@@ -41,28 +42,33 @@ class ClusterEngine(AttachedEngine):
     def never_healthy(self, server: Server, check: HealthCheck) -> ServerError:
         """As AttachedEngine, with kubectl."""
         said = super().never_healthy(server, check)
-        return ServerError(said.what, said.cause, f"kubectl logs deployment/{_deployment(server)} {server.name}")
+        logs = self._kubectl("logs", f"deployment/{_deployment(server)}", "--container", server.name)
+        return ServerError(said.what, said.cause, logs)
 
     def not_there(self, server: Server) -> MissingError:
         """The error for a server whose name leads to no pod."""
-        name = _deployment(server)
         return MissingError(
             f"{server.name} has no running pod.",
             "no node has so many CPUs left, or its image cannot be had there; its events have the reason",
-            f"kubectl describe pods --selector app.kubernetes.io/name={name}",
+            self._kubectl("describe", "pods", "--selector", f"app.kubernetes.io/name={_deployment(server)}"),
         )
 
     def not_back(self, server: Server, check: HealthCheck) -> ServerError:
         """As AttachedEngine, with kubectl."""
         said = super().not_back(server, check)
-        name = _deployment(server)
         cause = "it dies again at every start, and each time Kubernetes waits longer before the next one"
-        return ServerError(said.what, cause, f"kubectl logs --previous deployment/{name} --container {server.name}")
+        logs = self._kubectl("logs", "--previous", f"deployment/{_deployment(server)}", "--container", server.name)
+        return ServerError(said.what, cause, logs)
 
     def no_nginx(self) -> MissingError:
         """As AttachedEngine, with kubectl."""
-        next_command = "kubectl describe pods --selector app.kubernetes.io/name=nginx"
+        next_command = self._kubectl("describe", "pods", "--selector", "app.kubernetes.io/name=nginx")
         return MissingError("nginx was not found.", "its pod does not run", next_command)
+
+    def _kubectl(self, *words: str) -> str:
+        """What to type for the namespace of the pods, wherever that is done."""
+        namespace = self.lab.variables.get(NAMESPACE)
+        return to_paste("kubectl", *(["--namespace", namespace] if namespace else []), *words)
 
 
 def next_to_runner(stack: Stack) -> AttachedEngine:

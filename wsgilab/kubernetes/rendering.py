@@ -15,7 +15,7 @@ from wsgilab.errors import UsageError, to_paste
 from wsgilab.kubernetes import monitoring, overlays, policies, runner, servers
 from wsgilab.kubernetes.containers import Images, Json
 from wsgilab.kubernetes.pods import Document
-from wsgilab.lab.servers import Lab, variables_of
+from wsgilab.lab.servers import NAMESPACE, Lab, variables_of
 from wsgilab.lab.variants import nginx_blocks
 from wsgilab.model.request import Request
 from wsgilab.model.server import Server
@@ -77,14 +77,15 @@ def rendered(order: Order) -> Mapping[str, str]:
 def request_inside(order: Order) -> Request:
     """The request as the runner in the cluster carries it out: with all that .env says here, for its image has another.
 
-    Images are among the settings, so that the manifest of the run has them.
+    Images are among the settings, so that the manifest of the run has them; so is the namespace, for hints.
     """
     known = variables_of(order.lab.root) - OF_THIS_MACHINE
     said = {name: value for name, value in order.lab.variables.items() if name in known}
     images = {"SERVER_IMAGE": order.images.server, "RUNNER_IMAGE": order.images.runner}
+    where = {NAMESPACE: order.namespace}
     return order.request.but(
         engine="kubernetes",
-        settings={**said, **images},
+        settings={**said, **images, **where},
         start_timeout_s=max(order.request.start_timeout_s, PULLING_S),
         results=None,
         spare_results=None,

@@ -18,6 +18,8 @@ from wsgilab.model.server import Server
 MOST_CPUS = 4096
 """No machine has more; a typo, or a manifest of somebody else, may not take all memory."""
 LOOPBACK = "127.0.0.1"
+NAMESPACE = "CLUSTER_NAMESPACE"
+"""The namespace of the servers: a setting that a request has in a cluster alone."""
 SIZE = re.compile(r"(\d+)([bkmg]?)b?")
 UNITS = {"": 1, "b": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
 """`512m`, as Compose writes it."""

@@ -17,7 +17,10 @@ DELEGATE = (
 """Lets a rootless engine set CPUs, after the next login
 (https://docs.docker.com/engine/security/rootless/tips/#limiting-resources)."""
 
-QUALITY = "kubectl get pods --output custom-columns=NAME:.metadata.name,NODE:.spec.nodeName,QOS:.status.qosClass"
+QUALITY = (
+    "kubectl get pods --all-namespaces --selector app.kubernetes.io/part-of=wsgilab "
+    "--output custom-columns=NAME:.metadata.name,NODE:.spec.nodeName,QOS:.status.qosClass"
+)
 """Shows which pods could have CPUs of their own, and where they are."""
 
 

@@ -18,7 +18,11 @@ from wsgilab.machine.waiting import Stop
 from wsgilab.model.listener import UNHEARD
 from wsgilab.model.request import Request
 
-LAB = load_lab(ROOT, {"SERVER_CPUS": "0-1", "SERVER_IMAGE": "registry.example/server@sha256:1"})
+LAB = load_lab(
+    ROOT,
+    {"SERVER_CPUS": "0-1", "SERVER_IMAGE": "registry.example/server@sha256:1", "CLUSTER_NAMESPACE": "ours"},
+)
+KUBECTL = "kubectl --namespace ours"
 GUNICORN, UWSGI = LAB.select(["gunicorn", "uwsgi"])
 
 
@@ -53,7 +57,7 @@ def test_a_name_that_leads_nowhere_is_a_pod_that_no_node_takes(monkeypatch: pyte
     with pytest.raises(MissingError) as raised:
         engine().start()
     assert raised.value.what == "gunicorn has no running pod."
-    assert raised.value.next_command == "kubectl describe pods --selector app.kubernetes.io/name=gunicorn"
+    assert raised.value.next_command == f"{KUBECTL} describe pods --selector app.kubernetes.io/name=gunicorn"
 
 
 def nobody_knows(_name: str) -> str:
@@ -66,7 +70,7 @@ def test_a_pod_that_does_not_get_healthy_is_a_server_that_does_not_start(monkeyp
     with pytest.raises(ServerError) as raised:
         engine().start()
     assert raised.value.what.startswith("gunicorn did not start: not healthy after 0 s.")
-    assert raised.value.next_command == "kubectl logs deployment/gunicorn gunicorn"
+    assert raised.value.next_command == f"{KUBECTL} logs deployment/gunicorn --container gunicorn"
 
 
 def test_one_behind_nginx_is_looked_for_in_nginx_s_pod(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,6 +78,6 @@ def test_one_behind_nginx_is_looked_for_in_nginx_s_pod(monkeypatch: pytest.Monke
     assert engine().not_there(UWSGI).next_command.endswith("app.kubernetes.io/name=nginx")
     with pytest.raises(ServerError) as raised:
         engine().restart(UWSGI)
-    assert raised.value.next_command == "kubectl logs --previous deployment/nginx --container uwsgi"
+    assert raised.value.next_command == f"{KUBECTL} logs --previous deployment/nginx --container uwsgi"
     with pytest.raises(MissingError, match="nginx was not found"), engine().fixed_answer():
         pass

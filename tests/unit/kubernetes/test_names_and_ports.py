@@ -167,6 +167,7 @@ def test_the_runner_carries_out_what_was_asked_for() -> None:
         assert getattr(INSIDE, field) == getattr(asked, field), field
     assert INSIDE.start_timeout_s >= 300, "images may have to be pulled"
     assert INSIDE.settings["SERVER_IMAGE"] == "wsgilab-server:local", "the manifest of the run has it"
+    assert INSIDE.settings["CLUSTER_NAMESPACE"] == "wsgilab", "what it says to do next is about that namespace"
     assert "LAB_APP_DIR" not in INSIDE.settings
     (job,) = of_kind(FILES, "Job").values()
     spec = job["spec"]["template"]["spec"]
