@@ -99,7 +99,9 @@ def next_steps(namespace: str) -> str:
             "Fetch the files:  kubectl apply --filename results.yaml",
             f"                  {inside} wait --for=condition=Ready pod/{RESULTS}",
             f"                  {inside} cp {RESULTS}:{MOUNTED_RESULTS} results",
-            f"Measure again:    {inside} delete job {RUNNER}; kubectl apply --server-side --kustomize base",
+            "                  kubectl delete --filename results.yaml",
+            f"Measure again:    {inside} delete job {RUNNER}",
+            "                  kubectl apply --server-side --kustomize base  # or the overlay that you applied",
             f"Stop:             kubectl delete namespace {namespace}",
         )
     )
