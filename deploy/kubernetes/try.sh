@@ -26,11 +26,14 @@ START_S=600
 RUN_S=1800
 work="$(mktemp -d)"
 ours=false
+# A file of its own: which cluster is the current one in yours stays as it is.
+export KUBECONFIG="$work/kubeconfig"
 
 main() {
   trap clean_up EXIT
   require docker
   require kubectl
+  command -v kind k3d >/dev/null || { say "there is neither kind nor k3d"; exit 3; }
   docker compose build --quiet image prometheus-setup
   ok "images are built"
   make_cluster
@@ -54,13 +57,10 @@ make_cluster() {
     ours=true
     kind create cluster --name "$CLUSTER" --wait 120s
     kind load docker-image --name "$CLUSTER" "${IMAGES[@]}"
-  elif command -v k3d >/dev/null; then
+  else
     ours=true
     k3d cluster create "$CLUSTER" --wait
     k3d image import --cluster "$CLUSTER" "${IMAGES[@]}"
-  else
-    say "there is neither kind nor k3d"
-    exit 3
   fi
 }
 
@@ -99,10 +99,11 @@ look_at_results() {
 }
 
 clean_up() {
-  [[ -z ${KEEP:-} ]] || { say "left as it is: the cluster $CLUSTER and $work"; return; }
+  [[ -z ${KEEP:-} ]] || { say "left as it is: the cluster $CLUSTER (KUBECONFIG=$KUBECONFIG) and $work"; return; }
+  if $ours; then
+    kind delete cluster --name "$CLUSTER" 2>/dev/null || k3d cluster delete "$CLUSTER" 2>/dev/null || true
+  fi
   rm -rf "$work"
-  $ours || return 0
-  kind delete cluster --name "$CLUSTER" 2>/dev/null || k3d cluster delete "$CLUSTER" 2>/dev/null || true
 }
 
 ok() { printf 'ok: %s\n' "$*"; }
