@@ -87,8 +87,8 @@ def _images(server: str | None, runner: str | None) -> Images:
     for name, image in (("--server-image", server), ("--runner-image", runner)):
         if image is None or DIGEST not in image:
             raise UsageError(
-                f"{name} wants an image with its digest.",
-                "a tag may be another image on the next node, and of two images one comes from a registry as the other",
+                f"{name} needs an image with its digest.",
+                "a tag may be another image on the next node; and both images come from a registry, or neither does",
                 "docker image ls --digests",
             )
     return Images(str(server), str(runner))
@@ -96,9 +96,9 @@ def _images(server: str | None, runner: str | None) -> Images:
 
 def _require_free(out: Path, force: bool) -> None:
     if out.exists() and not out.is_dir():
-        raise UsageError(f"{out} is no folder.", "a file has that name", to_paste("ls", "-l", out))
+        raise UsageError(f"{out} is not a folder.", "a file has that name", to_paste("ls", "-l", out))
     if not force and out.is_dir() and any(out.iterdir()):
-        what = f"There is something in {out} already."
+        what = f"{out} is not empty."
         raise UsageError(what, "it was rendered before; --force writes over it", to_paste("ls", out))
 
 

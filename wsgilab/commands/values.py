@@ -185,7 +185,7 @@ def _web_address(text: str) -> str:
 
 def _render(text: str) -> str:
     if text != "render":
-        raise ValueError(f"'{text}' is nothing that can be done, 'render' is")
+        raise ValueError(f"'{text}' is not something that it can do; 'render' is")
     return text
 
 

@@ -124,7 +124,7 @@ def memory(compose: str) -> str:
     found = MEMORY.fullmatch(str(compose).lower().removesuffix("b"))
     if not found:
         cause = "SERVER_MEMORY or LOAD_MEMORY in .env or the environment; a number with k, m or g is understood here"
-        raise UsageError(f"'{compose}' is no amount of memory.", cause, "git diff .env")
+        raise UsageError(f"'{compose}' is not an amount of memory.", cause, "git diff .env")
     return f"{found[1]}{found[2].replace('k', 'K').replace('m', 'M').replace('g', 'G')}i"
 
 
@@ -137,20 +137,20 @@ def seconds(compose: str) -> float:
 
 
 def literally(text: str) -> str:
-    """A text that Kubernetes leaves as it is: in arguments and variables it fills in `$(NAME)`, and `$$` becomes `$`."""
+    """A text that Kubernetes leaves as it is: in words and variables it fills in `$(NAME)`, and makes `$$` a `$`."""
     return text.replace("$", "$$")
 
 
 def _require_known(name: str, service: Mapping[str, Any]) -> None:
     unknown = sorted(set(service) - TRANSLATED - set(LEFT_OUT))
     if unknown:
-        what = f"compose.yaml says `{unknown[0]}` of {name}, and nobody has said what that is in a cluster."
+        what = f"compose.yaml sets `{unknown[0]}` for {name}, and the lab does not know what that is in a cluster."
         cause = "a key that is new there; wsgilab/kubernetes/containers.py names those that are known"
         raise UsageError(what, cause, "git diff compose.yaml")
     for key, value in LOCKED_IN.items():
         if service.get(key) != value:
             cause = "it is what locks a container in, and a pod is locked in by this much"
-            raise UsageError(f"{key} of {name} is not {value}.", cause, "git diff compose.yaml")
+            raise UsageError(f"`{key}` of {name} is not {value}.", cause, "git diff compose.yaml")
 
 
 def _words(key: str, said: str | Sequence[str] | None) -> Json:
@@ -210,7 +210,7 @@ def _volumes(name: str, service: Mapping[str, Any], shape: Shape) -> Iterator[tu
         if target in shape.mounts:
             yield _mounted(target, shape.mounts[target])
         elif target not in IN_THE_IMAGE:
-            what = f"{name} mounts {target}, and nobody has said what that is in a cluster."
+            what = f"{name} mounts {target}, and the lab does not know what that is in a cluster."
             raise UsageError(what, "a volume that is new in compose.yaml", "git diff compose.yaml")
 
 

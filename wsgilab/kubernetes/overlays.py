@@ -45,7 +45,7 @@ def two_nodes() -> Json:
 
 
 def a_try(deployments: Sequence[Document]) -> Json:
-    """For a cluster of any size, a laptop's too: no CPU is reserved."""
+    """For a cluster with few CPUs, a laptop's too: none is reserved."""
     patches = [_patch({"kind": found.kind, "name": found.name}, *_without_cpus(found.content)) for found in deployments]
     return {**_kustomization(), "resources": [BASE], "patches": patches}
 

@@ -31,10 +31,10 @@ ABOUT_BASE = "All that measures: kubectl apply --server-side --kustomize base"
 ABOUT_TWO_NODES = (
     "Servers and load on nodes of their own: `kubectl label node NAME wsgilab=servers`, another one wsgilab=load."
 )
-ABOUT_TRY = "Fits on one small node, and shows that all of it works. No CPU is reserved: its figures mean nothing."
+ABOUT_TRY = "Fits on one node, and shows that all of it works. Memory is reserved and no CPU: its figures mean nothing."
 ABOUT_MONITORED = (
-    f"For a Prometheus operator in the namespace {monitoring.NAMESPACE}. What k6 and the runner push is taken where "
-    "its Prometheus has enableRemoteWriteReceiver."
+    f"For a Prometheus operator in the namespace {monitoring.NAMESPACE}. Its Prometheus must select what is in other "
+    "namespaces without a label of its own, and needs enableRemoteWriteReceiver for what k6 and the runner push."
 )
 OF_THIS_MACHINE = {"LAB_APP_DIR", "LAB_RESULTS_DIR"}
 """Variables of compose.yaml that name its folders."""

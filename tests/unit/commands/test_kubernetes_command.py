@@ -39,7 +39,7 @@ def test_it_says_what_it_wrote_and_what_to_do_next(tmp_path: Path, capsys: pytes
 def test_what_is_there_is_written_over_only_when_asked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert render(tmp_path / "out", "--servers", "dev") == 0
     assert render(tmp_path / "out", "--servers", "gunicorn") == 2
-    assert "There is something in" in capsys.readouterr().err
+    assert "is not empty" in capsys.readouterr().err
     assert "name: dev" in (tmp_path / "out/base/servers.yaml").read_text()
     assert render(tmp_path / "out", "--servers", "gunicorn", "--force") == 0
     assert "name: dev" not in (tmp_path / "out/base/servers.yaml").read_text()
@@ -58,8 +58,8 @@ def test_a_variable_of_the_environment_reaches_the_servers(tmp_path: Path, monke
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--server-image", "lab:1", "--runner-image", DIGEST], "--server-image wants an image with its digest"),
-        (["--server-image", DIGEST], "--runner-image wants an image with its digest"),
+        (["--server-image", "lab:1", "--runner-image", DIGEST], "--server-image needs an image with its digest"),
+        (["--server-image", DIGEST], "--runner-image needs an image with its digest"),
         (["--keep-alive", "both"], "not both"),
         (["--namespace", "My_Lab"], "Nothing in a cluster can be called 'My_Lab'"),
         (["--variant", "x-=gunicorn"], "Nothing in a cluster can be called 'x-'"),
@@ -87,13 +87,13 @@ def test_a_folder_of_this_machine_is_in_no_pod(
 def test_there_is_nothing_else_to_do(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
         main(["kubernetes", "deploy", "--out", "x"])
-    assert "'deploy' is nothing that can be done" in capsys.readouterr().err
+    assert "'deploy' is not something that it can do" in capsys.readouterr().err
 
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "file").touch()
     assert render(tmp_path / "file") == 2
-    assert "is no folder" in capsys.readouterr().err
+    assert "is not a folder" in capsys.readouterr().err
     assert render(tmp_path / "file" / "below") == 3
     assert "cannot be written" in capsys.readouterr().err
 

@@ -124,12 +124,12 @@ def changed(name: str, **said: Any) -> Order:
 @pytest.mark.parametrize(
     ("said", "refused"),
     [
-        ({"ulimits": {"nofile": 65536}}, "compose.yaml says `ulimits` of gunicorn"),
-        ({"privileged": True}, "compose.yaml says `privileged` of gunicorn"),
+        ({"ulimits": {"nofile": 65536}}, "compose.yaml sets `ulimits` for gunicorn"),
+        ({"privileged": True}, "compose.yaml sets `privileged` for gunicorn"),
         ({"volumes": ["./secrets:/run/secrets:ro"]}, "gunicorn mounts /run/secrets"),
-        ({"read_only": False}, "read_only of gunicorn is not True"),
-        ({"cap_drop": []}, "cap_drop of gunicorn is not"),
-        ({"mem_limit": "half"}, "'half' is no amount of memory"),
+        ({"read_only": False}, "`read_only` of gunicorn is not True"),
+        ({"cap_drop": []}, "`cap_drop` of gunicorn is not"),
+        ({"mem_limit": "half"}, "'half' is not an amount of memory"),
     ],
 )
 def test_what_is_new_in_compose_is_not_lost_on_the_way(said: dict[str, Any], refused: str) -> None:
