@@ -119,7 +119,7 @@ class Bundle:
         return UsageError(
             f"{self.path} was made from another state of the lab ({made}). Not the same here: {some}.",
             "this clone is newer or older than the bundle; the lab that it was made from is in it, in the folder lab",
-            to_paste("tar", "-xf", self.path, LAB),
+            _unpacked_elsewhere(self.path),
         )
 
     def _what_fits(self) -> str:
@@ -176,7 +176,8 @@ def require_room(folder: Path, needed_bytes: int, what: str) -> None:
 
 
 def read(path: Path) -> Bundle:
-    """A bundle, with its table of contents. Raises UsageError where it is none, truncated, damaged, or too new."""
+    """A bundle, with its table of contents. Raises UsageError for another file, and one that is truncated, damaged, or
+    too new."""
     try:
         with tarfile.open(path, "r:") as archive:
             contents, begins = _contents(archive, path)
@@ -209,7 +210,7 @@ def _contents(archive: tarfile.TarFile, path: Path) -> tuple[Contents, int]:
     raise UsageError(
         f"{path} has format {schema!r:.20}, and this lab reads format {SCHEMA}.",
         "it was made by another version of the lab; that one is in it, in the folder lab",
-        to_paste("tar", "-xf", path, LAB),
+        _unpacked_elsewhere(path),
     )
 
 
@@ -261,8 +262,13 @@ def _padded(size: int) -> int:
     return -(-size // BLOCK_BYTES) * BLOCK_BYTES
 
 
+def _unpacked_elsewhere(path: Path) -> str:
+    """A line that unpacks the lab next to this clone: in the clone itself `lab` is the launcher."""
+    return f"mkdir ../lab-of-bundle && {to_paste('tar', '-xf', path, '-C', '../lab-of-bundle', LAB)}"
+
+
 def _no_bundle(path: Path, reason: str) -> UsageError:
-    what = f"{path} is no bundle of the lab: {reason}."
+    what = f"{path} is not a bundle of the lab: {reason}."
     return UsageError(what, "another file, or one that was compressed or packed anew", to_paste("ls", "-l", path))
 
 
