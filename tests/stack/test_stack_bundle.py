@@ -92,4 +92,4 @@ def test_an_empty_engine_gets_the_images_once(stack: Stack, empty_engine: str, t
     ran = docker(empty_engine, "run", "--rm", *program)
     assert ran.stdout == "ready\n", ran.stderr
     again = stack.lab("bundle", "--use", str(tmp_path / "lab.tar"), DOCKER_HOST=empty_engine)
-    assert (again.returncode, "its images are there already" in again.stderr) == (0, True), again.stderr
+    assert (again.returncode, "the images are there already" in again.stderr) == (0, True), again.stderr

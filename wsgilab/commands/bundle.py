@@ -54,7 +54,7 @@ def command(out: Path | None, without_images: bool, shown: Path | None, used: Pa
                 return bundle_using.use(bundles.read(used))
             found = _checked(shown) if shown else bundle_making.make(_named(out), not without_images)
     except KeyboardInterrupt:
-        say("interrupted; the same command goes on." if used else "interrupted; nothing is left half made.")
+        say("interrupted; the same command goes on from here." if used else "interrupted; nothing half made is left.")
         return EXIT_INTERRUPTED
     _show(found, as_json)
     return EXIT_DONE

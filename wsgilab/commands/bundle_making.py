@@ -73,7 +73,7 @@ def make(out: Path, with_images: bool) -> Bundle:
 
 def _require_place(out: Path) -> None:
     if out.exists():
-        cause = "made before; another name, or removing that one, makes place"
+        cause = "it was made before; choose another name, or remove it"
         raise UsageError(f"{out} is there already.", cause, to_paste("./lab", "bundle", "--list", out))
     if not out.absolute().parent.is_dir():
         what = f"There is no folder {out.parent}."
@@ -150,14 +150,15 @@ def _images() -> Wanted:
         return Wanted()
     found = {name: images.described(name) for name in images.names(ROOT)}
     missing = [name for name, image in found.items() if image is None]
-    if needed := [name for name in missing if name in images.names(ROOT, compose.IMAGES)]:
+    of_a_run = images.names(ROOT, compose.IMAGES) if missing else []
+    if needed := [name for name in missing if name in of_a_run]:
         raise MissingError(
             f"{listed(needed)} cannot be packed: not in this machine's Docker engine.",
             "not built or pulled yet; --without-images leaves all of them out",
             "docker compose build && docker compose pull --ignore-buildable",
         )
     for name in missing:
-        say(f"{name} is not in it: no run needs it, and this machine has it not; docker pull {name} gets it.")
+        say(f"{name} is not in it: this machine does not have it, and no run needs it; docker pull {name} gets it.")
     there = [described for described in found.values() if described]
     return Wanted(tuple(image for image, _ in there), sum(size for _, size in there))
 

@@ -25,7 +25,7 @@ IN_IMAGES = ("services/", "wsgilab/", "k6/", "locks/", "compose.yaml")
 
 
 def use(bundle: Bundle) -> int:
-    """Unpack what is missing here, and tell what could not be used. Gives the exit code of the first of that."""
+    """Unpack what is missing here, and say what could not be used. Gives the exit code of the first such trouble."""
     bundle.require_fit(ROOT)
     say(".venv is ready.")
     troubles: list[LabError] = []
@@ -70,13 +70,13 @@ def _unpack(bundle: Bundle, piece: Piece, package: Package) -> None:
 def _images(bundle: Bundle) -> None:
     wanted = bundle.contents.images
     if not wanted:
-        say("it has no images.")
+        say("the bundle has no images.")
         return
     if reason := compose.why_not():
-        say(f"its images are not loaded: {reason}. Servers run as local processes.")
+        say(f"the images are not loaded: {reason}. Servers run as local processes.")
         return
     if not _missing(wanted, exactly=True):
-        say("its images are there already.")
+        say("the images are there already.")
         return
     _require_engine_of(wanted, bundle)
     if changed := bundle.differing(ROOT, IN_IMAGES):

@@ -108,7 +108,7 @@ def test_all_that_is_missing_is_unpacked_once(
     assert engine.loaded == b""
     said = capsys.readouterr().err
     assert "nginx is there already" in said
-    assert "its images are there already" in said
+    assert "the images are there already" in said
 
 
 def test_an_image_of_the_same_name_that_is_another_is_replaced(bundle: Bundle, engine: Engine) -> None:
@@ -122,7 +122,7 @@ def test_without_an_engine_the_rest_is_used(
 ) -> None:
     monkeypatch.setattr(compose, "why_not", lambda: "there is no docker command")
     assert bundle_using.use(bundle) == 0
-    assert "its images are not loaded: there is no docker command." in capsys.readouterr().err
+    assert "the images are not loaded: there is no docker command." in capsys.readouterr().err
 
 
 def test_another_kind_of_engine_is_named_and_the_rest_is_used(
@@ -300,7 +300,7 @@ def test_where_it_is_interrupted_nothing_is_left(
     folder = tmp_path / "out"
     folder.mkdir()
     code, _, err = asked(capsys, "--out", str(folder))
-    assert (code, "nothing is left half made" in err) == (130, True), err
+    assert (code, "nothing half made is left" in err) == (130, True), err
     assert list(folder.iterdir()) == []
 
 
