@@ -101,7 +101,7 @@ def _show(made: Bundle, as_json: bool) -> None:
             for kind, name in names.items()
             if contents.of(kind)
         ),
-        "Every checksum is right. In a clone of the same state, or in the one that it brings along "
+        "Every checksum is right. To use it, in a clone of the same state or in the lab that it brings along "
         f"({to_paste('tar', '-xf', made.path, LAB)}): {to_paste('./lab', 'bundle', '--use', made.path)}",
     ]
     for line in lines:

@@ -264,7 +264,7 @@ def _padded(size: int) -> int:
 
 def _unpacked_elsewhere(path: Path) -> str:
     """A line that unpacks the lab next to this clone: in the clone itself `lab` is the launcher."""
-    return f"mkdir ../lab-of-bundle && {to_paste('tar', '-xf', path, '-C', '../lab-of-bundle', LAB)}"
+    return f"mkdir -p ../lab-of-bundle && {to_paste('tar', '-xf', path, '-C', '../lab-of-bundle', LAB)}"
 
 
 def _no_bundle(path: Path, reason: str) -> UsageError:
