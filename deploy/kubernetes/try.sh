@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Measures once in a cluster of its own on this machine, and says of each step whether it came about. Wants docker with
+# Measures once in a cluster of its own on this machine, and says of each step whether it worked. Needs docker with
 # Compose, kubectl, and kind or k3d; makes a cluster called wsgilab-try and removes it again (KEEP=1 leaves it).
 #
 #     deploy/kubernetes/try.sh                           the lesson's five servers

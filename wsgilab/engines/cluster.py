@@ -12,9 +12,6 @@ from wsgilab.lab.servers import NAMESPACE
 from wsgilab.machine.waiting import poll_until
 from wsgilab.model.server import Server
 
-NGINX_PATIENCE_S = 60.0
-"""The servers are healthy by then, so its image is on its way at least."""
-
 
 class ClusterEngine(AttachedEngine):
     """Reaches pods by the names of their Services. It starts and stops nothing, for which it would need rights."""
@@ -27,7 +24,7 @@ class ClusterEngine(AttachedEngine):
         Raises as AttachedEngine.
         """
         super().start()
-        poll_until(lambda: answers(f"{OWN_NGINX}/health"), self._stop, NGINX_PATIENCE_S)
+        poll_until(lambda: answers(f"{OWN_NGINX}/health"), self._stop, self._start_timeout_s)
 
     def facts(self) -> Mapping[str, object]:
         """Images, and how many CPUs each container has: of a node's, nobody knows beforehand which."""
