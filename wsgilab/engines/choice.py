@@ -39,10 +39,10 @@ def choose(stack: Stack) -> tuple[str, str]:
 
 def _for_hosts(asked: str) -> tuple[str, str]:
     """Containers publish their ports by the rules of Compose; servers for other machines are processes."""
-    if asked == "compose":
+    if asked not in ("auto", "local"):
         what = "Servers whose load comes from other machines run as local processes."
         raise UsageError(
-            what, "--engine compose does not go with --hosts", "./lab run --hosts hosts.toml --engine local"
+            what, f"--engine {asked} conflicts with --hosts", "./lab run --hosts hosts.toml --engine local"
         )
     return "local", "local processes, whose load comes from other machines"
 
