@@ -160,6 +160,7 @@ const clockLag = new Trend('clock_lag', true);
 const firstRequestAt = new Gauge('first_request_at');
 const firstTick = new Gauge('first_tick'); // of this generator, lead-in included
 const scheduleAt = new Gauge('schedule_at'); // when its schedule began
+const toldAt = new Gauge('told_at'); // when it was told to start, a moment that all generators share
 const sent = new Counter('requests_sent');
 const finished = new Counter('requests_finished');
 const ok = new Counter('requests_ok');
@@ -198,6 +199,7 @@ export function setup() {
     return response;
   });
   if (START_LINE && http.get(START_LINE, { timeout: '110s' }).status !== 204) throw new Error('the start was called off');
+  toldAt.add(Date.now());
   return users;
 }
 
@@ -305,6 +307,7 @@ export function handleSummary(data) {
     scheduled: shareOfSchedule(data.metrics.first_tick && data.metrics.first_tick.values.min),
     scheduled_in_all: SCHEDULED,
     schedule_at_ms: value('schedule_at', 'min'),
+    told_at_ms: value('told_at', 'min'),
     sent: count(MEASURED_SENT),
     dropped: count(MEASURED_DROPPED),
     ok: count('requests_ok'),

@@ -68,8 +68,54 @@ KUSTOMIZATION = record(
         "resources": several(TEXT),
     },
     namespace=NAME,
-    configMapGenerator=several(record({"name": NAME, "files": several(TEXT)})),
+    configMapGenerator=several(
+        record(
+            {"name": NAME, "files": several(TEXT)},
+            options=record({}, disableNameSuffixHash={"type": "boolean"}),
+            behavior={"const": "replace"},
+        )
+    ),
     generatorOptions=record({}, labels=TEXTS, disableNameSuffixHash={"type": "boolean"}),
     patches=several(record({"target": record({"kind": TEXT}, name=NAME), "patch": TEXT})),
 )
-OWN = {"PodMonitor": POD_MONITOR, "PrometheusRule": PROMETHEUS_RULE, "Kustomization": KUSTOMIZATION}
+# k6.io/v1alpha1: https://github.com/grafana/k6-operator/blob/main/docs/crd-generated.md
+PRESENT = {"type": "object"}
+"""Of Kubernetes' own: the tests of pods look at those."""
+BOOL_AS_TEXT: Schema = {"enum": ["true", "false"]}
+OF_A_POD: dict[str, Schema] = {
+    "metadata": record({}, labels=TEXTS, annotations=TEXTS),
+    "automountServiceAccountToken": BOOL_AS_TEXT,
+    "securityContext": PRESENT,
+    "containerSecurityContext": PRESENT,
+    "image": TEXT,
+    "imagePullPolicy": {"enum": ["Always", "IfNotPresent", "Never"]},
+    "env": several(record({"name": TEXT, "value": TEXT})),
+    "resources": record({}, requests=TEXTS, limits=TEXTS),
+    "nodeSelector": TEXTS,
+    "volumes": several(PRESENT),
+    "volumeMounts": several(record({"name": TEXT, "mountPath": TEXT})),
+    "livenessProbe": PRESENT,
+    "readinessProbe": PRESENT,
+}
+TESTRUN = record(
+    {
+        "apiVersion": {"const": "k6.io/v1alpha1"},
+        "kind": {"const": "TestRun"},
+        "metadata": record({"name": NAME}, labels=TEXTS, annotations=TEXTS),
+        "spec": record(
+            {
+                "parallelism": {"type": "integer", "minimum": 1, "maximum": 2**31 - 1},
+                "script": record({"configMap": record({"name": NAME, "file": TEXT})}),
+            },
+            args=several(TEXT),
+            separate={"type": "boolean"},
+            quiet=BOOL_AS_TEXT,
+            paused=BOOL_AS_TEXT,
+            cleanup={"const": "post"},
+            initializer=record({"disabled": {"type": "boolean"}}),
+            starter=record({}, **OF_A_POD),
+            runner=record({}, **OF_A_POD),
+        ),
+    }
+)
+OWN = {"TestRun": TESTRUN, "PodMonitor": POD_MONITOR, "PrometheusRule": PROMETHEUS_RULE, "Kustomization": KUSTOMIZATION}

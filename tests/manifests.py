@@ -23,13 +23,13 @@ EVERYTHING = Request(servers=ALL, variants=("eight=gunicorn,GUNICORN_WORKERS=8",
 """Each server of compose.yaml, and a variant of either kind."""
 
 
-def order(request: Request = EVERYTHING, images: Images = LOCAL) -> Order:
+def order(request: Request = EVERYTHING, images: Images = LOCAL, testruns: bool = False) -> Order:
     lab, servers = selection(request)
-    return Order(lab, servers, request, images, "wsgilab")
+    return Order(lab, servers, request, images, "wsgilab", testruns)
 
 
-def files(request: Request = EVERYTHING) -> Mapping[str, str]:
-    return rendered(order(request))
+def files(request: Request = EVERYTHING, testruns: bool = False) -> Mapping[str, str]:
+    return rendered(order(request, testruns=testruns))
 
 
 def documents(texts: Mapping[str, str], folder: str = "") -> Iterator[tuple[str, Json]]:

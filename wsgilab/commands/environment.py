@@ -22,6 +22,7 @@ FIELDS = {
     "results": "LAB_RESULTS",
     "spare_results": "LAB_SPARE_RESULTS",
     "lock": "LAB_LOCK",
+    "testrun": "LAB_TESTRUN",
 }
 """Field of a request → the variable that fills it."""
 

@@ -41,6 +41,7 @@ DIGEST = "@sha256:"
     metavar="IMAGE@DIGEST",
     help="The runner's (default: wsgilab-runner:local, loaded into the nodes).",
 )
+@flag("--testruns", WHERE, "Load from pods of the k6-operator, --generators of them: one TestRun for each window.")
 @flag("--force", WHERE, "Write over what is in DIR.")
 @schedule("run", rates="100,250")
 @in_a_cluster()
@@ -58,10 +59,11 @@ def command(
 
     A kustomize base and overlays: the servers, and a Job that is the runner. Nothing is sent to a cluster.
     """
+    testruns = asked.pop("testruns")
     request = _request(asked)
     lab, servers = api.selection(request)
     job_for(request, servers)  # refuses what no window could be made of
-    files = rendered(Order(lab, servers, request, _images(server_image, runner_image), namespace))
+    files = rendered(Order(lab, servers, request, _images(server_image, runner_image), namespace, testruns))
     _require_free(out, force)
     _write(out, files)
     for remark in lab.remarks:

@@ -102,14 +102,7 @@ def _measured(command: str) -> list[Callable[[Any], Any]]:
         *_order(),
         _engine(),
         _out(command),
-        option(
-            "--generators",
-            type=values.whole("generators", MAX_GENERATORS),
-            group=WHERE,
-            metavar="N",
-            help="How many k6 share the load of each window; here all of them run on LOAD_CPUS (default: 1, or one on "
-            "each load host).",
-        ),
+        _generators(),
         option(
             "--save-requests",
             is_flag=True,
@@ -185,7 +178,7 @@ def unmeasured() -> Callable[[Any], Any]:
 
 def in_a_cluster() -> Callable[[Any], Any]:
     """A decorator for what a run in a cluster can be asked for: there the app is in the servers' image."""
-    return _all_of([*_servers("run"), _slots(), *_load(), _app_name(), *_order()])
+    return _all_of([*_servers("run"), _slots(), *_load(), _app_name(), *_order(), _generators()])
 
 
 def _slots() -> Callable[[Any], Any]:
@@ -267,6 +260,17 @@ def _prometheus() -> Callable[[Any], Any]:
         is_flag=True,
         group=WHERE,
         help="Local processes: record in a Prometheus too, for ./lab view (Compose always does).",
+    )
+
+
+def _generators() -> Callable[[Any], Any]:
+    return option(
+        "--generators",
+        type=values.whole("generators", MAX_GENERATORS),
+        group=WHERE,
+        metavar="N",
+        help="How many k6 share the load of each window; here all of them run on LOAD_CPUS (default: 1, or one on "
+        "each load host).",
     )
 
 

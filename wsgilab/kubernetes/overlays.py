@@ -8,8 +8,9 @@ from collections.abc import Iterator, Sequence
 from wsgilab.kubernetes.containers import Json
 from wsgilab.kubernetes.monitoring import PROMETHEUS_URL
 from wsgilab.kubernetes.pods import LAB, LOAD, SERVERS, Document
-from wsgilab.kubernetes.runner import REQUEST, REQUEST_FILE
+from wsgilab.kubernetes.runner import REQUEST, REQUEST_FILE, TESTRUN, TESTRUN_FILE
 from wsgilab.kubernetes.servers import NGINX_CONF
+from wsgilab.kubernetes.testrun import SCRIPTS
 
 BASE = "../../base"
 POD = "/spec/template/spec"
@@ -18,8 +19,15 @@ NODES = "wsgilab"
 CPU_OF_A_TRY = "10m"
 
 
-def base(namespace: str, files: Sequence[str]) -> Json:
-    """All that measures. A ConfigMap that changes has another name, so what mounts it is made anew."""
+def base(namespace: str, files: Sequence[str], scripts: Sequence[str]) -> Json:
+    """All that measures. A ConfigMap that changes has another name, so what mounts it is made anew.
+
+    `scripts`: those of k6, where the k6-operator is to have them; of their ConfigMap a TestRun knows the name.
+    """
+    of_testruns = [
+        {"name": TESTRUN, "files": [TESTRUN_FILE]},
+        {"name": SCRIPTS, "files": list(scripts), "options": {"disableNameSuffixHash": True}},
+    ]
     return {
         **_kustomization(),
         "namespace": namespace,
@@ -27,15 +35,17 @@ def base(namespace: str, files: Sequence[str]) -> Json:
         "configMapGenerator": [
             {"name": NGINX_CONF, "files": ["nginx.conf"]},
             {"name": REQUEST, "files": [REQUEST_FILE]},
+            *(of_testruns if scripts else []),
         ],
         "generatorOptions": {"labels": LAB},
     }
 
 
-def two_nodes() -> Json:
+def two_nodes(namespace: str, testruns: bool) -> Json:
     """Servers on nodes of their own, so that the load takes nothing from them."""
     return {
         **_kustomization(),
+        **(_own_testrun(namespace) if testruns else {}),
         "resources": [BASE],
         "patches": [
             _patch({"kind": "Deployment"}, _add(f"{POD}/nodeSelector", {NODES: SERVERS})),
@@ -44,10 +54,26 @@ def two_nodes() -> Json:
     }
 
 
-def a_try(deployments: Sequence[Document]) -> Json:
+def a_try(namespace: str, deployments: Sequence[Document], testruns: bool) -> Json:
     """For a cluster with few CPUs, a laptop's too: none is reserved."""
     patches = [_patch({"kind": found.kind, "name": found.name}, *_without_cpus(found.content)) for found in deployments]
-    return {**_kustomization(), "resources": [BASE], "patches": patches}
+    own = _own_testrun(namespace) if testruns else {}
+    return {**_kustomization(), **own, "resources": [BASE], "patches": patches}
+
+
+def on_load_nodes(testrun: Json) -> Json:
+    """A TestRun whose pods are where two kinds of nodes have the load."""
+    spec = testrun["spec"]
+    placed = {part: {**spec[part], "nodeSelector": {NODES: LOAD}} for part in ("runner", "starter")}
+    return {**testrun, "spec": {**spec, **placed}}
+
+
+def without_cpus(testrun: Json) -> Json:
+    """A TestRun whose pods fit anywhere."""
+    runner = testrun["spec"]["runner"]
+    amount = runner["resources"]["limits"]["memory"]
+    resources = {"requests": {"cpu": CPU_OF_A_TRY, "memory": amount}, "limits": {"memory": amount}}
+    return {**testrun, "spec": {**testrun["spec"], "runner": {**runner, "resources": resources}}}
 
 
 def monitored(namespace: str, dashboards: Sequence[str]) -> Json:
@@ -62,6 +88,14 @@ def monitored(namespace: str, dashboards: Sequence[str]) -> Json:
         ],
         "generatorOptions": {"disableNameSuffixHash": True, "labels": {**LAB, "grafana_dashboard": "1"}},
         "patches": [_patch({"kind": "Job"}, _add(f"{POD}/containers/0/env/-", told))],
+    }
+
+
+def _own_testrun(namespace: str) -> Json:
+    """In place of the one of the base, of which it is told by its namespace as well."""
+    return {
+        "namespace": namespace,
+        "configMapGenerator": [{"name": TESTRUN, "behavior": "replace", "files": [TESTRUN_FILE]}],
     }
 
 

@@ -50,7 +50,7 @@ def pod(parts: Sequence[Part], **more: Any) -> Json:
     """A pod with these containers. `more`: keys of its spec."""
     volumes = {volume["name"]: volume for one in parts for volume in one.volumes}
     return {
-        # Nobody here speaks to the cluster's API.
+        # Nobody here speaks to the cluster's API, unless `more` says so.
         "automountServiceAccountToken": False,
         # Kubernetes would set GUNICORN_PORT=tcp://… and UWSGI_PORT=… for Services of these names, which the lab, uWSGI
         # and Granian read as settings of theirs.

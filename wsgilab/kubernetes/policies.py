@@ -10,7 +10,7 @@ from wsgilab.kubernetes.servers import alone, exporter_ports, nginx_ports
 from wsgilab.lab.variants import inside_port
 from wsgilab.model.server import Server
 
-DNS_PORT = 53
+DNS = [{"protocol": protocol, "port": 53} for protocol in ("UDP", "TCP")]
 Rules = Mapping[str, Sequence[Json]]
 """`ingress`, `egress` or both, each with what is allowed."""
 
@@ -25,7 +25,6 @@ def namespace(name: str) -> Document:
 def policies(servers: Sequence[Server]) -> list[Document]:
     """The NetworkPolicies. They hold where the cluster's network keeps to such policies; not every one does."""
     ports = _ports(servers)
-    names = [{"protocol": protocol, "port": DNS_PORT} for protocol in ("UDP", "TCP")]
     return [
         policy("nobody", "What no other policy allows is forbidden, both ways.", {}, {"ingress": [], "egress": []}),
         policy(
@@ -38,7 +37,7 @@ def policies(servers: Sequence[Server]) -> list[Document]:
             "from-load",
             "The load asks servers, and whoever resolves names: on some nodes that is no pod, so the port says it.",
             {COMPONENT: LOAD},
-            {"egress": [{"to": [pods(SERVERS)], "ports": ports}, {"ports": names}]},
+            {"egress": [{"to": [pods(SERVERS)], "ports": ports}, {"ports": DNS}]},
         ),
     ]
 

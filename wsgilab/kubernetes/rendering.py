@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from wsgilab.errors import UsageError, to_paste
-from wsgilab.kubernetes import monitoring, overlays, policies, runner, servers
+from wsgilab.kubernetes import monitoring, overlays, policies, runner, servers, testrun
 from wsgilab.kubernetes.containers import Images, Json
 from wsgilab.kubernetes.pods import Document
 from wsgilab.lab.servers import NAMESPACE, Lab, variables_of
@@ -49,6 +49,8 @@ class Order:
     request: Request
     images: Images
     namespace: str
+    testruns: bool = False
+    """Whether the k6-operator drives the load."""
 
 
 class _Plain(yaml.SafeDumper):
@@ -102,10 +104,15 @@ def _base(order: Order) -> dict[str, str]:
         "servers.yaml": servers.deployments(lab, order.servers, order.images),
         "services.yaml": list(servers.services(order.servers)),
         "network.yaml": policies.policies(order.servers),
-        "runner.yaml": [runner.claim(), runner.job(lab, order.images, order.namespace)],
+        "runner.yaml": [runner.claim(), runner.job(lab, order.images, order.namespace, order.testruns)],
     }
+    more = _of_testruns(order) if order.testruns else {}
+    if more:
+        files |= {"testruns.yaml": [*testrun.account(), *testrun.policies()]}
+    scripts = [name for name in more if name.endswith(".js")]
     texts = {
-        "kustomization.yaml": _kustomization(ABOUT_BASE, overlays.base(order.namespace, list(files))),
+        "kustomization.yaml": _kustomization(ABOUT_BASE, overlays.base(order.namespace, list(files), scripts)),
+        **more,
         **{name: _text(documents) for name, documents in files.items()},
         "nginx.conf": nginx_blocks(shipped, lab.servers),
         runner.REQUEST_FILE: f"{request_inside(order).to_json()}\n",
@@ -113,21 +120,45 @@ def _base(order: Order) -> dict[str, str]:
     return {f"base/{name}": text for name, text in texts.items()}
 
 
+def _of_testruns(order: Order) -> dict[str, str]:
+    """The TestRun that the runner fills in for each window, and k6's scripts."""
+    scripts = sorted((order.lab.root / "k6").glob("*.js"))
+    return {
+        runner.TESTRUN_FILE: _json(_testrun(order)),
+        **{f"k6/{path.name}": path.read_text(encoding="utf-8") for path in scripts},
+    }
+
+
 def _overlays(order: Order) -> dict[str, str]:
     root = order.lab.root
     dashboards = {path.name: path for path in sorted((root / "grafana/dashboards").glob("*.json"))}
     rules = yaml.safe_load((root / "prometheus/rules.yaml").read_text(encoding="utf-8"))
     deployed = servers.deployments(order.lab, order.servers, order.images)
-    job = runner.job(order.lab, order.images, order.namespace)
+    job = runner.job(order.lab, order.images, order.namespace, order.testruns)
     monitored = overlays.monitored(order.namespace, list(dashboards))
+    two_nodes = overlays.two_nodes(order.namespace, order.testruns)
+    a_try = overlays.a_try(order.namespace, [*deployed, job], order.testruns)
+    own = {
+        f"two-nodes/{runner.TESTRUN_FILE}": _json(overlays.on_load_nodes(_testrun(order))),
+        f"try/{runner.TESTRUN_FILE}": _json(overlays.without_cpus(_testrun(order))),
+    }
     texts = {
-        "two-nodes/kustomization.yaml": _kustomization(ABOUT_TWO_NODES, overlays.two_nodes()),
-        "try/kustomization.yaml": _kustomization(ABOUT_TRY, overlays.a_try([*deployed, job])),
+        "two-nodes/kustomization.yaml": _kustomization(ABOUT_TWO_NODES, two_nodes),
+        "try/kustomization.yaml": _kustomization(ABOUT_TRY, a_try),
+        **(own if order.testruns else {}),
         "monitored/kustomization.yaml": _kustomization(ABOUT_MONITORED, monitored),
         "monitored/monitoring.yaml": _text(monitoring.documents(order.servers, rules)),
         **{f"monitored/dashboards/{name}": _compact(path) for name, path in dashboards.items()},
     }
     return {f"overlays/{name}": text for name, text in texts.items()}
+
+
+def _testrun(order: Order) -> Json:
+    return testrun.testrun(order.lab, order.images, order.request.generators)
+
+
+def _json(content: Json) -> str:
+    return json.dumps(content, indent=2) + "\n"
 
 
 def _compact(path: Path) -> str:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from wsgilab.kubernetes.containers import Images, Json, Shape, part
 from wsgilab.kubernetes.pods import LAB, LOAD, USER, Document, labels, pod
+from wsgilab.kubernetes.testrun import ACCOUNT
 from wsgilab.lab.servers import Lab
 
 RUNNER, RESULTS = "runner", "results"
 REQUEST, REQUEST_FILE = "request", "request.json"
 """The ConfigMap with the request, and its one file."""
+TESTRUN, TESTRUN_FILE = "testrun", "testrun.json"
+"""The same with what the runner makes of each window for the k6-operator."""
 MOUNTED_RESULTS = "/results"
 CLAIM = {"name": RESULTS, "persistentVolumeClaim": {"claimName": RESULTS}}
 KEPT = ("LAB_RESULTS", "PYTHONPATH")
@@ -17,10 +20,11 @@ ROOM = "1Gi"
 FETCHED_WITHIN_S = 3600
 
 
-def job(lab: Lab, images: Images, namespace: str) -> Document:
+def job(lab: Lab, images: Images, namespace: str, testruns: bool) -> Document:
     """The runner: k6 runs in its own container, and results go to the claim.
 
-    It needs no right in the cluster, so it has none: it knows servers by name, and asks themselves how they are.
+    It needs no right in the cluster, so it has none: it knows servers by name, and asks themselves how they are. With
+    `testruns` it has the right to have the k6-operator drive the load.
     """
     described = dict(lab.services[RUNNER])
     told = {name: described["environment"][name] for name in KEPT} | {"LAB_NEXT_STEPS": next_steps(namespace)}
@@ -32,9 +36,12 @@ def job(lab: Lab, images: Images, namespace: str) -> Document:
         "volumes": [f"{RESULTS}:{MOUNTED_RESULTS}"],
     }
     measuring = part(RUNNER, described, images, Shape(mounts={MOUNTED_RESULTS: CLAIM}))
-    asked = {"name": "LAB_REQUEST", "valueFrom": {"configMapKeyRef": {"name": REQUEST, "key": REQUEST_FILE}}}
-    measuring.container["env"].append(asked)
-    spec = pod([measuring], restartPolicy="Never", securityContext={"fsGroup": USER})
+    measuring.container["env"].append(_from_file("LAB_REQUEST", REQUEST, REQUEST_FILE))
+    more: Json = {"restartPolicy": "Never", "securityContext": {"fsGroup": USER}}
+    if testruns:
+        measuring.container["env"].append(_from_file("LAB_TESTRUN", TESTRUN, TESTRUN_FILE))
+        more |= {"serviceAccountName": ACCOUNT, "automountServiceAccountToken": True}
+    spec = pod([measuring], **more)
     content = {
         "apiVersion": "batch/v1",
         "kind": "Job",
@@ -46,6 +53,10 @@ def job(lab: Lab, images: Images, namespace: str) -> Document:
         },
     }
     return Document("Measures once, and ends with the code of ./lab run.", content)
+
+
+def _from_file(variable: str, config_map: str, file: str) -> Json:
+    return {"name": variable, "valueFrom": {"configMapKeyRef": {"name": config_map, "key": file}}}
 
 
 def claim() -> Document:

@@ -24,6 +24,7 @@ TRAFFIC_JSON = "traffic.json"
 """Where the traffic of a lab.toml stands in the folder of a window, where there is one."""
 FEW_VUS = 500
 LONGEST_MESSAGE = 300
+NUMBER = "{number}"
 VUS_WORTH_S = 2.0
 LEAST_PATIENCE_S = 0.5
 SPARE_VUS = 10
@@ -138,6 +139,22 @@ def command(k6: K6, plan: WindowPlan, at: Endpoint, folder: Path, segment: Segme
     return [*line, *_segment(segment), *_settings(k6, plan, at, folder), str(k6.script)]
 
 
+def arguments_in_pods(traffic: Traffic, plan: WindowPlan, at: Endpoint, of: int, start_line: str) -> list[str]:
+    """What each of several pods gives to k6 besides its segment, which the k6-operator adds.
+
+    All get the same words: NUMBER stands for which of them it is.
+    """
+    settings = {
+        **_window(traffic, plan, at),
+        "LAB_SUMMARY": "stdout",
+        "LAB_GENERATORS": str(of),
+        "LAB_GENERATOR": NUMBER,
+        "LAB_START_LINE": start_line,
+        "LAB_EACH_REQUEST": "1",
+    }
+    return ["--no-color", "--no-usage-report", *_told(settings)]
+
+
 def inspection(k6: K6, plan: WindowPlan, at: Endpoint, folder: Path) -> list[str]:
     """Give the command line by which k6 loads the script of a window, and runs nothing of it."""
     return [k6.path, "inspect", "--quiet", "--no-color", *_settings(k6, plan, at, folder), str(k6.script)]
@@ -175,6 +192,15 @@ def _segment(segment: Segment) -> list[str]:
 def _settings(k6: K6, plan: WindowPlan, at: Endpoint, folder: Path) -> list[str]:
     """What the script is told, and that it is told nothing else."""
     settings = {
+        **_window(k6.traffic, plan, at),
+        "LAB_SUMMARY": str(folder / "summary.json"),
+        **_traffic(k6.traffic, folder),
+    }
+    return _told(settings)
+
+
+def _window(traffic: Traffic, plan: WindowPlan, at: Endpoint) -> dict[str, str]:
+    return {
         "LAB_TARGET": at.url.rstrip("/"),
         "LAB_SERVER": plan.server,
         "LAB_RUN": at.run_id,
@@ -185,11 +211,13 @@ def _settings(k6: K6, plan: WindowPlan, at: Endpoint, folder: Path) -> list[str]
         "LAB_DURATION_S": str(plan.duration_s),
         "LAB_TIMEOUT_S": str(plan.timeout_s),
         "LAB_GRACE_S": str(plan.grace_s),
-        "LAB_VUS": str(vus_needed(plan, k6.traffic)),
-        "LAB_SUMMARY": str(folder / "summary.json"),
-        **_traffic(k6.traffic, folder),
+        "LAB_VUS": str(vus_needed(plan, traffic)),
+        "LAB_KEEP_ALIVE": "1" if traffic.keep_alive else "",
     }
-    told = [word for name, value in settings.items() for word in ("-e", f"{name}={value}")]
+
+
+def _told(settings: Mapping[str, str]) -> list[str]:
+    told = [word for name, value in settings.items() if value for word in ("-e", f"{name}={value}")]
     return ["--include-system-env-vars=false", *told]
 
 
@@ -197,7 +225,6 @@ def _traffic(traffic: Traffic, folder: Path) -> dict[str, str]:
     settings = {
         "LAB_TRAFFIC": str(folder / TRAFFIC_JSON) if traffic.described else "",
         "LAB_SCRIPT": str(traffic.script.resolve()) if traffic.script else "",
-        "LAB_KEEP_ALIVE": "1" if traffic.keep_alive else "",
     }
     return {name: value for name, value in settings.items() if value}
 

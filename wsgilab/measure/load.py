@@ -66,9 +66,7 @@ class LoadRun:
         self.host = ""
         """It runs on this machine."""
         self._started = time.monotonic()
-        # The schedule is never longer than 1 s + one tick beyond the plan: k6 refuses phases under a second.
-        planned_s = plan.warmup_s + plan.duration_s + plan.grace_s + plan.timeout_s + 1 / plan.rate_rps
-        self._deadline = self._started + planned_s + OVERTIME_S + setup_s
+        self._deadline = self._started + planned_s(plan) + OVERTIME_S + setup_s
         self._wall_s = 0.0
         self._cpu_s = 0.0
         self._wait_s = 0.0
@@ -198,6 +196,12 @@ class LoadRun:
         with (self._path / "k6.log").open("rb") as log:
             log.seek(max(0, log.seek(0, os.SEEK_END) - 4096))
             return "\n    ".join(log.read().decode(errors="replace").splitlines()[-lines:])
+
+
+def planned_s(plan: WindowPlan) -> float:
+    """How long the schedule of a window takes at most: never longer than 1 s and one tick beyond the plan, for k6
+    refuses phases under a second."""
+    return plan.warmup_s + plan.duration_s + plan.grace_s + plan.timeout_s + 1 / plan.rate_rps
 
 
 def scheduled_s(pid: int) -> tuple[float, float]:

@@ -24,6 +24,7 @@ from wsgilab.measure.k6_command import K6, traffic_of
 from wsgilab.measure.k6_script import require_loads
 from wsgilab.measure.manifest import describe, utc_now, with_needs
 from wsgilab.measure.pinning import not_pinned_error
+from wsgilab.measure.pod_generators import in_pods
 from wsgilab.measure.recorder import Recorder, recorder_for
 from wsgilab.measure.recording import recorded
 from wsgilab.measure.running import as_they_run
@@ -147,6 +148,8 @@ class _Session:
                 cause = "it may import files that only this machine has; lab.toml can describe the traffic instead"
                 raise UsageError("A k6 script of your own is run on this machine only.", cause, "./lab init --help")
             return on_hosts(together, request.generators, traffic, kept_in)
+        if request.testrun:
+            return in_pods(request.testrun, traffic, len(self._stack.lab.cpus("LOAD_CPUS")), kept_in)
         k6 = K6(str(find_k6()), self._load_cpus, self._prometheus_url, traffic=traffic)
         require_loads(k6)
         return generator_for(k6, request.generators, kept_in)

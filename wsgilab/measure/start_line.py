@@ -10,6 +10,7 @@ import http.server
 import secrets
 import socketserver
 import threading
+import time
 from types import TracebackType
 
 GO, CALLED_OFF = 204, 503
@@ -18,15 +19,20 @@ STALE_S = 10.0
 
 
 class StartLine:
-    """Listens on a loopback port of its own while its block lasts; who does not know the address is answered 404."""
+    """Listens while its block lasts, on a loopback port of its own or `at` an address that other machines reach.
 
-    def __init__(self, count: int) -> None:
+    Who does not know the path is answered 404.
+    """
+
+    def __init__(self, count: int, at: tuple[str, int] = ("127.0.0.1", 0)) -> None:
         self._count = count
         self._secret = secrets.token_hex(8)
         self._waiting: set[int] = set()
         self._over = False
+        self.told_at = 0.0
+        """When all were told to start, in epoch seconds; 0.0 before that."""
         self._changed = threading.Condition()
-        self._door = _Door(("127.0.0.1", 0), _Caller)
+        self._door = _Door(at, _Caller)
         self._door.line = self
         self._thread = threading.Thread(target=self._door.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
 
@@ -49,9 +55,10 @@ class StartLine:
             self._door.server_close()
             self._thread.join()
 
-    def url(self, number: int) -> str:
-        """Where generator `number`, from 1 on, asks."""
-        return f"http://127.0.0.1:{self._door.server_address[1]}/{self._secret}/{number}"
+    def url(self, number: int | str) -> str:
+        """Where generator `number`, from 1 on, asks; or what stands for it."""
+        host, port = self._door.server_address[:2]
+        return f"http://{host!s}:{port}/{self._secret}/{number}"
 
     @property
     def started(self) -> bool:
@@ -68,6 +75,8 @@ class StartLine:
         """One more is there."""
         with self._changed:
             self._waiting.add(number)
+            if len(self._waiting) == self._count:
+                self.told_at = self.told_at or time.time()
             self._changed.notify_all()
 
     def wait(self, path: str) -> int | None:
@@ -83,6 +92,7 @@ class StartLine:
 
 class _Door(socketserver.ThreadingTCPServer):  # an HTTPServer looks up its own name first, which may take seconds
     daemon_threads = True
+    allow_reuse_address = True  # one follows another at a port that a NetworkPolicy names
     request_queue_size = 128
     block_on_close = False
     line: StartLine

@@ -117,6 +117,9 @@ class Request:
     """The lab.toml that says what a browser clicks on. None: the four buttons of the lab's own page."""
     generators: int = _number(1, 0, MAX_GENERATORS)
     """How many k6 share the schedule of each window."""
+    testrun: str | None = None
+    """The TestRun of the k6-operator that drives the load of a window, as JSON without what each window adds. None: k6
+    runs where the runner does."""
     save_requests: bool = False
     """Whether a line for every measured request is kept next to the run."""
     hosts: tuple[str, ...] = ()

@@ -46,9 +46,10 @@ def _complaint_of_kubernetes(document: Json) -> str | None:
     return None
 
 
+@pytest.mark.parametrize("testruns", [False, True], ids=["k6 in the runner", "TestRuns"])
 @pytest.mark.parametrize("asked", REQUESTS)
-def test_every_object_is_what_its_kind_wants(asked: str) -> None:
-    for _, document in documents(files(REQUESTS[asked])):
+def test_every_object_is_what_its_kind_wants(asked: str, testruns: bool) -> None:
+    for _, document in documents(files(REQUESTS[asked], testruns)):
         assert complaint(document) is None, document["kind"]
 
 

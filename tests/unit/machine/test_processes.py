@@ -15,7 +15,7 @@ from wsgilab.machine import processes
 THEIR_HOME = {
     "subprocess": {"machine/processes.py", "machine/pipes.py", "bootstrap.py"},
     "urllib.request": set[str](),
-    "http.client": {"machine/http.py", "machine/exchanges.py"},
+    "http.client": {"machine/http.py", "machine/exchanges.py", "machine/cluster_api.py"},
 }
 """Modules that run programs or speak HTTP. bootstrap.py runs before anything else is there."""
 

@@ -26,6 +26,7 @@ FULL = Request(
     ),
     traffic="/somewhere/lab.toml",
     script="/somewhere/load.js",
+    testrun='{"kind": "TestRun"}',
     keep_alive=True,
     command="capacity",
     engine="local",
