@@ -46,7 +46,7 @@ def recorded(own_ports: dict[str, str], tmp_path_factory: pytest.TempPathFactory
     results = tmp_path_factory.mktemp("view") / "results"
     results.mkdir()
     lab = Lab(lab_environment(results, own_ports) | {"LAB_PROMETHEUS": str(prometheus)}, results)
-    servers = ("--servers", ",".join(SERVERS), "--rate", "30,60", "--rounds", "1", "--duration", "2.5")
+    servers = ("--servers", ",".join(SERVERS), "--rate", "30,60", "--rounds", "1", "--duration", "4")
     done = lab("run", "--prometheus", *servers)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Prometheus" not in done.stderr, "nothing to say about it: it was there to the end"
