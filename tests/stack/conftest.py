@@ -46,7 +46,7 @@ def stack(own_ports: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -
     }
     builder = Stack(environment, results)
     builder.compose("--profile", "more", "down", "--volumes", "--remove-orphans")
-    builder.compose("--profile", "more", "build", "--quiet")
+    builder.build("--profile", "more", "build", "--quiet")
     # As in a company on its worst day: every container is given a proxy, and nobody answers there.
     proxied = _client_config(tmp_path_factory.mktemp("docker"), DEAD_PROXY)
     it = Stack({**environment, "DOCKER_CONFIG": str(proxied)}, results)

@@ -15,7 +15,7 @@ def test_a_browser_in_a_container_clicks_on_a_server_in_another(stack: Stack) ->
     there = subprocess.run(["docker", "image", "inspect", IMAGE], capture_output=True, check=False)
     if there.returncode != 0:
         pytest.skip(f"no {IMAGE}, which takes minutes to build (docker compose build browser): no clicks in containers")
-    stack.compose("--profile", "browser", "build", "--quiet", "browser")
+    stack.build("--profile", "browser", "build", "--quiet", "browser")
     asked = ("--servers", "gunicorn", "--rate", "0,40", "--rounds", "1", "--clicks", "1", "--no-film")
     done = stack.lab("vitals", *asked, "--json")
     assert done.returncode == 0, done.stdout + done.stderr

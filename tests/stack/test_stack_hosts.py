@@ -11,7 +11,7 @@ import subprocess
 
 import pytest
 from compose_stack import Stack
-from support import windows_of
+from support import PORT_VARIABLES, free_ports, windows_of
 
 
 def docker(*words: str) -> str:
@@ -34,10 +34,13 @@ def test_a_host_that_can_send_load_is_found_fit(stack: Stack, two_roles: list[st
 
 
 def test_k6_in_containers_measures_servers_that_are_processes(stack: Stack, two_roles: list[str]) -> None:
+    # Those of the stack are its containers', which may be up.
+    processes_ports = dict(zip(PORT_VARIABLES, map(str, free_ports(len(PORT_VARIABLES))), strict=True))
     done = stack.lab(
         *("run", *two_roles, "--generators", "2", "--servers", "uwsgi"),
         *("--rate", "60", "--rounds", "1", "--duration", "1.5"),
         LAB_ENGINE="local",
+        **processes_ports,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     folder = stack.newest_run()

@@ -253,7 +253,7 @@ def _with_runner(stack: Stack) -> Sequence[str]:
 
 def _get(docker: Docker, verb: str, names: Sequence[str]) -> str | None:
     docker.stack.listener.message(f"docker compose {verb} {' '.join(names)} …")
-    if docker.follow(*_with_runner(docker.stack), verb, *names) == 0:
+    if docker.get_images(*_with_runner(docker.stack), verb, *names) == 0:
         return None
     why = " ".join(docker.last_lines) or "no reason"
     return f"`docker compose {verb}` failed: its images could not be pulled or built ({why})"

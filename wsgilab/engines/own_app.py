@@ -74,7 +74,7 @@ def _image(stack: Stack, requirements: Requirements, python: str | None) -> str:
         if docker.ask("image", "inspect", tag).ok:
             return tag
         stack.listener.message("Building an image with the app's requirements, once …")
-        code_of_build = docker.follow(
+        code_of_build = docker.get_images(
             *("build", "--quiet", "--target", "app", "--tag", tag, "--label", f"{BUILT_FOR}={digest[:16]}"),
             *("--build-context", f"requirements={folder}", "--file", "services/Dockerfile"),
             *("--build-arg", f"PYTHON_IMAGE={base}", "--build-arg", f"K6_IMAGE={stack.lab.variables['K6_IMAGE']}"),

@@ -22,6 +22,9 @@ from wsgilab.model.server import Server
 
 ANSWER_TIMEOUT_S = 15.0
 LAST_LINES = 5
+LOST_LAYER = "failed to prepare extraction snapshot"
+"""Docker with containerd's image store says so, now and then, of a build or a pull that works the next time
+(https://github.com/moby/buildkit/issues/6521)."""
 RECORDING = ["nginx", "nginx-exporter", "prometheus"]
 """Services that a run needs besides its servers. Grafana only shows; `docker compose up` starts it."""
 COMPOSE = ("compose",)
@@ -90,6 +93,15 @@ class Docker:
         """The exit code of a command whose lines are output. Raises Interrupted where the end was asked for."""
         code = self.hear(words, lambda line, _is_error: self.say(line))
         self.stack.stop.check()
+        return code
+
+    def get_images(self, *words: str) -> int:
+        """The exit code of a pull or a build, which is tried once more where the engine lost a layer of its own."""
+        code = self.follow(*words)
+        if code != 0 and any(LOST_LAYER in line for line in self.last_lines):
+            self.stack.listener.message("The engine lost a layer that it had just stored: once more …")
+            self.last_lines.clear()
+            code = self.follow(*words)
         return code
 
     def hear(self, words: Sequence[str], hear: processes.Heard, interrupt: Sequence[str] = ()) -> int:

@@ -11,7 +11,7 @@ from factories import window
 from support import ROOT
 
 from wsgilab.engines import choice, compose, diagnosis
-from wsgilab.engines.stack import Stack
+from wsgilab.engines.stack import LOST_LAYER, Stack
 from wsgilab.engines.start_failure import NEVER_IMPORTED
 from wsgilab.errors import Interrupted, LabError, MissingError, ServerError, UsageError
 from wsgilab.lab.servers import load_lab
@@ -30,7 +30,7 @@ case "$*" in
     version*) echo 28.0.0 ;;
     *"config --format json"*) cat "$FAKE/config.json" ;;
     "image inspect missing"*) exit 1 ;;
-    *"compose build"* | *" build browser") echo "building" >&2; exit "$(cat "$FAKE/build")" ;;
+    *"compose build"* | *" build browser") echo "building" >&2; . "$FAKE/build" ;;
     *" logs "*) echo "Traceback"; echo "KeyError: 'price'" ;;
     *"ps --services"*) cat "$FAKE/running" ;;
     *"import os, wsgi"*) cat "$FAKE/import"; exit "$(cat "$FAKE/imported")" ;;
@@ -81,7 +81,7 @@ class World:
         for name, text in (
             ("running", ""),
             ("up", "0"),
-            ("build", "0"),
+            ("build", ""),
             ("code", "0"),
             ("said", ""),
             ("errands", ""),
@@ -274,7 +274,7 @@ def test_a_request_to_stop_ends_it_before_anything_is_measured(world: World) -> 
 def test_an_engine_whose_images_cannot_be_had_is_not_chosen(world: World, engine: str, code: str, chosen: str) -> None:
     services = {name: {"image": "missing", "build": {}} for name in compose.IMAGES}
     world.set("config.json", json.dumps({"services": services}))
-    world.set("build", code)
+    world.set("build", f"exit {code}")
     found, why = choice.choose(world.stack(REQUEST.but(engine=engine)))
     assert found == chosen
     assert ("`docker compose build` failed" in why) is (code == "1")
@@ -373,6 +373,26 @@ def test_the_browsers_image_is_wanted_for_clicks_and_for_nothing_else(world: Wor
     assert " build " not in world.get("asked")
     assert compose.prepare_images(world.stack(CLICKS)) is None
     assert "compose --profile browser build browser" in world.get("asked").splitlines()
+
+
+LOSES_A_LAYER = f'echo "{LOST_LAYER} xy: parent snapshot z does not exist" >&2; '
+
+
+@pytest.mark.parametrize(
+    ("build", "times", "there"),
+    [
+        (LOSES_A_LAYER + 'echo "exit 0" > "$FAKE/build"; exit 1', 2, True),
+        (LOSES_A_LAYER + "exit 1", 2, False),
+        (LOSES_A_LAYER + "exit 0", 1, True),
+        ('echo "no space left" >&2; exit 1', 1, False),
+    ],
+)
+def test_a_layer_that_the_engine_lost_is_asked_for_once_more(world: World, build: str, times: int, there: bool) -> None:
+    services = {name: {"image": "missing", "build": {}} for name in compose.IMAGES}
+    world.set("config.json", json.dumps({"services": services}))
+    world.set("build", build)
+    assert (compose.prepare_images(world.stack(REQUEST)) is None) is there
+    assert world.get("asked").count("compose build") == times
 
 
 def test_the_clicks_of_an_app_are_described_in_its_folder_as_the_container_has_it(world: World, tmp_path: Path) -> None:
