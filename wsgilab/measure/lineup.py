@@ -59,6 +59,8 @@ class Lineup:
 
     def start_anew(self, server: Server) -> None:
         """A fresh server in place of the old one, done with starting; or the one that its supervisor starts."""
+        if self._engine.one_at_a_time:
+            self._fresh.clear()  # it takes the place of the one that runs, whichever that is
         try:
             self._engine.restart(server)
         except ServerError as error:

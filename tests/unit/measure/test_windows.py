@@ -573,3 +573,10 @@ def test_where_one_server_runs_at_a_time_a_late_one_is_left_to_the_next_start(wo
     world.result = load_result([24.0] * 600, unanswered=50)
     world.run(plan("gunicorn"), replace(plan("uwsgi"), fresh=True))
     assert world.did == ["window of gunicorn", "window of uwsgi"], "both are fresh in this world"
+
+
+def test_a_server_that_another_took_the_place_of_is_started_anew_although_it_never_served(world: World) -> None:
+    world.one_at_a_time = True
+    world.running = SERVERS[:1]
+    world.run(plan("uwsgi", fresh=True), plan("gunicorn", fresh=True))
+    assert world.did == ["restart uwsgi", "window of uwsgi", "restart gunicorn", "window of gunicorn"]
