@@ -25,6 +25,9 @@ WINDOW_S, LATE_S, WARM_UP_S = 4.2, 1.5, 1.0
 """What a window takes besides its measured part: start, warm-up, k6; and where answers are late. The warm-up."""
 GENERATOR_RPS = 3000.0
 """What the load generator can offer: what could do more cannot be told apart."""
+OFFERED_RPS = 2500.0
+"""What a tuning believes of that."""
+SHORT_OF_CPU = "k6 was short of CPU"
 
 
 @dataclass(frozen=True)
@@ -128,7 +131,7 @@ def window(app: App, trial: Trial, question: Question, luck: random.Random) -> A
     setting, rate, cpus = trial.setting, trial.rate_rps, question.cpus
     took_s = trial.duration_s + WINDOW_S
     if rate > GENERATOR_RPS * luck.lognormvariate(0, NOISE):
-        return Attempt(trial, Ending.VOID, took_s=took_s)
+        return Attempt(trial, Ending.VOID, took_s=took_s, void=SHORT_OF_CPU)
     mood = luck.lognormvariate(0, NOISE)
     keeps_rps = app.capacity_rps(setting, cpus, None) * mood
     served = min(rate, app.throughput_rps(setting, cpus) * mood) * luck.lognormvariate(0, NOISE / 4)
@@ -159,7 +162,8 @@ def question_for(family: str, cpus: int = 1, memory_mb: float | None = 512.0, se
     """The question that `./lab tune --server FAMILY` asks."""
     default = Setting("uwsgi", "", 4, 2) if family == "uwsgi" else Setting(family, "sync", 4)
     references = {"today's default": default, "2n + 1": space.rule_of_thumb(family, cpus)}
-    return Question(space.settings_of(family, cpus), references, cpus, memory_mb, seed=seed)
+    settings = space.settings_of(family, cpus)
+    return Question(settings, references, cpus, memory_mb, seed=seed, most_rps=OFFERED_RPS)
 
 
 def tune(app: App, question: Question) -> list[Attempt]:
@@ -195,6 +199,8 @@ NAMED = (
     App("two workers only", cpu_ms=2, wait_ms=20, dies=lambda setting: setting.workers > 2),
 )
 """Each with something of its own."""
+FAST = App("fast", cpu_ms=0.2, wait_ms=0)
+"""Does more than the load generator can offer."""
 
 
 def random_apps(count: int, seed: int = 1) -> Iterable[App]:

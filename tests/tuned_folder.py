@@ -37,7 +37,7 @@ def measured(trial: Trial, attempt: Attempt, order: int = 0) -> Window:
         died = f"the server was {attempt.died} while under load"
         return Window(at, None, None, died=died, took_s=attempt.took_s, log=("Worker (pid:7) was sent SIGKILL!",))
     if attempt.ending is Ending.VOID:
-        return Window(at, None, None, void="k6 was short of CPU", took_s=attempt.took_s)
+        return Window(at, None, None, void=attempt.void, took_s=attempt.took_s)
     late = attempt.ending is Ending.MISSED
     latency_ms = (600.0 if attempt.clear else 300.0) if late else (20.0 if attempt.clear else 200.0)
     load = load_result([latency_ms] * ANSWERS)

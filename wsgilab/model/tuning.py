@@ -100,6 +100,8 @@ class Attempt:
     """Requests inside the app at the same time, at most."""
     took_s: float = 0.0
     died: str = ""
+    void: str = ""
+    """Why the measurement cannot be trusted; empty where it can, or nobody said."""
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON values."""
@@ -134,11 +136,17 @@ class Question:
     headroom: float = 0.3
     asked: str = ""
     """What tells this request apart from others, of another app, say; nothing to read."""
+    most_rps: float | None = None
+    """About what the load generator can offer: nobody is offered more at first. None where that is not known."""
 
     @property
     def required_rps(self) -> float | None:
         """The expected rate with room."""
         return None if self.rate_rps is None else self.rate_rps * (1 + self.headroom)
+
+    def offered(self, rate_rps: float) -> float:
+        """A rate, or what the load generator can offer where that is less."""
+        return rate_rps if self.most_rps is None else min(rate_rps, self.most_rps)
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON values, settings by their names."""
@@ -160,6 +168,7 @@ class Question:
             or found.cpus < 1
             or min(times) <= 0
             or (found.rate_rps is not None and (found.required_rps or 0.0) <= 0)
+            or (found.most_rps is not None and found.most_rps <= 0)
         ):
             raise ValueError("it asks for nothing that could be measured")
         return found

@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from wsgilab.analysis.tuning.landscape import Point
 from wsgilab.analysis.tuning.outcome import Tuning
-from wsgilab.analysis.tuning.phrases import in_words
+from wsgilab.analysis.tuning.phrases import capacity, in_words
 from wsgilab.model import words
 from wsgilab.model.tuning import GREEN, Setting
 from wsgilab.reports.svg import LETTER, WIDE, n, picture
@@ -130,11 +130,13 @@ def _cell(point: Point, grid: _Grid, shades: _Shades, roles: Sequence[str]) -> M
 
 
 def _figure(point: Point) -> str:
-    """What stands in a cell: `312`; `<400` of what kept no rate; nothing where only a prediction is known."""
+    """What stands in a cell: `312`; `≥2990` of a capacity that is a bound; `<400` of what kept no rate; nothing where
+    only a prediction is known."""
     if point.died:
         return "✕"
     if point.reached_rps is not None:
-        return f"{point.reached_rps:.0f}"
+        is_bound = point.capacity_rps is not None and point.capacity_rps.censored
+        return f"{'≥' if is_bound else ''}{point.reached_rps:.0f}"
     return f"<{point.missed_rps:.0f}" if point.missed_rps is not None else ""
 
 
@@ -152,7 +154,7 @@ def _measured(point: Point) -> str:
     if point.died:
         return point.died
     if point.capacity_rps:
-        return words.with_range(words.amount(point.capacity_rps, "rps"), words.amount_range(point.capacity_rps))
+        return capacity(point.capacity_rps)
     if point.kept_rps is not None:
         return f"kept {words.rps(point.kept_rps)}"
     return f"missed {words.rps(point.missed_rps)}" if point.missed_rps is not None else "no valid window"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from wsgilab.analysis.tuning import phrases
 from wsgilab.analysis.tuning.landscape import Point
 from wsgilab.analysis.tuning.outcome import Tuning
 from wsgilab.model import words
@@ -67,8 +68,8 @@ def windows(tuning: Tuning) -> list[tuple[str, ...]]:
 
 
 def capacity(point: Point) -> str:
-    """`312 rps (305–319)`."""
-    return words.with_range(words.amount(point.capacity_rps, "rps"), words.amount_range(point.capacity_rps))
+    """`312 rps (305–319)`, `at least 2990 rps`."""
+    return phrases.capacity(point.capacity_rps)
 
 
 def _reached(point: Point) -> str:

@@ -8,16 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from wsgilab.analysis.tuning import final, predictions, search, staircase
+from wsgilab.analysis.tuning import cheapest, final, predictions, search, staircase
 from wsgilab.analysis.tuning.final import Decision, Difference
-from wsgilab.analysis.tuning.phrases import in_words, megabytes
+from wsgilab.analysis.tuning.phrases import capacity, in_words, megabytes
 from wsgilab.analysis.tuning.physics import Physics
 from wsgilab.analysis.tuning.search import Found
 from wsgilab.model import words
 from wsgilab.model.tuning import Attempt, Ending, Question, Setting, Stage
 
-NEAR = 0.9
-"""Of a capacity: where k6 failed so near to it, k6 may be what ended it."""
 MANY_VOID = 0.2
 """Of the windows: from this share on, they are a reason to measure again."""
 
@@ -54,7 +52,7 @@ def advise(question: Question, found: Found, history: Sequence[Attempt], slo: st
         answer=_recommended(question, decision, history, slo),
         compared=(*_runner_up(decision, physics), *_references(question, decision, history)),
         limit=(*_limit(decision, physics, history), *_memory(question, decision.setting, history)),
-        sure=(*_sure(question, decision, history), *_void(history), *_unfinished(found)),
+        sure=(*_sure(question, found, decision, history), *_void(history), *_unfinished(found)),
         predictions=tuple(predictions.sentences(question, decision, physics)),
         avoid=deaths,
     )
@@ -71,8 +69,8 @@ def _recommended(question: Question, decision: Decision, history: Sequence[Attem
         return (
             f"{in_words(decision.setting)}: kept {slo} at {words.rps(most)}; how much more it can do was not measured."
         )
-    capacity = words.with_range(words.amount(decision.capacity, "rps"), words.amount_range(decision.capacity))
-    return f"{in_words(decision.setting)}: keeps {slo} up to {capacity}."
+    all_there_is = ", the most that could be measured" if decision.capacity.censored else ""
+    return f"{in_words(decision.setting)}: keeps {slo} up to {capacity(decision.capacity)}{all_there_is}."
 
 
 def _runner_up(decision: Decision, physics: Physics) -> Iterator[str]:
@@ -88,8 +86,14 @@ def _runner_up(decision: Decision, physics: Physics) -> Iterator[str]:
     why = f", and would need {megabytes(theirs - ours)} more" if cheaper and ours and theirs else ""
     if decision.difference is Difference.SAME:
         yield f"{name} did the same within {final.SAME * 100:.0f} %{_ratio(decision)}{why}."
+    elif _both_are_bounds(decision):
+        yield f"{name} also kept the most that could be measured, and no difference is shown{why}."
     else:
         yield f"{name} came next, and no difference is shown{_ratio(decision)}{why}."
+
+
+def _both_are_bounds(decision: Decision) -> bool:
+    return all(figure is not None and figure.censored for figure in (decision.capacity, decision.runner_up_capacity))
 
 
 def _ratio(decision: Decision) -> str:
@@ -114,21 +118,27 @@ def _limit(decision: Decision, physics: Physics, history: Sequence[Attempt]) -> 
     allow = f"{predictions.LIMITS[bound.limited_by]} {'allow' if bound.limited_by == 'slots' else 'allows'}"
     if decision.capacity is None:
         yield f"By the calibration {allow} {words.limit(bound.rps)} at most."
+    elif decision.capacity.censored:
+        yield (
+            f"What limits it is not known: by the calibration {allow} {words.limit(bound.rps)}, but windows at more "
+            f"than it kept are void{_why_void(final.walks_of(history).get(decision.setting, ()))}."
+        )
     elif predictions.explain(bound, decision):
         share = f"{decision.capacity.value / bound.rps * 100:.0f} % of that was measured"
         limit = f"It is limited by {predictions.LIMITS[bound.limited_by]}"
         yield f"{limit}: by the calibration {allow} {words.limit(bound.rps)}, and {share}."
-    elif any(one.ending is Ending.VOID and one.trial.rate_rps >= NEAR * decision.capacity.value for one in history):
-        yield (
-            f"By the calibration {allow} {words.limit(bound.rps)}, but k6 came to its own limit near the capacity: "
-            "more load than that cannot be offered here."
-        )
     else:
         would = f"by the calibration they would allow {words.limit(bound.rps)}"
         yield (
             f"Neither its slots nor the CPU explain that: {would}. "
             "Something that one request alone does not meet holds it back: a lock, a pool of connections, a database."
         )
+
+
+def _why_void(attempts: Sequence[Attempt]) -> str:
+    """Why the last void one of these is, in brackets; empty where nobody said."""
+    why = next((attempt.void.rstrip(".") for attempt in reversed(attempts) if attempt.void), "")
+    return f" ({why})" if why else ""
 
 
 def _memory(question: Question, setting: Setting, history: Sequence[Attempt]) -> Iterator[str]:
@@ -138,12 +148,20 @@ def _memory(question: Question, setting: Setting, history: Sequence[Attempt]) ->
         yield f"It used {megabytes(max(seen))} at most{of}."
 
 
-def _sure(question: Question, decision: Decision, history: Sequence[Attempt]) -> Iterator[str]:
+def _sure(question: Question, found: Found, decision: Decision, history: Sequence[Attempt]) -> Iterator[str]:
     walk = final.walks_of(history).get(decision.setting, [])
     windows = f"{words.counted(len(walk), 'window')} of {words.seconds(question.long_s)} s"
     if question.rate_rps is not None:
         kept = sum(attempt.ending is Ending.KEPT for attempt in walk)
         yield f"{kept} of {windows} kept it."
+        if cheaper := cheapest.unclear(question, found.physics, history):
+            named = words.listed([in_words(setting) for setting in cheaper])
+            yield f"Whether less would do is not known: too many windows of {named} were void."
+        return
+    if decision.capacity is not None and decision.capacity.censored:
+        counted = [attempt for attempt in walk if attempt.ending is not Ending.VOID]
+        of_them = f"{words.counted(len(counted), 'window')} of {words.seconds(question.long_s)} s"
+        yield f"It kept the objective in all {of_them}, until {staircase.MOST_VOID} in a row were void."
         return
     met = len(staircase.turns(walk))
     if met > 1:
@@ -183,6 +201,8 @@ def _nothing_found(question: Question, found: Found, history: Sequence[Attempt],
         return f"No setting was shown to keep {slo} in the time there was ({tries}): a larger --budget may tell."
     if question.rate_rps is not None:
         rate = words.rps(round(question.required_rps or 0.0, 1))
+        if cheapest.is_walled(question, history):
+            return f"Nothing could be measured at {rate}: every window there is void{_why_void(history)}."
         return f"No setting kept {slo} at {rate} ({tries})."
     rates = [attempt.trial.rate_rps for attempt in history if attempt.trial.stage is not Stage.CALIBRATION]
     lowest = f", the lowest {words.rps(min(rates))}" if rates else ""

@@ -30,6 +30,7 @@ def attempt_of(trial: Trial, window: Window, objective: Slo, memory_mb: float | 
         at_once=usage.inside.at_once if usage and usage.inside else None,
         took_s=window.took_s + window.start_s,
         died=died or "",
+        void=window.void or "",
     )
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from wsgilab.analysis import stats
-from wsgilab.analysis.tuning import race, staircase
+from wsgilab.analysis.tuning import candidates, race, staircase
 from wsgilab.analysis.tuning.physics import Physics
 from wsgilab.model.interval import Interval
 from wsgilab.model.tuning import Attempt, Ending, Question, Setting, Stage, Trial
@@ -99,12 +99,20 @@ def difference(setting: Setting, leader: Setting, walks: Mapping[Setting, Sequen
     """What is known of a setting against the leader."""
     ratio = ratio_of(setting, leader, walks)
     if ratio is None or ratio.low is None or ratio.high is None:
-        return Difference.OPEN
+        return _by_bounds(*(staircase.capacity(walks.get(one, ())) for one in (setting, leader)))
     if ratio.low >= 1 - SAME and ratio.high <= 1 + SAME:
         return Difference.SAME
     if ratio.high < 1:
         return Difference.WORSE
     return Difference.BETTER if ratio.low > 1 else Difference.OPEN
+
+
+def _by_bounds(ours: Interval | None, theirs: Interval | None) -> Difference:
+    """The same where one capacity is only known to be at least so much: the other may lie below that as a whole."""
+    if ours is None or theirs is None or ours.censored == theirs.censored:
+        return Difference.OPEN
+    bound, other, known = (ours, theirs, Difference.BETTER) if ours.censored else (theirs, ours, Difference.WORSE)
+    return known if other.high is not None and other.high < bound.value else Difference.OPEN
 
 
 def walks_of(history: Sequence[Attempt]) -> dict[Setting, list[Attempt]]:
@@ -119,7 +127,7 @@ def walks_of(history: Sequence[Attempt]) -> dict[Setting, list[Attempt]]:
 def _is_open(setting: Setting, chosen: Sequence[Setting], walks: Mapping[Setting, Sequence[Attempt]]) -> bool:
     """Whether another window of this one is wanted."""
     walk = walks.get(setting, ())
-    if sum(attempt.ending in (Ending.DIED, Ending.VOID) for attempt in walk) >= 2 or len(walk) >= 4 * MOST_TURNS:
+    if staircase.has_come_to_its_end(walk) or len(walk) >= 4 * MOST_TURNS:
         return False
     found = len(staircase.turns(walk))
     if setting not in chosen[:2]:
@@ -136,10 +144,14 @@ def _is_preferred(
     """Whether a setting is to be recommended instead of the leader."""
     known = difference(setting, leader, walks)
     if known is Difference.SAME:
-        return race.cost(physics, setting) < race.cost(physics, leader)
+        return candidates.cost(physics, setting) < candidates.cost(physics, leader)
     if known is Difference.OPEN:
         ours, theirs = (staircase.capacity(walks.get(one, ())) for one in (setting, leader))
-        return ours is not None and theirs is not None and ours.value > theirs.value * (1 + SAME)
+        if ours is None or theirs is None:
+            return False
+        if ours.censored and theirs.censored:  # nothing that can be offered here tells them apart
+            return candidates.cost(physics, setting) < candidates.cost(physics, leader)
+        return ours.value > theirs.value * (1 + SAME)
     return known is Difference.BETTER
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from wsgilab.model import words
+from wsgilab.model.interval import Interval
 from wsgilab.model.tuning import Setting
 
 
@@ -21,3 +22,10 @@ def in_words(setting: Setting) -> str:
 def megabytes(mb: float) -> str:
     """`118 MB`; what is less than one is said to be that."""
     return "less than 1 MB" if 0 <= mb < 1 else f"{words.number(mb)} MB"
+
+
+def capacity(figure: Interval | None) -> str:
+    """`312 rps (305–319)`; `at least 2990 rps` where more could not be measured."""
+    if figure is not None and figure.censored:
+        return f"at least {words.number(figure.value)} rps"
+    return words.with_range(words.amount(figure, "rps"), words.amount_range(figure))

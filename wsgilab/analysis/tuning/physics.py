@@ -115,14 +115,21 @@ def next_calibration(question: Question, done: Sequence[Attempt]) -> Trial | Non
     One slot at ease; then that one, two workers, and one with threads or greenlets of each kind, pushed to their limit.
     """
     first = _smallest(question.settings)
-    if not done:
+    eased, pushed = _parts(done)
+    if not eased or (eased[-1].ending is Ending.VOID and len(eased) < MOST_VOID):
         return _calibration(question, first, EASE_RPS, "service time and memory of one slot at ease")
-    pushed = done[1:]
     for setting, why in _pushed(question.settings, first):
         endings = [attempt.ending for attempt in pushed if attempt.trial.setting == setting]
         if not endings or (endings[-1] is Ending.VOID and len(endings) < MOST_VOID):
-            return _calibration(question, setting, _pushing(setting, done), why)
+            return _calibration(question, setting, _pushing(question, setting, eased[-1], pushed), why)
     return None
+
+
+def _parts(done: Sequence[Attempt]) -> tuple[Sequence[Attempt], Sequence[Attempt]]:
+    """(the windows at ease: void ones, until one counts; those after them)."""
+    first = done[:MOST_VOID]
+    count = next((number for number, one in enumerate(first, 1) if one.ending is not Ending.VOID), len(first))
+    return done[:count], done[count:]
 
 
 def learn(question: Question, done: Sequence[Attempt]) -> Physics:
@@ -134,7 +141,8 @@ def learn(question: Question, done: Sequence[Attempt]) -> Physics:
             key, cores = _class(attempt.trial.setting), _cores_of_a_process(attempt, question.cpus)
             known = costs.get(key)
             service_ms = min(attempt.service_ms, known.service_ms if known else math.inf)
-            costs[key] = Cost(service_ms, attempt.cpu_ms, cores, _held(attempt))
+            most = max(cores, known.cores if known else cores)
+            costs[key] = Cost(service_ms, attempt.cpu_ms, most, _held(attempt))
     _share_the_ease(costs, told)
     found = Physics(costs, question.cpus, *_memory(question, told))
     shares = [one.goodput_rps / found.bound(one.trial.setting).rps for one in told if _late(one)]
@@ -210,17 +218,14 @@ def _slots_of(kind: str) -> str:
     return "greenlets" if kind == GREEN else "threads"
 
 
-def _pushing(setting: Setting, done: Sequence[Attempt]) -> float:
+def _pushing(question: Question, setting: Setting, alone: Attempt, pushed: Sequence[Attempt]) -> float:
     """A rate above what a setting can do, by what one slot took at ease, and by what it did when it was pushed."""
-    alone = done[0]
     service_ms = alone.service_ms or 1000 / EASE_RPS
     cpu_ms = alone.cpu_ms or service_ms
-    pushed = [
-        attempt.goodput_rps for attempt in done[1:] if attempt.trial.setting == alone.trial.setting and _late(attempt)
-    ]
-    of_a_slot = min([1000 / service_ms, *pushed])
+    answered = [one.goodput_rps for one in pushed if one.trial.setting == alone.trial.setting and _late(one)]
+    of_a_slot = min([1000 / service_ms, *answered])
     can_rps = min(setting.slots * of_a_slot, setting.workers * 1000 / cpu_ms)
-    return max(EASE_RPS, float(f"{PUSH * can_rps:.3g}"))
+    return max(EASE_RPS, float(f"{question.offered(PUSH * can_rps):.3g}"))
 
 
 def _late(attempt: Attempt) -> bool:

@@ -21,8 +21,10 @@ NOTABLE = 1.05
 
 
 def explain(bound: Bound, decision: Decision) -> bool:
-    """Whether slots and CPU explain the capacity that was measured; where none was, nothing speaks against it."""
-    return decision.capacity is None or decision.capacity.value >= EXPLAINED * bound.rps
+    """Whether slots and CPU explain the capacity that was measured; where none was, or only a bound, nothing speaks
+    against it."""
+    capacity = decision.capacity
+    return capacity is None or capacity.censored or capacity.value >= EXPLAINED * bound.rps
 
 
 def sentences(question: Question, decision: Decision, physics: Physics) -> Iterator[str]:

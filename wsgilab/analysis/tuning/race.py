@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from zlib import crc32
 
 from wsgilab.analysis.tuning import space
+from wsgilab.analysis.tuning.candidates import calibrations, cost, open_yet
 from wsgilab.analysis.tuning.physics import Physics
 from wsgilab.model.tuning import Attempt, Ending, Question, Setting, Stage, Trial
 
@@ -93,16 +94,19 @@ def run(question: Question, physics: Physics, history: Sequence[Attempt]) -> Rac
 
 def first_field(question: Question, physics: Physics, history: Sequence[Attempt]) -> tuple[tuple[Setting, ...], float]:
     """(settings that begin, the rate that they are offered first)."""
-    open_yet = _open_yet(question, physics, _calibrations(history))
-    references = [one for one in question.references.values() if one in open_yet]
-    field, rate = _field(physics, open_yet)
+    possible = open_yet(question, physics, calibrations(history))
+    references = [one for one in question.references.values() if one in possible]
+    field, rate = _field(question, physics, possible)
     return tuple(dict.fromkeys([*field, *references])), rate
 
 
-def _field(physics: Physics, settings: Sequence[Setting]) -> tuple[list[Setting], float]:
-    """(of these, some that are unlike each other and that physics allows most; the rate that it allows the best)."""
+def _field(question: Question, physics: Physics, settings: Sequence[Setting]) -> tuple[list[Setting], float]:
+    """(of these, some that are unlike each other and that physics allows most; the rate that it allows the best).
+
+    What could do more than the load generator can offer could not be told from others that can.
+    """
     bounds = {setting: physics.bound(setting).rps for setting in settings}
-    best = max((rps for rps in bounds.values() if rps < math.inf), default=math.inf)
+    best = max((question.offered(rps) for rps in bounds.values() if rps < math.inf), default=math.inf)
     contenders = [setting for setting in settings if bounds[setting] >= CONTENDER * best]
     cheapest_first = sorted(
         contenders, key=lambda setting: (-min(bounds[setting], 0.95 * best), cost(physics, setting))
@@ -118,11 +122,14 @@ def _next_heat(question: Question, physics: Physics, history: Sequence[Attempt],
     if heat >= MOST_HEATS:
         return None
     if not best:
-        fresh = [setting for setting in _open_yet(question, physics, history) if setting not in tried]
+        fresh = [setting for setting in open_yet(question, physics, history) if setting not in tried]
         starving = any(attempt.ending is Ending.DIED for attempt in history)
-        return Standing(*_as_tuple(_field(physics, fresh))) if fresh and starving else None
+        return Standing(*_as_tuple(_field(question, physics, fresh))) if fresh and starving else None
     rate = _round(ABOVE * _shown_rps([one for one in history if one.trial.setting == best[0]]))
-    roomy = _open_yet(question, physics, history, rate)
+    wall_rps = _wall_rps(history)
+    if rate >= wall_rps:
+        return None  # nobody could be seen to do more than the leader
+    roomy = open_yet(question, physics, history, rate)
     able = [setting for setting in roomy if setting not in tried and physics.allows(setting, rate)]
     near = space.neighbours(best[0], able)
     if heat == 1:
@@ -130,27 +137,27 @@ def _next_heat(question: Question, physics: Physics, history: Sequence[Attempt],
         explorers = [*space.spread(enough, MOST_EXPLORERS, tried), *space.spread(able, MOST_EXPLORERS, tried)]
         near = [*explorers, *near]
     chosen = tuple(dict.fromkeys(near))[:MOST_NEIGHBOURS]
-    return Standing((best[0], *chosen), rate, most_left=MOST_LEFT_OF_NEIGHBOURS) if chosen else None
+    if not chosen:
+        return None
+    return Standing((best[0], *chosen), rate, missed_rps=wall_rps, most_left=MOST_LEFT_OF_NEIGHBOURS)
+
+
+def _wall_rps(history: Sequence[Attempt]) -> float:
+    """The lowest rate of a round that could not be offered to anybody."""
+    rounds: dict[tuple[int, int], list[Attempt]] = {}
+    for attempt in history:
+        if attempt.trial.stage is Stage.RACE:
+            rounds.setdefault((attempt.trial.heat, attempt.trial.round), []).append(attempt)
+    return min((own[0].trial.rate_rps for own in rounds.values() if _is_walled(own)), default=math.inf)
+
+
+def _is_walled(attempts: Sequence[Attempt]) -> bool:
+    """Whether a round shows that nobody can be offered its rate."""
+    return len(attempts) >= WALL and all(attempt.ending is Ending.VOID for attempt in attempts)
 
 
 def _as_tuple(field: tuple[list[Setting], float]) -> tuple[tuple[Setting, ...], float]:
     return tuple(field[0]), field[1]
-
-
-def cost(physics: Physics, setting: Setting) -> tuple[float, int, int, Setting]:
-    """What decides between two that do the same: memory, then processes, then threads."""
-    return physics.bound(setting).memory_mb or 0.0, setting.workers, setting.slots, setting
-
-
-def dead_kinds(history: Sequence[Attempt]) -> set[str]:
-    """The kinds of worker of which the smallest died in the calibration: no other of them has to be tried.
-
-    Running out of memory is another matter: that speaks against those that need as much.
-    """
-    calibrations = _calibrations(history)
-    ended = [attempt for attempt in calibrations if attempt.ending is Ending.DIED and not _starved(attempt)]
-    died = {attempt.trial.setting.kind for attempt in ended}
-    return died - {attempt.trial.setting.kind for attempt in calibrations if attempt.ending is not Ending.DIED}
 
 
 def ranked(history: Sequence[Attempt], physics: Physics) -> list[Setting]:
@@ -193,46 +200,12 @@ def _reached(attempt: Attempt) -> float:
     return rate if attempt.goodput_rps >= NEARLY * rate else attempt.goodput_rps
 
 
-def _open_yet(
-    question: Question, physics: Physics, history: Sequence[Attempt], rate_rps: float = math.inf
-) -> list[Setting]:
-    """Those that have room in the memory at that rate, or at what they can do, and that no death speaks against."""
-    dead = dead_kinds(history)
-    starved = {attempt.trial.setting for attempt in history if _starved(attempt)}
-    known = dict.fromkeys([*question.settings, *question.references.values()])
-    return [
-        setting
-        for setting in known
-        if setting.kind not in dead
-        and physics.fits(setting, question.memory_mb, rate_rps)
-        and not any(_needs_as_much(physics, setting, other) for other in starved)
-    ]
-
-
-def _starved(attempt: Attempt) -> bool:
-    return attempt.ending is Ending.DIED and "memory" in attempt.died
-
-
-def _needs_as_much(physics: Physics, setting: Setting, other: Setting) -> bool:
-    """Whether a setting needs at least the memory of another one, for all that is known, to do at least as much."""
-    if setting.kind == other.kind and setting.workers >= other.workers and setting.threads >= other.threads:
-        return True
-    one, two = physics.bound(setting), physics.bound(other)
-    if one.memory_mb is None or two.memory_mb is None or math.isinf(two.rps):
-        return False
-    return one.memory_mb >= two.memory_mb and one.rps >= 0.95 * two.rps
-
-
-def _calibrations(history: Sequence[Attempt]) -> list[Attempt]:
-    return [attempt for attempt in history if attempt.trial.stage is Stage.CALIBRATION]
-
-
 def _replayed(standing: Standing, attempts: Sequence[Attempt], seed: int) -> tuple[Standing, Setting | None]:
     """(where a heat is after these attempts, the setting whose turn is missing in its round, or None: it is over)."""
     while not standing.over and standing.alive:
         now = [attempt for attempt in attempts if attempt.trial.round == standing.round]
         latest = {attempt.trial.setting: attempt for attempt in now}
-        walled = len(now) >= WALL and all(attempt.ending is Ending.VOID for attempt in now)
+        walled = _is_walled(now)
         missing = [setting for setting in standing.alive if setting not in latest or _to_repeat(setting, now)]
         if missing and not walled:
             order = shuffled(missing, seed, f"{standing.round}")

@@ -73,7 +73,7 @@ def conclude(question: Question, history: Sequence[Attempt]) -> Found:
     finished = not any(possible_trials(question, history))
     if question.rate_rps is None:
         return Found(known, final.decide(question, known, history), finished)
-    setting = cheapest.found(question, known, history)
+    setting = cheapest.found(history, known)
     return Found(known, Decision(setting, None) if setting else None, finished)
 
 

@@ -14,13 +14,26 @@ OTHER_KIND = 1.5
 
 
 def settings_of(family: str, cpus: int) -> tuple[Setting, ...]:
-    """Every setting of a family that makes sense on so many CPUs."""
-    counts = range(1, max(MOST_WORKERS, by_rule(cpus)) + 1)
+    """Every setting of a family that makes sense on so many CPUs; of many workers, not every count."""
+    counts = _counts(max(MOST_WORKERS, by_rule(cpus)))
     if family == "uwsgi":
         return tuple(Setting(family, "", workers, n) for workers in counts for n in range(1, MOST_THREADS + 1))
     threaded = [Setting(family, THREADED, workers, n) for workers in counts for n in range(2, MOST_THREADS + 1)]
     single = [Setting(family, SINGLE, workers) for workers in counts]
     return (*single, *threaded, *(Setting(family, GREEN, workers, GREENLETS) for workers in counts))
+
+
+def _counts(most: int) -> list[int]:
+    """1 to 8, then about four in each doubling, and the last one: nobody can tell 40 workers from 41."""
+    counts = [1]
+    while counts[-1] < most:
+        counts.append(min(most, counts[-1] + _step(counts[-1])))
+    return counts
+
+
+def _step(workers: int) -> int:
+    """From so many workers to the next count."""
+    return 1 if workers < MOST_WORKERS else 2 ** (workers.bit_length() - 3)
 
 
 def by_rule(cpus: int) -> int:
@@ -69,6 +82,6 @@ def _is_step(one: Setting, other: Setting) -> bool:
     wide = max(1, round(one.threads / 4))
     if workers == 0:
         return abs(threads) == wide
-    if abs(workers) == 1:
+    if abs(workers) <= _step(min(one.workers, other.workers)):
         return threads == 0 or abs(other.slots - one.slots) < one.workers
     return False

@@ -19,6 +19,8 @@ from wsgilab.model.tuning import Attempt, Ending, Setting
 STEP = math.log(1.04)
 LONGEST = 2
 """Steps at once, at most, while the walk has not turned yet: it may have begun far away."""
+MOST_VOID = 3
+"""Void windows one after the other, after which a walk has come to its end: its next rate cannot be offered here."""
 
 
 def next_rate(setting: Setting, attempts: Sequence[Attempt], start_rps: float) -> float:
@@ -38,7 +40,10 @@ def next_rate(setting: Setting, attempts: Sequence[Attempt], start_rps: float) -
 
 
 def turns(attempts: Sequence[Attempt]) -> list[Interval]:
-    """The capacity at each turn of a walk; no window belongs to two of them."""
+    """The capacity at each turn of a walk; no window belongs to two of them.
+
+    Of a walk that only went up until no window counted any more, the last rate that was kept, as a bound from below.
+    """
     found: list[Interval] = []
     before: Attempt | None = None
     for attempt in attempts:
@@ -49,11 +54,18 @@ def turns(attempts: Sequence[Attempt]) -> list[Interval]:
             before = None
         else:
             before = attempt
-    return found
+    kept = [attempt.trial.rate_rps for attempt in attempts if attempt.ending is Ending.KEPT]
+    return [Interval(max(kept), censored=True)] if kept and not found and has_come_to_its_end(attempts) else found
+
+
+def has_come_to_its_end(attempts: Sequence[Attempt]) -> bool:
+    """Whether the last windows of a walk were void, one after the other."""
+    last = attempts[-MOST_VOID:]
+    return len(last) == MOST_VOID and all(attempt.ending is Ending.VOID for attempt in last)
 
 
 def capacity(attempts: Sequence[Attempt]) -> Interval | None:
-    """The capacity by all turns; None before the first."""
+    """The capacity by all turns, or what it is at least; None before the first."""
     return stats.typical(turns(attempts))
 
 

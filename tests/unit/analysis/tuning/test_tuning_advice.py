@@ -6,9 +6,9 @@ import re
 from dataclasses import replace
 
 import pytest
-from simulated_apps import NAMED, App, question_for, tune
+from simulated_apps import FAST, NAMED, SHORT_OF_CPU, App, question_for, tune
 
-from wsgilab.analysis.tuning import advice, landscape, phrases, search
+from wsgilab.analysis.tuning import advice, cheapest, landscape, phrases, search
 from wsgilab.model.tuning import Ending, Setting, Stage
 
 BY_NAME = {app.name: app for app in NAMED}
@@ -91,17 +91,14 @@ def test_a_capacity_that_slots_and_cpu_do_not_explain_is_not_put_down_to_them() 
     assert "Prediction: " not in told
 
 
-def test_where_k6_came_to_its_limit_the_app_is_not_blamed() -> None:
-    question = question_for("gunicorn")
-    history = tune(BY_NAME["lock"], question)
-    found = search.conclude(question, history)
-    assert found.decision
-    assert found.decision.capacity
-    at_the_wall = replace(history[-1].trial, rate_rps=found.decision.capacity.value)
-    walled = [*history, replace(history[-1], trial=at_the_wall, ending=Ending.VOID)]
-    told = " ".join(advice.advise(question, found, walled, SLO).sentences)
-    assert "k6 came to its own limit near the capacity" in told
-    assert "a lock" not in told
+def test_where_more_could_not_be_offered_the_capacity_is_a_bound_and_nothing_is_blamed() -> None:
+    told = said(FAST)
+    assert re.search(r"keeps p99<250ms up to at least \d+ rps, the most that could be measured", told[0])
+    text = " ".join(told)
+    assert re.search(r"What limits it is not known: by the calibration the CPU allows [45]\d{3} rps", text)
+    assert f"are void ({SHORT_OF_CPU})" in text
+    assert "until 3 in a row were void" in text
+    assert "a lock" not in text
 
 
 def test_what_is_explained_is_told_with_the_share_that_was_measured() -> None:
@@ -122,3 +119,24 @@ def test_memory_that_was_used_is_told_with_what_there_is() -> None:
 
 def test_for_a_rate_it_says_how_many_windows_kept_it() -> None:
     assert "3 of 3 windows of 6 s kept it." in said(BY_NAME["io"], rate_rps=60.0)
+
+
+def test_cheaper_settings_that_nobody_could_measure_are_named() -> None:
+    question = replace(question_for("gunicorn"), rate_rps=60.0)
+    history = tune(BY_NAME["io"], question)
+    found = search.conclude(question, history)
+    first = next(attempt for attempt in history if attempt.trial.stage is Stage.RACE)
+    unclear = [replace(one, ending=Ending.VOID) if one.trial.setting == first.trial.setting else one for one in history]
+    told = advice.advise(question, replace(found, decision=found.decision), unclear, SLO).sure
+    assert any(
+        f"Whether less would do is not known: too many windows of {phrases.in_words(first.trial.setting)}" in sentence
+        for sentence in told
+    )
+
+
+def test_a_rate_that_cannot_be_offered_is_not_said_to_be_missed() -> None:
+    question = replace(question_for("gunicorn"), rate_rps=4000.0)
+    history = tune(FAST, question)
+    assert cheapest.is_walled(question, history)
+    told = advice.advise(question, search.conclude(question, history), history, SLO).answer
+    assert told == f"Nothing could be measured at 5200 rps: every window there is void ({SHORT_OF_CPU})."

@@ -7,11 +7,12 @@ from itertools import pairwise
 from random import Random
 
 import pytest
-from simulated_apps import App, question_for, window
+from simulated_apps import FAST, OFFERED_RPS, App, question_for, window
 
-from wsgilab.analysis.tuning import physics, space, staircase
+from wsgilab.analysis.tuning import final, physics, race, space, staircase
 from wsgilab.model.tuning import GREENLETS, Attempt, Ending, Setting, Stage, Trial
 
+SYNC_1 = Setting("gunicorn", "sync", 1)
 SYNC_4 = Setting("gunicorn", "sync", 4)
 THREADS_2_8 = Setting("gunicorn", "gthread", 2, 8)
 GEVENT_1 = Setting("gunicorn", "gevent", 1, GREENLETS)
@@ -51,6 +52,39 @@ def test_memory_is_that_of_the_workers_and_of_their_threads() -> None:
     assert memory == pytest.approx(MIX.memory_mb(THREADS_2_8, 0), rel=0.1)
 
 
+def test_a_window_at_ease_that_was_void_is_measured_again() -> None:
+    question = question_for("gunicorn")
+    first = physics.next_calibration(question, [])
+    assert first
+    void = Attempt(first, Ending.VOID)
+    assert physics.next_calibration(question, [void]) == first
+    done, luck = [void], Random(1)
+    while trial := physics.next_calibration(question, done):
+        done.append(window(MIX, trial, question, luck))
+    assert physics.learn(question, done).base_mb == pytest.approx(MIX.base_mb, abs=2)
+    walled = [void] * physics.MOST_VOID
+    assert physics.next_calibration(question, walled) != first, "it goes on all the same"
+
+
+def test_nothing_is_offered_more_than_the_load_generator_can_offer() -> None:
+    question, done, luck = question_for("gunicorn"), list[Attempt](), Random(1)
+    while trial := physics.next_calibration(question, done):
+        done.append(window(FAST, trial, question, luck))
+    assert {attempt.ending for attempt in done} == {Ending.KEPT}
+    settings, rate = race.first_field(question, physics.learn(question, done), done)
+    assert settings
+    assert rate <= OFFERED_RPS
+
+
+def test_a_process_of_one_slot_may_use_several_cpus() -> None:
+    question, done, luck = question_for("gunicorn", cpus=2), list[Attempt](), Random(1)
+    while trial := physics.next_calibration(question, done):
+        attempt = window(replace(MIX, wait_ms=0), trial, question, luck)
+        numpy = 1.6 if trial.setting == SYNC_1 else 1.0
+        done.append(replace(attempt, cpu_ms=numpy * (attempt.cpu_ms or 0), service_ms=attempt.service_ms))
+    assert physics.learn(question, done).costs["sync", False].cores > 1.2
+
+
 @pytest.mark.parametrize(("greenlets", "limited_by"), [("cooperate", "cpu"), ("block", "slots")])
 def test_greenlets_that_do_not_take_turns_are_one_slot(greenlets: str, limited_by: str) -> None:
     assert calibrated(replace(MIX, greenlets=greenlets)).bound(GEVENT_1).limited_by == limited_by
@@ -70,6 +104,15 @@ def test_there_are_as_many_settings_as_the_grid_has(family: str, count: int) -> 
 def test_many_cpus_have_room_for_the_rule_of_thumb() -> None:
     assert space.rule_of_thumb("gunicorn", 8) == Setting("gunicorn", "sync", 17)
     assert space.rule_of_thumb("gunicorn", 8) in space.settings_of("gunicorn", 8)
+
+
+def test_of_many_workers_there_is_not_every_count_and_each_has_a_next_one() -> None:
+    settings = space.settings_of("gunicorn", 32)
+    counts = sorted({setting.workers for setting in settings})
+    assert counts == [*range(1, 9), 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 56, 64, 65]
+    for fewer, more in pairwise(counts):
+        one = Setting("gunicorn", "gthread", fewer, 8)
+        assert Setting("gunicorn", "gthread", more, 8) in space.neighbours(one, settings)
 
 
 def test_a_field_has_every_kind_and_no_two_that_are_alike() -> None:
@@ -122,3 +165,27 @@ def test_a_walk_takes_longer_steps_until_it_turns() -> None:
     rates = [attempt.trial.rate_rps for attempt in walk(1e9, 100.0, 4)]
     steps = [later / earlier for earlier, later in pairwise(rates)]
     assert steps[2] > steps[0]
+
+
+def test_a_walk_that_only_went_up_until_nothing_counted_has_a_bound() -> None:
+    attempts = walk(1e9, 100.0, 4)
+    void = [Attempt(Trial(SYNC_4, 150.0, 6.0, Stage.FINAL), Ending.VOID)] * staircase.MOST_VOID
+    assert staircase.capacity([*attempts, *void[1:]]) is None, "it may go on yet"
+    found = staircase.capacity([*attempts, *void])
+    assert found
+    assert (found.value, found.censored) == (attempts[-1].trial.rate_rps, True)
+
+
+def test_a_walk_that_turned_is_no_bound_whatever_came_last() -> None:
+    attempts = walk(180.0, 170.0)
+    void = [Attempt(attempts[-1].trial, Ending.VOID)] * staircase.MOST_VOID
+    assert staircase.capacity([*attempts, *void]) == staircase.capacity(attempts)
+
+
+def test_what_is_at_least_so_much_is_better_than_what_lies_below_that() -> None:
+    void = [Attempt(Trial(SYNC_4, 900.0, 6.0, Stage.FINAL), Ending.VOID)] * staircase.MOST_VOID
+    walks = {SYNC_4: [*walk(1e9, 400.0, 4), *void], THREADS_2_8: walk(180.0, 170.0)}
+    assert final.difference(THREADS_2_8, SYNC_4, walks) is final.Difference.WORSE
+    assert final.difference(SYNC_4, THREADS_2_8, walks) is final.Difference.BETTER
+    near = {**walks, THREADS_2_8: walk(600.0, 590.0)}
+    assert final.difference(THREADS_2_8, SYNC_4, near) is final.Difference.OPEN

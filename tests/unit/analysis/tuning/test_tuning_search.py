@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import random
 import statistics
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
-from simulated_apps import NAMED, App, Tuned, question_for, random_apps, tune, tuned
+from simulated_apps import FAST, GENERATOR_RPS, NAMED, App, Tuned, question_for, random_apps, tune, tuned, window
 
 from wsgilab.analysis.tuning import final, search
 from wsgilab.model.tuning import Attempt, Ending, Question, Stage
@@ -122,3 +124,36 @@ def test_no_setting_is_named_for_a_rate_that_none_keeps() -> None:
     asked = question_for("gunicorn")
     question = Question(asked.settings, asked.references, asked.cpus, asked.memory_mb, rate_rps=5000.0)
     assert search.conclude(question, tune(BY_NAME["cpu"], question)).decision is None
+
+
+def test_a_server_that_does_more_than_can_be_offered_gets_a_bound_in_few_void_windows() -> None:
+    question = question_for("gunicorn")
+    history = tune(FAST, question)
+    decision = search.conclude(question, history).decision
+    assert decision
+    assert decision.capacity
+    assert decision.capacity.censored
+    assert decision.capacity.value == pytest.approx(GENERATOR_RPS, rel=0.1)
+    assert decision.setting.workers == 1, "more workers could not be seen to do more"
+    void = [attempt for attempt in history if attempt.ending is Ending.VOID]
+    assert len(void) <= len(history) / 2
+
+
+@pytest.mark.parametrize("kinds", [1, 5])
+def test_for_a_rate_a_setting_whose_windows_were_void_has_its_turn_again(kinds: int) -> None:
+    asked = question_for("gunicorn")
+    question = replace(asked, rate_rps=60.0)
+    usual = search.conclude(question, tune(BY_NAME["io"], question)).decision
+    assert usual
+    luck, history = random.Random(1), list[Attempt]()
+    busy = 2 * kinds
+    while trial := search.next_trial(replace(question, budget_s=2000.0), history):
+        attempt = window(BY_NAME["io"], trial, question, luck)
+        if trial.stage is not Stage.CALIBRATION and busy:
+            busy -= 1
+            attempt = replace(attempt, ending=Ending.VOID)
+        history.append(attempt)
+    decision = search.conclude(question, history).decision
+    assert decision
+    assert decision.setting == usual.setting
+    assert len({attempt.trial.setting for attempt in history if attempt.ending is Ending.VOID}) == kinds
