@@ -15,7 +15,7 @@ from wsgilab.analysis.tuning.outcome import Tuning, outcome
 from wsgilab.model.manifest import Manifest
 from wsgilab.model.slo import Slo
 from wsgilab.model.tuning import Attempt, Ending, Question, Trial
-from wsgilab.model.window import Inside, Window
+from wsgilab.model.window import Inside, Purpose, Window
 from wsgilab.results.folder import RunFolder
 
 FOUND: dict[str, tuple[list[Window], Tuning]] = {}
@@ -32,6 +32,8 @@ def measured(trial: Trial, attempt: Attempt, order: int = 0) -> Window:
         round=order + 1,
         order=order,
         fresh=True,
+        why=trial.why,
+        purpose=Purpose(trial.stage, trial.heat, trial.round),
     )
     if attempt.ending is Ending.DIED:
         died = f"the server was {attempt.died} while under load"

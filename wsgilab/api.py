@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from wsgilab.analysis import checkup
-from wsgilab.analysis.tuning.attempts import replayed
+from wsgilab.analysis.tuning.attempts import history_of
 from wsgilab.engines import choice, compose, own_app
 from wsgilab.engines.errands import Host
 from wsgilab.engines.stack import Stack
@@ -145,9 +145,9 @@ def _resumed(request: Request) -> Request:
     if replace(question, budget_s=before.budget_s) != before:
         cause = "another server, app, load, SLO, CPUs, memory or version of the lab; only --budget may differ"
         raise UsageError(f"{folder.path} was asked something else.", cause, f"./lab report {to_paste(folder.path)}")
-    _, problem = replayed(question, windows, slo.parse(request.slo))
+    _, problem = history_of(question, windows, slo.parse(request.slo))
     if problem:
-        cause = "lines of windows.jsonl were lost, or another version of the lab wrote them"
+        cause = "windows.jsonl was edited, or another version of the lab wrote it"
         raise UsageError(f"{folder.path} cannot go on: {problem}.", cause, f"./lab report {to_paste(folder.path)}")
     return request
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from wsgilab.analysis.tuning import search, space
-from wsgilab.analysis.tuning.attempts import attempt_of, replayed
+from wsgilab.analysis.tuning.attempts import attempt_of, history_of
 from wsgilab.lab import families, variants
 from wsgilab.lab.servers import Lab
 from wsgilab.measure.windows import Settings
@@ -15,11 +15,13 @@ from wsgilab.model.request import Request
 from wsgilab.model.server import Server
 from wsgilab.model.slo import Slo
 from wsgilab.model.tuning import Attempt, Question
-from wsgilab.model.window import Window, WindowPlan
+from wsgilab.model.window import Purpose, Window, WindowPlan
 
 TODAY, RULE = "today's default", "2n + 1"
 OF_NO_MATTER = ("seed", "budget_s", "resume", "out", "results", "spare_results", "lock", "prometheus", "prometheus_url")
 """Fields of a request that may be others when a tuning goes on; and how long a server may take to start."""
+OFFERED_RPS = 3000.0
+"""About what k6 can offer with one CPU: 3,000 rps kept half of one busy, and with 5,000 it fell behind its schedule."""
 
 
 def question_of(request: Request, lab: Lab, family: str) -> Question:
@@ -37,6 +39,7 @@ def question_of(request: Request, lab: Lab, family: str) -> Question:
         rate_rps=request.expected_rps,
         headroom=request.headroom,
         asked=_fingerprint(request),
+        most_rps=OFFERED_RPS * len(lab.cpus("LOAD_CPUS")),
     )
 
 
@@ -55,11 +58,12 @@ def plan_tuning(
 ) -> Iterator[WindowPlan]:
     """The windows of a tuning. `measured` is the list that each joins before the next is asked for; where it has some
     already, the tuning goes on after these."""
-    history, _ = replayed(question, measured, objective)
+    history, _ = history_of(question, measured, objective)
     while trial := search.next_trial(question, history):
         number = len(history)
         plan = settings.window(trial.setting.name, trial.rate_rps, trial.duration_s, number + 1, number)
-        yield replace(plan, fresh=True, why=f"{trial.why}{_so_far(question, history)}")
+        why, purpose = f"{trial.why}{_so_far(question, history)}", Purpose(trial.stage, trial.heat, trial.round)
+        yield replace(plan, fresh=True, why=why, purpose=purpose)
         history.append(attempt_of(trial, measured[-1], objective, question.memory_mb))
 
 

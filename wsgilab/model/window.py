@@ -10,6 +10,15 @@ WINDOW_SCHEMA = 1
 
 
 @dataclass(frozen=True)
+class Purpose:
+    """What a tuning wants to know by a window, as `model.tuning.Trial` has it."""
+
+    stage: str
+    heat: int = 0
+    round: int = 0
+
+
+@dataclass(frozen=True)
 class WindowPlan:
     """One window to be measured: a server, a workload, an offered rate, for a while, after a warm-up."""
 
@@ -27,6 +36,8 @@ class WindowPlan:
     """Whether its server is started anew before it, if it has served since it was started."""
     why: str = ""
     """Why it is measured, in a few words; empty where a run has all of its windows planned."""
+    purpose: Purpose | None = None
+    """Which part of a tuning it is; None of anything else."""
 
 
 @dataclass(frozen=True)

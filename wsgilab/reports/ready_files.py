@@ -31,6 +31,8 @@ from wsgilab.reports.server_conf import (
     uwsgi_ini,
 )
 
+MB, MIB = 1e6, 2**20
+"""What the lab measures in, and what systemd calls M."""
 AS_A_LIST = "# The command is a list, so that the server gets the signal to stop."
 
 
@@ -167,7 +169,7 @@ def _memory(basis: Basis) -> Iterable[str]:
     if basis.allowed_mb is None:
         return []
     seen = f"; {words.number(basis.seen_mb)} MB were seen, in windows of seconds" if basis.seen_mb is not None else ""
-    return [f"# What the setting was tuned for{seen}.", f"MemoryMax={basis.allowed_mb:.0f}M"]
+    return [f"# What the setting was tuned for{seen}.", f"MemoryMax={basis.allowed_mb * MB / MIB:.0f}M"]
 
 
 def _copy(name: str, basis: Basis) -> str:

@@ -92,8 +92,8 @@ def test_every_file_begins_with_what_was_measured_and_where() -> None:
 
 
 def test_a_unit_may_use_what_the_tuning_allowed_and_tells_what_was_seen() -> None:
-    unit = ready_files(SYNC_4, BASIS)["app.service"]
-    assert "MemoryMax=512M" in unit
+    unit = ready_files(SYNC_4, replace(BASIS, allowed_mb=512 * 2**20 / 1e6))["app.service"]
+    assert "MemoryMax=512M" in unit, "systemd's M is 1,048,576 bytes"
     assert "118 MB were seen" in unit
     assert "MemoryMax" not in ready_files(SYNC_4, replace(BASIS, allowed_mb=None))["app.service"]
 

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 
 from wsgilab.analysis import capacity, stats
 from wsgilab.analysis.capacity import Outcome
-from wsgilab.analysis.tuning import search
 from wsgilab.model import words
 from wsgilab.model.slo import Slo
-from wsgilab.model.tuning import Attempt, Ending, Question, Trial
+from wsgilab.model.tuning import Attempt, Ending, Question, Setting, Stage, Trial
 from wsgilab.model.window import Window, WindowPlan
 
 ENDINGS = {Outcome.KEPT: Ending.KEPT, Outcome.MISSED: Ending.MISSED, Outcome.VOID: Ending.VOID}
@@ -18,7 +17,7 @@ ENDINGS = {Outcome.KEPT: Ending.KEPT, Outcome.MISSED: Ending.MISSED, Outcome.VOI
 def attempt_of(trial: Trial, window: Window, objective: Slo, memory_mb: float | None = None) -> Attempt:
     """The attempt that a window is. `memory_mb`: what the server may use, where nothing but this holds it to that."""
     told, usage = capacity.tried(window, objective), window.usage
-    died = None if window.void else window.died or _too_large(window, memory_mb)
+    died = None if window.void else window.died or _starved(window) or _too_large(window, memory_mb)
     return Attempt(
         trial=trial,
         ending=Ending.DIED if died else ENDINGS[told.outcome],
@@ -34,27 +33,41 @@ def attempt_of(trial: Trial, window: Window, objective: Slo, memory_mb: float | 
     )
 
 
-def replayed(question: Question, windows: Sequence[Window], objective: Slo) -> tuple[list[Attempt], str]:
+def history_of(question: Question, windows: Sequence[Window], objective: Slo) -> tuple[list[Attempt], str]:
     """(the attempts that saved windows are, what is wrong with them or nothing).
 
-    A search goes by its attempts alone, so their trials need not be saved: it asks for the same ones again. Where a
-    window is none that it asks for, the windows belong to another question, or lines were lost: from there on they say
-    nothing.
+    Each window says what it was for: a saved tuning is what it was, however a search would go about it today.
     """
-    history: list[Attempt] = []
-    for number, window in enumerate(windows, 1):
-        trials = search.possible_trials(question, history)
-        trial = next((trial for trial in trials if _is_of(window.plan, trial)), None)
-        if trial is None:
-            left_out = "it and those after it are left out"
-            return history, f"window {number} is not the one that this tuning asks for: {left_out}"
-        history.append(attempt_of(trial, window, objective, question.memory_mb))
+    known = {*question.settings, *question.references.values()}
+    trials = [(window, trial_of(window.plan)) for window in windows]
+    history = [
+        attempt_of(trial, window, objective, question.memory_mb)
+        for window, trial in trials
+        if trial and trial.setting in known
+    ]
+    if strange := len(windows) - len(history):
+        return (
+            history,
+            f"{words.counted(strange, 'window')} left out: of another tuning, or of another version of the lab",
+        )
     return history, ""
 
 
-def _is_of(plan: WindowPlan, trial: Trial) -> bool:
-    asked = (trial.setting.name, trial.rate_rps, trial.duration_s)
-    return (plan.server, plan.rate_rps, plan.duration_s) == asked
+def trial_of(plan: WindowPlan) -> Trial | None:
+    """What a window was for; None where it was no part of a tuning, or nobody said of which."""
+    if plan.purpose is None:
+        return None
+    try:
+        setting, stage = Setting.named(plan.server), Stage(plan.purpose.stage)
+    except ValueError:
+        return None
+    return Trial(setting, plan.rate_rps, plan.duration_s, stage, plan.purpose.heat, plan.purpose.round, plan.why)
+
+
+def _starved(window: Window) -> str | None:
+    """Where others take the place of workers that the kernel killed, the server lives on, and is no setting to take."""
+    kills = window.usage.oom_kills if window.usage else 0
+    return "had workers killed by the kernel (out of memory)" if kills else None
 
 
 def _too_large(window: Window, memory_mb: float | None) -> str | None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from wsgilab.analysis.tuning import advice, landscape, search
 from wsgilab.analysis.tuning.advice import Advice
-from wsgilab.analysis.tuning.attempts import replayed
+from wsgilab.analysis.tuning.attempts import history_of
 from wsgilab.analysis.tuning.contenders import Contender, contenders
 from wsgilab.analysis.tuning.landscape import Point
 from wsgilab.analysis.tuning.search import Found
@@ -72,7 +72,7 @@ class Tuning:
 
 def outcome(question: Question, windows: Sequence[Window], objective: Slo) -> Tuning:
     """What these windows say to a question."""
-    history, problem = replayed(question, windows, objective)
+    history, problem = history_of(question, windows, objective)
     found = search.conclude(question, history)
     points = landscape.points(question, found.physics, history)
     return Tuning(

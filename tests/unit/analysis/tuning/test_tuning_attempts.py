@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from random import Random
+from typing import Any
 
 import pytest
 from factories import plain_window, plan
@@ -12,11 +13,11 @@ from simulated_apps import NAMED, question_for, window
 from tuned_folder import measured
 
 from wsgilab.analysis.tuning import search
-from wsgilab.analysis.tuning.attempts import attempt_of, replayed
+from wsgilab.analysis.tuning.attempts import attempt_of, history_of
 from wsgilab.analysis.tuning.outcome import outcome
 from wsgilab.model.slo import Slo
 from wsgilab.model.tuning import Attempt, Ending, Question, Setting, Stage, Trial
-from wsgilab.model.window import Window
+from wsgilab.model.window import Purpose, Window
 
 TRIAL = Trial(Setting("gunicorn", "sync", 4), 100.0, 3.0, Stage.RACE)
 WINDOWS = 20
@@ -35,19 +36,45 @@ def test_saved_windows_make_the_same_attempts_again() -> None:
     question = question_for("gunicorn")
     history, windows = a_tuning(question)
     assert len(history) == WINDOWS
-    assert replayed(question, windows, Slo()) == (history, "")
+    assert history_of(question, windows, Slo()) == (history, "")
 
 
-def test_windows_of_another_question_are_left_out() -> None:
-    history, windows = a_tuning(question_for("gunicorn"))
-    found, problem = replayed(question_for("gunicorn"), [*windows[:4], *windows[5:]], Slo())
-    assert found == history[:4]
-    assert problem.startswith("window 5 is not the one")
+def test_a_saved_tuning_is_what_it_was_whatever_a_search_would_ask_today(monkeypatch: pytest.MonkeyPatch) -> None:
+    question = question_for("gunicorn")
+    history, windows = a_tuning(question)
+    monkeypatch.setattr(search, "possible_trials", lambda *_: iter(()))
+    assert outcome(question, windows, Slo()).history == tuple(history)
+
+
+def test_a_window_that_was_lost_takes_no_others_along() -> None:
+    question = question_for("gunicorn")
+    history, windows = a_tuning(question)
+    assert history_of(question, [*windows[:4], *windows[5:]], Slo()) == ([*history[:4], *history[5:]], "")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"purpose": None}, {"purpose": Purpose("sprint")}, {"server": "gunicorn"}, {"server": "gunicorn-sync-99"}],
+)
+def test_windows_of_another_tuning_or_of_none_are_left_out(changes: dict[str, Any]) -> None:
+    question = question_for("gunicorn")
+    history, windows = a_tuning(question)
+    strange = replace(windows[4], plan=replace(windows[4].plan, **changes))
+    found, problem = history_of(question, [*windows[:4], strange, *windows[5:]], Slo())
+    assert found == [*history[:4], *history[5:]]
+    assert problem.startswith("1 window left out")
 
 
 def test_a_server_that_died_is_a_result() -> None:
     attempt = attempt_of(TRIAL, Window(plan(), None, None, died="killed by SIGKILL"), Slo())
     assert (attempt.ending, attempt.died) == (Ending.DIED, "killed by SIGKILL")
+
+
+def test_workers_that_the_kernel_killed_are_a_death_although_others_took_their_place() -> None:
+    fine = plain_window([20.0] * 600)
+    assert fine.usage
+    attempt = attempt_of(TRIAL, replace(fine, usage=replace(fine.usage, oom_kills=2)), Slo())
+    assert (attempt.ending, attempt.died) == (Ending.DIED, "had workers killed by the kernel (out of memory)")
 
 
 def test_a_void_window_says_nothing_of_the_server() -> None:
@@ -76,6 +103,6 @@ def test_a_tuning_may_go_on_with_more_time() -> None:
     history, windows = a_tuning(replace(question, budget_s=300.0), most=100)
     assert {attempt.trial.stage for attempt in history} == set(Stage), "the small budget is over, so the final began"
     more = replace(question, budget_s=1200.0)
-    assert replayed(more, windows, Slo()) == (history, "")
+    assert history_of(more, windows, Slo()) == (history, "")
     assert search.next_trial(replace(question, budget_s=300.0), history) is None
     assert search.next_trial(more, history)

@@ -1,0 +1,46 @@
+"""What a request asks of a family of servers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from support import ROOT
+
+from wsgilab.lab.servers import load_lab
+from wsgilab.measure.tuning import OFFERED_RPS, question_of
+from wsgilab.model.request import Request
+from wsgilab.model.tuning import Question
+
+
+def question(variables: dict[str, str] | None = None, family: str = "gunicorn", **fields: Any) -> Question:
+    request = Request(command="tune", families=(family,), settings=variables or {}, **fields)
+    return question_of(request, load_lab(ROOT, request.variables), family)
+
+
+def test_settings_are_those_for_the_cpus_of_the_server() -> None:
+    few, many = question({"SERVER_CPUS": "0"}), question({"SERVER_CPUS": "0-31"})
+    assert (few.cpus, many.cpus) == (1, 32)
+    assert len(few.settings) == 136
+    assert len(many.settings) < 400
+    assert {"gunicorn-sync-3", "gunicorn-sync-65"} == {one.references["2n + 1"].name for one in (few, many)}
+
+
+def test_no_more_is_offered_at_first_than_the_cpus_of_the_load_are_good_for() -> None:
+    assert question({"LOAD_CPUS": "1-4"}).most_rps == 4 * OFFERED_RPS
+
+
+def test_today_s_default_is_what_the_user_has_set() -> None:
+    assert question({"UWSGI_PROCESSES": "3", "UWSGI_THREADS": "5"}, "uwsgi").references["today's default"].name == (
+        "uwsgi-3x5"
+    )
+
+
+def test_memory_is_what_was_asked_for_or_what_servers_have_here() -> None:
+    assert question(memory_mb=256.0).memory_mb == 256.0
+    assert question({"SERVER_MEMORY": "1g"}).memory_mb == 1024**3 / 1e6
+
+
+def test_a_tuning_goes_on_with_another_budget_and_no_other_app() -> None:
+    assert question(budget_s=60.0).asked == question(budget_s=900.0).asked
+    assert question(app="shop:app").asked != question(app="other:app").asked
+    assert question(app_variables={"KEY": "one"}).asked == question(app_variables={"KEY": "two"}).asked, "maybe secrets"
