@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from wsgilab.analysis import checkup
+from wsgilab.analysis.tuning import across
 from wsgilab.analysis.tuning.attempts import history_of
 from wsgilab.engines import choice, compose, own_app
 from wsgilab.engines.errands import Host
@@ -36,12 +37,14 @@ from wsgilab.model.verdict import Verdict
 from wsgilab.model.vitals import Film, VitalsVerdict
 from wsgilab.model.window import Window, WindowPlan
 from wsgilab.reports import vitals as vital_reports
-from wsgilab.reports.files import save
-from wsgilab.results import baselines, tuned
+from wsgilab.reports.files import save, save_together
+from wsgilab.reports.together import Part
+from wsgilab.results import baselines, together, tuned
 from wsgilab.results.folder import RunFolder
 from wsgilab.results.judged import judge
 from wsgilab.results.place import turn_in_this_process
 from wsgilab.results.result import Result
+from wsgilab.results.together import Together
 from wsgilab.results.vitals import VitalsResult, judge_vitals, read_blocks, read_films, write_vitals
 
 __all__ = [
@@ -50,6 +53,7 @@ __all__ = [
     "Request",
     "Result",
     "Stop",
+    "Together",
     "Verdict",
     "VitalsResult",
     "Window",
@@ -58,7 +62,9 @@ __all__ = [
     "check_up",
     "gate",
     "report",
+    "report_side_by_side",
     "run",
+    "side_by_side",
     "tune",
     "vitals",
 ]
@@ -150,6 +156,32 @@ def _resumed(request: Request) -> Request:
         cause = "windows.jsonl was edited, or another version of the lab wrote it"
         raise UsageError(f"{folder.path} cannot go on: {problem}.", cause, f"./lab report {to_paste(folder.path)}")
     return request
+
+
+def side_by_side(results: Sequence[Result], folder: Path | str) -> Together:
+    """Which of several tunings, each of another server, is the best, as a page in `folder`: `./lab tune --server all`.
+
+    The tunings' own folders are in that one, or next to it. Raises UsageError where they are not.
+    """
+    path = Path(folder)
+    parts = [
+        Part(result.tuning, result.verdict, together.place_of(result.folder, path))
+        for result in results
+        if result.tuning and result.folder
+    ]
+    sentences, trouble = tuple(across.sentences([part.tuning for part in parts])), None
+    if parts:
+        try:
+            save_together(path, parts, results[0].manifest, results[-1].manifest)
+        except MissingError as error:
+            trouble = error
+    return Together(tuple(results), sentences, path, trouble)
+
+
+def report_side_by_side(folder: Path | str) -> Together:
+    """Judge again tunings that belong together, and write each report and the common page anew. Raises UsageError."""
+    path = Path(folder)
+    return side_by_side([report(run) for run in together.runs_of(path)], path)
 
 
 def check_up(

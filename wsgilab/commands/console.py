@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -19,10 +18,11 @@ from wsgilab.model.verdict import Verdict
 from wsgilab.model.vitals import VitalsVerdict
 from wsgilab.reports import gate_screen, terminal, tuning_screen, vitals
 from wsgilab.reports.files import READY
+from wsgilab.results.together import Together
 
 WIDTH, MOST_COLUMNS = 100, 10_000
 FILES = (
-    *("tuning.json", "gate.json", "report.html", "report.md", "verdict.json", "vitals.json"),
+    *("tuning.json", "tunings.json", "gate.json", "report.html", "report.md", "verdict.json", "vitals.json"),
     *("windows.jsonl", "blocks.jsonl"),
 )
 
@@ -67,12 +67,13 @@ def show_tuning(tuning: Tuning | None, verdict: Verdict, folder: Path | None) ->
     _show_last(folder)
 
 
-def show_sentences(sentences: Sequence[str]) -> None:
-    """Print sentences below a table, each on lines of its own."""
+def show_together(together: Together) -> None:
+    """Print which of several tunings is the best of all, and where their common page is."""
     out = console(sys.stdout)
     out.print()
-    for sentence in sentences:
+    for sentence in together.sentences:
         out.print(sentence, width=min(WIDTH, out.width), markup=False, highlight=False)
+    _show_last(None if together.trouble else together.folder)
 
 
 def _show_last(folder: Path | None) -> None:

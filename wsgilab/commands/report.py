@@ -7,12 +7,13 @@ from pathlib import Path
 import click
 
 from wsgilab import api
-from wsgilab.commands import compare, values, vitals
+from wsgilab.commands import compare, tune, values, vitals
 from wsgilab.commands.console import say, show_json, show_tuning, show_verdict
 from wsgilab.commands.grammar import Command, as_json, debug, flag
 from wsgilab.commands.measuring import no_valid_window
 from wsgilab.errors import EXIT_DONE, LabError, MissingError
 from wsgilab.results.folder import ELSEWHERE
+from wsgilab.results.together import holds_tunings
 from wsgilab.results.vitals import holds_blocks
 
 
@@ -31,6 +32,8 @@ def command(folder: Path, other: Path | None, anyway: bool, as_json: bool) -> in
         return compare.compare(folder, other, anyway, as_json)
     if holds_blocks(folder):
         return vitals.shown(api.report_vitals(folder), as_json)
+    if holds_tunings(folder):
+        return tune.shown_again(api.report_side_by_side(folder), as_json)
     result = api.report(folder)
     for problem in result.unreadable:
         say(problem)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Any
 
 import click
@@ -10,17 +11,20 @@ import click
 from wsgilab import api
 from wsgilab.analysis.tuning import across
 from wsgilab.commands import environment, typed, values
-from wsgilab.commands.console import console, say, show_json, show_sentences, show_tuning
+from wsgilab.commands.console import console, say, show_json, show_together, show_tuning
 from wsgilab.commands.grammar import Command, option
 from wsgilab.commands.measuring import exit_code
 from wsgilab.commands.options import WHAT, WHERE, budget, duration, tuned
 from wsgilab.commands.progress import Progress
 from wsgilab.commands.signals import stop_on_signals
-from wsgilab.errors import EXIT_DONE, Interrupted, MissingError, UsageError, to_paste
+from wsgilab.errors import EXIT_DONE, EXIT_INTERRUPTED, Interrupted, LabError, MissingError, UsageError, to_paste
 from wsgilab.lab import families
 from wsgilab.machine import cpus, leftovers
+from wsgilab.measure.manifest import utc_now
 from wsgilab.model.request import DEFAULT_HEADROOM, MAX_RATE_RPS, Request
+from wsgilab.results.folder import new_folder
 from wsgilab.results.result import Result
+from wsgilab.results.together import Together, require_room
 
 EXAMPLE = "./lab tune --server gunicorn"
 MOST_CPUS = 1024
@@ -80,15 +84,42 @@ def command(as_json: bool, server: str | None, count: int | None, **asked: Any) 
     request = environment.request("tune", {**asked, "keep_alive": _connections(asked.pop("keep_alive"))})
     if count is not None:
         request = request.but(settings={**request.settings, **_cpu_sets(count)})
-    results = _measure(request, wanted, as_json)
-    tunings = {family: result.tuning for family, result in results.items() if result.tuning}
-    of_all = list(across.sentences(list(tunings.values())))
+    folder = _common_folder(request) if len(wanted) > 1 else None
+    results, ended = _measure(request, wanted, as_json)
+    codes = [_ends_with(family, result) for family, result in results.items()]
+    together = api.side_by_side(list(results.values()), folder) if folder and len(results) > 1 else None
     if as_json:
-        plain = {family: tuning.to_json() for family, tuning in tunings.items()}
-        show_json({**plain, "of_all": of_all} if len(wanted) > 1 else plain.get(wanted[0]))
-    elif of_all:
-        show_sentences(of_all)
-    return max(_ends_with(family, result) for family, result in results.items())
+        plain = {family: result.tuning.to_json() for family, result in results.items() if result.tuning}
+        of_all = {"of_all": together.sentences if together else ()}
+        show_json({**plain, **of_all} if folder else plain.get(wanted[0]))
+    elif together:
+        show_together(together)
+    if together and together.trouble:
+        codes.append(_said(together.trouble))
+    return max([*codes, _said(ended)] if ended else codes)
+
+
+def shown_again(together: Together, as_json: bool) -> int:
+    """Show saved tunings that belong together. Gives the exit code."""
+    for result in together.results:
+        if result.tuning and not as_json:
+            show_tuning(result.tuning, result.verdict, None if result.trouble else result.folder)
+    if as_json:
+        tunings = [result.tuning for result in together.results if result.tuning]
+        plain = {across.family_of(tuning): tuning.to_json() for tuning in tunings}
+        show_json({**plain, "of_all": together.sentences})
+    else:
+        show_together(together)
+    troubles = [*(result.trouble for result in together.results), together.trouble]
+    return max([EXIT_DONE, *(_said(trouble) for trouble in troubles if trouble)])
+
+
+def _common_folder(request: Request) -> Path:
+    """Where the page of several tunings will be. Raises UsageError where a run is."""
+    if request.out is None:
+        return new_folder(environment.results(), "tune-all", utc_now())
+    require_room(Path(request.out))
+    return Path(request.out)
 
 
 def _families(server: str | None, asked: dict[str, Any]) -> tuple[str, ...]:
@@ -127,20 +158,36 @@ def _cpu_sets(count: int) -> dict[str, str]:
     return {"SERVER_CPUS": cpus.listed(servers), "LOAD_CPUS": cpus.listed(load)}
 
 
-def _measure(request: Request, wanted: tuple[str, ...], as_json: bool) -> dict[str, Result]:
-    """What came of each family; after one that was stopped, there are no more."""
+def _measure(
+    request: Request, wanted: tuple[str, ...], as_json: bool
+) -> tuple[dict[str, Result], LabError | Interrupted | None]:
+    """(what came of each family, why there are no more). Raises that where there is none: LabError, Interrupted."""
     leftovers.adopt()
     results: dict[str, Result] = {}
     with stop_on_signals() as stop:
         for family in wanted:
             out = f"{request.out}/{family}" if request.out and len(wanted) > 1 else request.out
-            with Progress(console(sys.stderr)) as progress:
-                results[family] = api.tune(request.but(families=(family,), out=out), progress, stop)
+            try:
+                with Progress(console(sys.stderr)) as progress:
+                    results[family] = api.tune(request.but(families=(family,), out=out), progress, stop)
+            except (LabError, Interrupted) as error:  # what was found of others is not lost for that
+                if not results:
+                    raise
+                return results, error
             if not as_json:
                 show_tuning(results[family].tuning, results[family].verdict, results[family].folder)
             if results[family].trouble:
                 break
-    return results
+    return results, None
+
+
+def _said(trouble: LabError | Interrupted) -> int:
+    """Says what ended it, and gives the exit code."""
+    if isinstance(trouble, Interrupted):
+        say("interrupted before the next server was measured; what was measured until then is kept.")
+        return EXIT_INTERRUPTED
+    say(trouble)
+    return trouble.exit_code
 
 
 def _ends_with(family: str, result: Result) -> int:

@@ -99,7 +99,7 @@ def difference(setting: Setting, leader: Setting, walks: Mapping[Setting, Sequen
     """What is known of a setting against the leader."""
     ratio = ratio_of(setting, leader, walks)
     if ratio is None or ratio.low is None or ratio.high is None:
-        return _by_bounds(*(staircase.capacity(walks.get(one, ())) for one in (setting, leader)))
+        return by_bounds(*(staircase.capacity(walks.get(one, ())) for one in (setting, leader)))
     if ratio.low >= 1 - SAME and ratio.high <= 1 + SAME:
         return Difference.SAME
     if ratio.high < 1:
@@ -107,7 +107,7 @@ def difference(setting: Setting, leader: Setting, walks: Mapping[Setting, Sequen
     return Difference.BETTER if ratio.low > 1 else Difference.OPEN
 
 
-def _by_bounds(ours: Interval | None, theirs: Interval | None) -> Difference:
+def by_bounds(ours: Interval | None, theirs: Interval | None) -> Difference:
     """The same where one capacity is only known to be at least so much: the other may lie below that as a whole."""
     if ours is None or theirs is None or ours.censored == theirs.censored:
         return Difference.OPEN

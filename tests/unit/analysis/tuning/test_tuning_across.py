@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from simulated_apps import NAMED, App, question_for, tune
+from simulated_apps import FAST, NAMED, App, question_for, tune
 
 from wsgilab.analysis.tuning import across, advice, landscape, search
 from wsgilab.analysis.tuning.outcome import Tuning
@@ -34,6 +34,26 @@ def test_for_a_rate_the_server_that_needs_less_memory_comes_first() -> None:
     said = list(across.sentences([tuning(heavy, "gunicorn", 60.0), tuning(BY_NAME["io"], "uwsgi", 60.0)]))
     assert said[0].startswith("Of all: uwsgi with ")
     assert " MB less than gunicorn with " in said[1]
+
+
+def test_what_needs_as_much_memory_is_not_said_to_need_less() -> None:
+    one = tuning(BY_NAME["io"], "gunicorn", 60.0)
+    assert list(across.sentences([one, one]))[1].startswith("It uses as much memory as ")
+
+
+def test_two_that_do_more_than_can_be_offered_cannot_be_told_apart_and_one_of_them_can() -> None:
+    both = list(across.sentences([tuning(FAST, "gunicorn"), tuning(FAST, "uwsgi")]))
+    assert both[1].startswith("Its capacity cannot be compared with that of ")
+    one = list(across.sentences([tuning(BY_NAME["cpu"], "gunicorn"), tuning(FAST, "uwsgi")]))
+    assert one[0].startswith("Of all: uwsgi")
+    assert one[1].startswith("It does at least ")
+
+
+def test_a_server_without_a_recommendation_comes_last() -> None:
+    hopeless = tuning(App("hopeless", cpu_ms=5, wait_ms=400), "gunicorn")
+    ranks = across.ranked([hopeless, tuning(BY_NAME["mix"], "uwsgi")])
+    assert [rank.family for rank in ranks] == ["uwsgi", "gunicorn"]
+    assert [rank.ratio for rank in ranks] == [None, None]
 
 
 @pytest.mark.parametrize("families", [(), ("gunicorn",)])
