@@ -224,7 +224,7 @@ def _ports(lab: Lab) -> Iterator[Finding]:
         yield Finding("Ports", OK, f"{min(ports)} to {max(ports)} are free")
     for port, _ in published_ports(lab, "home"):
         if not is_free(port):
-            text = f"{port} (the page to begin with) is in use by {holder(port)}"
+            text = f"{port} (the home page) is in use by {holder(port)}"
             yield Finding("Port", ODD, text, f"./lab view --port {another(port)}")
 
 
