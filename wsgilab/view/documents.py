@@ -23,6 +23,7 @@ PAGES = (
     "how-to",
     "reference",
     "explanation",
+    "internals",
     "troubleshooting",
     "python",
     "glossary",
