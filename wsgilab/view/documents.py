@@ -22,6 +22,7 @@ PAGES = (
     "devtools",
     "how-to",
     "reference",
+    "reasons",
     "explanation",
     "internals",
     "troubleshooting",

@@ -1,4 +1,4 @@
-"""The table of docs/how-to.md, "What the lab says when …", held against what the lab says."""
+"""The table of docs/reasons.md, "What the lab says when …", held against what the lab says."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def said() -> list[str]:
 
 
 def test_the_table_says_what_the_lab_says_and_nothing_else() -> None:
-    section = (ROOT / "docs/how-to.md").read_text().split("## What the lab says when …")[1].split("A cause that")[0]
+    section = (ROOT / "docs/reasons.md").read_text().split("## What the lab says when …")[1].split("A cause that")[0]
     quoted = re.findall(r"^\| [^|]+ \| `([^`]+)` \| [^|]+ \|$", section, re.MULTILINE)
     assert quoted == said()
 
@@ -152,6 +152,6 @@ def why(source: str, name: str) -> str:
 
 
 def test_the_second_table_says_what_is_said_before_any_server_starts() -> None:
-    section = (ROOT / "docs/how-to.md").read_text().split("before any server starts; ")[1].split("\n## ")[0]
+    section = (ROOT / "docs/reasons.md").read_text().split("before any server starts; ")[1].split("\n## ")[0]
     quoted = re.findall(r"^\| [^|]+ \| `([^`]+)` \| [^|]+ \|$", section, re.MULTILINE)
     assert quoted == refused()
