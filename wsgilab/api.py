@@ -102,7 +102,7 @@ def gate(
     asked = _settled(request.but(command="gate"))
     if baseline is not None and against is not None:
         cause = "both say what to compare with"
-        raise UsageError("A baseline and a revision exclude each other.", cause, "./lab gate --help")
+        raise UsageError("A baseline and a revision cannot be combined.", cause, "./lab gate --help")
     lab, servers = selection(asked)
     names = [server.name for server in servers]
     path = Path(baseline) if baseline is not None else None

@@ -120,7 +120,7 @@ def test_the_repository_is_as_it_was(gated: Gated) -> None:
     ("words", "said"),
     [
         (["--against", "HEAD~7"], "There is no revision 'HEAD~7' here."),
-        (["--against", "HEAD", "--baseline", "verdict.json"], "exclude each other"),
+        (["--against", "HEAD", "--baseline", "verdict.json"], "cannot be combined"),
         (["--baseline", "{results}/nothing"], "cannot be read"),
         (["--baseline", "{results}/run", "--rate", "60"], "has no gunicorn at 60 rps"),
         (["--baseline", "{results}/run", "--duration", "2"], "duration 1 s and 2 s"),

@@ -161,7 +161,7 @@ def test_a_disk_without_room_for_the_copy_says_so(lab: Lab, shop: Path, tmp_path
     (shop / "photo.jpg").write_bytes(b"x" * 400_000)
     with small_file_system(tmp_path / "disk", "200k") as disk:
         done = lab("run", *ONE_WINDOW, "--app-dir", shop, TMPDIR=str(disk))
-    assert_explained(done, 3, "cannot be copied for gunicorn", "No space left", "TMPDIR names another place")
+    assert_explained(done, 3, "cannot be copied for gunicorn", "No space left", "TMPDIR can name another one")
     assert not processes_that_name("stock.py")
 
 

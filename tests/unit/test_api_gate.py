@@ -70,7 +70,7 @@ def refused(**options: Any) -> UsageError:
 
 
 def test_what_cannot_be_compared_is_refused_before_it_is_measured(asked: list[Request]) -> None:
-    assert "exclude each other" in refused(baseline=GOLDEN, against="main").what
+    assert "cannot be combined" in refused(baseline=GOLDEN, against="main").what
     assert "duration 1.5 s and 2.5 s" in refused(baseline=GOLDEN, request=GUNICORN.but(duration_s=None)).what
     assert "has no gunicorn at 70 rps" in refused(baseline=GOLDEN, request=GUNICORN.but(rates_rps=(70.0,))).what
     assert "app app:app and shop:app" in refused(baseline=GOLDEN, request=GUNICORN.but(app="shop:app")).what

@@ -44,7 +44,7 @@ def command(out: Path | None, without_images: bool, shown: Path | None, used: Pa
     _refuse_two_wishes({"--out": out, "--without-images": without_images, "--list": shown, "--use": used})
     if used and as_json:
         raise UsageError(
-            "--json and --use exclude each other.",
+            "--json and --use cannot be combined.",
             "--list has the same table",
             to_paste("./lab", "bundle", "--use", used),
         )
@@ -63,7 +63,7 @@ def command(out: Path | None, without_images: bool, shown: Path | None, used: Pa
 def _refuse_two_wishes(given: dict[str, object]) -> None:
     asked = [name for name, value in given.items() if value]
     if len(asked) > 1 and not set(asked) <= {"--out", "--without-images"}:
-        what = f"{listed(asked)} exclude each other."
+        what = f"{listed(asked)} cannot be combined."
         raise UsageError(what, "one makes a bundle, one shows it, one sets the lab up from it", "./lab bundle --help")
 
 

@@ -53,7 +53,7 @@ def command(which: str | None, action: str | None, as_json: bool) -> int:
     What you measured in results/ is the evidence; how far you are is kept in results/workshop/progress.json.
     """
     if as_json and (which or action) and action not in WITH_JSON:
-        what = f"--json and {f'--{action}' if action else 'the text of an exercise'} exclude each other."
+        what = f"--json and {f'--{action}' if action else 'the text of an exercise'} cannot be combined."
         raise UsageError(what, "the list, and what came of a check, can be had as JSON", "./lab exercise --json")
     if action == "lint":
         return _lint()
@@ -81,7 +81,7 @@ def _with_one(chosen: Exercise, action: str | None, kept: Progress, as_json: boo
         return _solve(chosen, kept)
     if action == "reset":
         progress.write(environment.results(), kept.without(chosen.name, datetime.now(UTC)))
-        say(f"{chosen.title}: begun anew. What was measured until now stays in results/, and counts no more.")
+        say(f"{chosen.title}: begun anew. What was measured until now stays in results/, but no longer counts.")
         return EXIT_DONE
     if action == "hint":
         kept = _with_next_hint(chosen, kept)

@@ -23,7 +23,7 @@ from wsgilab.workshop.quiz import Question
 def command(again: bool) -> int:
     """Ask the questions of the workshop, one after the other.
 
-    Type the letter of an answer; Ctrl-D ends it, and the next time it goes on from there.
+    Type the letter of an answer. Ctrl-D stops the quiz; next time it goes on from there.
     """
     questions, results = quiz.load(), environment.results()
     kept = progress.read(results)

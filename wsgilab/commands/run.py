@@ -28,7 +28,7 @@ def command(quick: bool, rigorous: bool, as_json: bool, **asked: Any) -> int:
     """
     if quick and rigorous:
         raise UsageError(
-            "--quick and --rigorous exclude each other.", "both say how long to measure", "./lab run --rigorous"
+            "--quick and --rigorous cannot be combined.", "both say how long to measure", "./lab run --rigorous"
         )
     preset: dict[str, Any] = QUICK if quick else RIGOROUS if rigorous else {}
     given = {name: value for name, value in asked.items() if value is not None}

@@ -133,7 +133,7 @@ def _edit(app: Path) -> str:
 def _no_room(what: str, where: Path | None) -> MissingError:
     if where is None:
         return MissingError(what, "the disk that has Docker's volumes is full", "docker system df")
-    return MissingError(what, f"the disk of {where} is full; TMPDIR names another place", to_paste("df", "-h", where))
+    return MissingError(what, f"the disk of {where} is full; TMPDIR can name another one", to_paste("df", "-h", where))
 
 
 def _with_lines(what: str, done: Finished) -> str:

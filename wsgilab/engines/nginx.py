@@ -91,7 +91,7 @@ class LocalNginx:
             lines = last_lines(self._background.output(NAME))
             raise MissingError(
                 "\n".join([f"nginx did not start: {reason}", *(f"  | {line}" for line in lines)]),
-                "its own reason is above" if lines else f"{self._found.binary} cannot run here",
+                "its own words are above" if lines else f"{self._found.binary} cannot run here",
                 "./lab doctor",
             )
 

@@ -86,8 +86,8 @@ def _image(stack: Stack, requirements: Requirements, python: str | None) -> str:
             "\n".join(
                 ["The app's requirements cannot be installed in an image.", *map("  | {}".format, docker.last_lines)]
             ),
-            "requirements that conflict with each other or with the servers, or no network in the build; run locally, "
-            "the lab names the requirement",
+            "requirements that conflict with each other or with the servers, or no network in the build; "
+            "a local run names the requirement",
             "./lab run --engine local",
         )
     return tag

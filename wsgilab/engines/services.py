@@ -195,7 +195,7 @@ def _did_not_start(service: Service, reason: str, log: str, disk: Path) -> Missi
     lines = last_lines(log)
     what = "\n".join([f"The service {service.name} did not start: {reason}", *(f"  | {line}" for line in lines)])
     if "No space left" in log:
-        return MissingError(what, f"the disk of {disk.parent} is full; TMPDIR names another place", "df -h")
+        return MissingError(what, f"the disk of {disk.parent} is full; TMPDIR can name another one", "df -h")
     return MissingError(what, _cause(reason, lines), service.edit)
 
 

@@ -176,6 +176,6 @@ def _clean_environment() -> dict[str, str]:
 def _cannot_write(folder: Path, reason: str | None) -> MissingError:
     return MissingError(
         f"{folder} cannot be made: {reason}.",
-        "the cache folder belongs to another user, or the disk is full; XDG_CACHE_HOME names another place",
+        "the cache folder belongs to another user, or the disk is full; XDG_CACHE_HOME can name another one",
         f"{to_paste('ls', '-ld', folder.parent.parent)}; df -h",
     )

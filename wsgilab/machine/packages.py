@@ -160,7 +160,7 @@ def _make(folder: Path, missing: Explain) -> None:
         folder.mkdir(parents=True)
     except OSError as error:
         cause = f"there is none on PATH, and {cache_dir()} cannot be made to fetch it into ({error.strerror})"
-        raise missing(f"{cause}; XDG_CACHE_HOME names another place") from error
+        raise missing(f"{cause}; XDG_CACHE_HOME can name another one") from error
 
 
 def _fetch(package: Package, folder: Path, timeout_s: float) -> None:

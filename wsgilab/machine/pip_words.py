@@ -78,6 +78,6 @@ def no_room(done: Outcome, folder: Path) -> MissingError | None:
         return None
     return MissingError(
         "There is no room to install the app's requirements.",
-        "the disk of the cache folder is full; XDG_CACHE_HOME names another place",
+        "the disk of the cache folder is full; XDG_CACHE_HOME can name another one",
         to_paste("df", "-h", folder),
     )

@@ -69,7 +69,7 @@ def checked_out(folder: Path, ref: str) -> Iterator[Revision]:
 def _repository(folder: Path) -> Path:
     if not shutil.which("git"):
         raise MissingError(
-            "There is no git here.", "another revision is read from the app's git repository", "apt-get install git"
+            "git was not found.", "another revision is read from the app's git repository", "apt-get install git"
         )
     found = _git(folder, "rev-parse", "--show-toplevel")
     if found.ok:
@@ -112,7 +112,7 @@ def _cannot_check_out(root: Path, ref: str, done: Outcome, place: Path) -> Missi
     full = "No space left" in done.err
     return MissingError(
         f"git cannot check out {ref}: {done.last_line}.",
-        f"the disk of {place.parent} is full; TMPDIR names another place"
+        f"the disk of {place.parent} is full; TMPDIR can name another one"
         if full
         else "the repository is damaged, or a filter (LFS) is missing",
         to_paste("df", "-h", place.parent) if full else _shown(root, "fsck"),

@@ -54,7 +54,7 @@ def loaded(plan: BlockPlan, server: Server, bench: Bench) -> Iterator[tuple[Load
     sample = quiet.sampler(server, bench.engine)
     began = quiet.patiently(sample, server, bench.engine, bench.stop)
     if began is None:
-        raise MissingError(f"{server.name} told nothing before its load.", "its exporter has ended", "./lab doctor")
+        raise MissingError(f"{server.name} gave no reading before its load.", "its exporter has ended", "./lab doctor")
     if plan.rate_rps == IDLE:
         yield None, began
         return

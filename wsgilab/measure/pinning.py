@@ -30,7 +30,7 @@ def not_pinned(wanted: Set[int], may_use: Mapping[str, str]) -> str | None:
     `may_use`: the list of CPUs that each server's exporter saw (`0-3`), empty where the system has no such thing.
     """
     if not all(may_use.values()):
-        return "Not pinned: this system keeps no process to a CPU, so servers and load share all of them."
+        return "Not pinned: this system cannot pin a process to a CPU, so servers and load share all of them."
     elsewhere = {name: text for name, text in may_use.items() if not _within(text, wanted)}
     if not elsewhere:
         return None

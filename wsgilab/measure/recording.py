@@ -27,7 +27,7 @@ def recorded(telemetry: Telemetry, recorder: Recorder | None, engine: Engine, st
         stack.listener.warning(
             MissingError(
                 f"Prometheus did not record all of the run ({missed}). The dashboards lack a part of it; the "
-                "verdict is complete, for it needs none.",
+                "verdict is complete, since it needs no Prometheus.",
                 "it was stopped, was killed, or has no room on its disk",
                 _log(recorder, engine),
             )

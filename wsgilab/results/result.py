@@ -49,7 +49,7 @@ class Result:
         except ImportError as error:
             raise MissingError(
                 "pandas is not installed, and a data frame needs it.",
-                "the lab does not need it, so it does not bring it",
+                "the lab itself does not need it, so it is not among its requirements",
                 "pip install pandas",
             ) from error
         return pandas.DataFrame([_flat(row.to_json()) for row in self.verdict.windows])

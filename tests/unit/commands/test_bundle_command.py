@@ -225,9 +225,9 @@ def test_what_excludes_each_other_or_is_there_already_is_refused(
 ) -> None:
     path = str(bundle.path)
     code, _, err = asked(capsys, "--use", path, "--list", path)
-    assert (code, "--list and --use exclude each other" in err) == (2, True), err
+    assert (code, "--list and --use cannot be combined" in err) == (2, True), err
     code, _, err = asked(capsys, "--use", path, "--json")
-    assert (code, "--json and --use exclude each other" in err) == (2, True), err
+    assert (code, "--json and --use cannot be combined" in err) == (2, True), err
     before = bundle.path.read_bytes()
     code, _, err = asked(capsys, "--without-images", "--out", path)
     assert (code, f"{path} is there already" in err) == (2, True), err

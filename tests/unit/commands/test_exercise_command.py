@@ -77,9 +77,9 @@ def test_a_check_names_what_is_missing_then_passes_and_that_is_kept(results: Pat
         (("16",), "There is no exercise '16'"),
         (("04-worker",), "did you mean '04-workers'?"),
         (("--check",), "Next: ./lab exercise 1 --check"),
-        (("1", "--solve", "--json"), "--json and --solve exclude each other"),
-        (("1", "--json"), "--json and the text of an exercise exclude each other"),
-        (("--slides", "--json"), "--json and --slides exclude each other"),
+        (("1", "--solve", "--json"), "--json and --solve cannot be combined"),
+        (("1", "--json"), "--json and the text of an exercise cannot be combined"),
+        (("--slides", "--json"), "--json and --slides cannot be combined"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(results: Path, words: tuple[str, ...], says: str) -> None:

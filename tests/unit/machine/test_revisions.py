@@ -166,5 +166,5 @@ def test_an_app_that_was_elsewhere_or_in_no_repository_is_refused(shop: Path, tm
 
 def test_without_git_it_is_said(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(revisions.shutil, "which", lambda _name: None)
-    with pytest.raises(MissingError, match="There is no git here"), checked_out(shop, "main"):
+    with pytest.raises(MissingError, match="git was not found"), checked_out(shop, "main"):
         pass

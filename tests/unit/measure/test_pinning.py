@@ -18,7 +18,7 @@ def test_servers_that_may_use_others_are_named_with_both_lists() -> None:
 
 
 def test_a_system_without_pinning_is_said_to_have_none() -> None:
-    assert (not_pinned({0}, {"gunicorn": ""}) or "").startswith("Not pinned: this system keeps no process to a CPU")
+    assert (not_pinned({0}, {"gunicorn": ""}) or "").startswith("Not pinned: this system cannot pin a process to a CPU")
 
 
 def test_the_cure_for_a_rootless_engine_is_one_line() -> None:
