@@ -28,7 +28,7 @@ MAKING, USING = "Making one", "Using one"
     type=values.FILE,
     group=MAKING,
     metavar="FILE",
-    help="File or folder that it is written to (default: a name with date, machine and Python, here).",
+    help="The file or folder to write to (default: here, under a name with date, machine and Python).",
 )
 @flag("--without-images", MAKING, "Leave the container images out.")
 @option("--list", "shown", type=values.FILE, group=USING, metavar="FILE", help="Check one, and say what is in it.")
@@ -38,8 +38,8 @@ MAKING, USING = "Making one", "Using one"
 def command(out: Path | None, without_images: bool, shown: Path | None, used: Path | None, as_json: bool) -> int:
     """Make one file with everything that a room without network needs, or set the lab up from it.
 
-    In it: this clone with its docs, the wheels of the lock file with k6, nginx and Prometheus as the lab fetches them,
-    and the container images. It fits machines with this processor, system and Python.
+    It holds this clone with its docs, the wheels of the lock file (with k6), nginx and Prometheus as the lab fetches
+    them, and the container images. It fits machines with this processor, system and Python.
     """
     _refuse_two_wishes({"--out": out, "--without-images": without_images, "--list": shown, "--use": used})
     if used and as_json:

@@ -19,7 +19,7 @@ from wsgilab.commands.options import budget, duration, selection
 def command(as_json: bool, **asked: Any) -> int:
     """Find the highest rate that keeps the SLO.
 
-    One server after the other takes its next step of the search, in an order shuffled each turn.
+    The servers take turns, step by step of the search, in an order that is shuffled each time.
     """
     ways = asked.pop("keep_alive")
     return measure(environment.request("capacity", asked), as_json, ways)

@@ -17,21 +17,21 @@ COMPLETE = "_LAB_COMPLETE"
 """Set by a shell that wants to know what could come next, or the script that makes it ask."""
 MEASURE, LOOK, WORKSHOP, MACHINE = "Measure", "Look at what was measured", "Learn", "This machine"
 COMMANDS = {
-    "run": Entry(MEASURE, "wsgilab.commands.run", "Measure servers next to each other and judge them."),
+    "run": Entry(MEASURE, "wsgilab.commands.run", "Measure servers side by side and judge them."),
     "capacity": Entry(MEASURE, "wsgilab.commands.capacity", "Find the highest rate that keeps the SLO."),
     "tune": Entry(MEASURE, "wsgilab.commands.tune", "Find the workers and threads that suit an app best."),
     "gate": Entry(MEASURE, "wsgilab.commands.gate", "Pass or fail an app, for a pipeline."),
-    "vitals": Entry(MEASURE, "wsgilab.commands.vitals", "Tell what a browser feels with each server."),
+    "vitals": Entry(MEASURE, "wsgilab.commands.vitals", "Measure what a browser feels with each server."),
     "init": Entry(MEASURE, "wsgilab.commands.init", "Write a first lab.toml: the traffic of an app."),
-    "kubernetes": Entry(MEASURE, "wsgilab.commands.kubernetes", "Write manifests by which a cluster measures."),
-    "report": Entry(LOOK, "wsgilab.commands.report", "Render a run again, or say what changed between two."),
+    "kubernetes": Entry(MEASURE, "wsgilab.commands.kubernetes", "Write manifests with which a cluster measures."),
+    "report": Entry(LOOK, "wsgilab.commands.report", "Render a run again, or say what changed between two runs."),
     "view": Entry(LOOK, "wsgilab.commands.view", "The lab in a browser: live, lesson, dashboards."),
     "exercise": Entry(
         WORKSHOP, "wsgilab.commands.exercise", "The exercises of the workshop, and whether yours are done."
     ),
     "quiz": Entry(WORKSHOP, "wsgilab.commands.quiz", "The questions of the workshop, each answer explained."),
     "doctor": Entry(MACHINE, "wsgilab.commands.doctor", "What is missing or odd on this machine."),
-    "bundle": Entry(MACHINE, "wsgilab.commands.bundle", "Everything for a room without network, in one file."),
+    "bundle": Entry(MACHINE, "wsgilab.commands.bundle", "Everything for a room without a network, in one file."),
     "test": Entry(MACHINE, "wsgilab.commands.test", "Run everything that this machine can test."),
     "carry-load": Entry("", "wsgilab.commands.carry_load", "What ./lab runs on load hosts."),
     "carry-out": Entry("", "wsgilab.commands.carry_out", "What ./lab runs in the runner's container."),
@@ -42,7 +42,7 @@ COMMANDS = {
 @click.command(
     cls=Lab,
     entries=COMMANDS,
-    help="Measures, in one run, how to serve a Flask app.",
+    help="Measures how best to serve a Flask app.",
     epilog="For a first look: ./lab run --quick. Exit codes: docs/reference.md.",
 )
 @version_option()

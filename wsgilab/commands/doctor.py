@@ -47,13 +47,13 @@ DISK_MB = 200
     type=values.WEB_ADDRESS,
     group="What is looked at",
     metavar="URL",
-    help="Ask a running Grafana instead whether every dashboard opens and every panel has data.",
+    help="Instead, ask a running Grafana whether every dashboard opens and every panel has data.",
 )
-@flag("--clean", "What is looked at", "End and remove what runs that were killed left behind.")
+@flag("--clean", "What is looked at", "End and remove what killed runs left behind.")
 @flag(
     "--workshop",
     "What is looked at",
-    "Also what a workshop needs on the day before: nothing can be fetched in the room.",
+    "Also check what a workshop needs, on the day before: in the room, nothing can be fetched.",
 )
 @several_hosts()
 @unmeasured()
@@ -62,8 +62,8 @@ DISK_MB = 200
 def command(grafana: str | None, clean: bool, workshop: bool, as_json: bool, **asked: Any) -> int:
     """Say what is missing or odd on this machine, and the command that fixes it.
 
-    With an app (--app-dir), instead: what it does differently under different servers. Each kind of request in its
-    lab.toml, or each GET route, is asked a few times under each server, without load.
+    With an app (--app-dir), say instead what it does differently under each server. Each kind of request in its
+    lab.toml, or each GET route, is sent a few times to each server, without load.
     """
     if clean:
         for left in leftovers.clear():

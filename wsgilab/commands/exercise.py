@@ -42,15 +42,15 @@ def _action(name: str, group: str, about: str) -> Callable[[Any], Any]:
 @_action("--hint", WITH_ONE, "Open the next hint; there are three.")
 @_action("--solve", WITH_ONE, "Show the solution, run it, and check what came of it.")
 @_action("--reset", WITH_ONE, "Begin anew: what was measured before no longer counts as evidence.")
-@_action("--export", WITH_ALL, "Print how far you are as JSON, for an instructor.")
+@_action("--export", WITH_ALL, "Print how far you have come, as JSON, for an instructor.")
 @_action("--slides", WITH_ALL, "Print slides as one HTML page, of all exercises or of one.")
-@_action("--lint", WITH_ALL, "Say what is wrong with the texts of the exercises, for those who write some.")
+@_action("--lint", WITH_ALL, "Say what is wrong with the texts of the exercises, for those who write them.")
 @as_json("Print the list, or what came of a check, as JSON.")
 @debug
 def command(which: str | None, action: str | None, as_json: bool) -> int:
     """List the exercises of the workshop, or show one.
 
-    What you measured in results/ is the evidence; how far you are is kept in results/workshop/progress.json.
+    The runs in results/ are the evidence; how far you have come is kept in results/workshop/progress.json.
     """
     if as_json and (which or action) and action not in WITH_JSON:
         what = f"--json and {f'--{action}' if action else 'the text of an exercise'} cannot be combined."

@@ -33,17 +33,17 @@ IMPORT_TIMEOUT_S = 60.0
 
 @click.command(cls=Command, name="init", example="./lab init --app-dir ~/shop --app shop:create_app --from access.log")
 @option("--app-dir", type=values.FOLDER, required=True, group=APP, metavar="DIR", help="The folder of the app.")
-@option("--app", type=values.APP, group=APP, metavar="MODULE:ATTR", help="The WSGI app in it (default: app:app).")
+@option("--app", type=values.APP, group=APP, metavar="MODULE:ATTR", help="The WSGI app in it (default: a likely one).")
 @option(
     "--from",
     "source",
     type=values.FILE,
     group="What it is drafted from",
     metavar="LOG|HAR",
-    help="An access log (common or combined format) or a HAR file of a browser (default: the app's own routes).",
+    help="An access log (common or combined format) or a HAR file from a browser (default: the app's own routes).",
 )
 @flag("--with-values", "What it is drafted from", "Keep ids and query strings that were seen; bodies never.")
-@flag("--force", "Output", "Write over a lab.toml that is there: its requests; the rest of it is kept.")
+@flag("--force", "Output", "Write the requests of an existing lab.toml anew; the rest of it is kept.")
 @debug
 def command(app_dir: Path, app: str | None, source: Path | None, with_values: bool, force: bool) -> int:
     """Write a first lab.toml: the traffic of an app, from its routes, an access log or a HAR file.

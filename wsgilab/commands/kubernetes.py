@@ -1,4 +1,4 @@
-"""`./lab kubernetes render`: writes manifests by which a cluster measures what is asked for."""
+"""`./lab kubernetes render`: writes manifests with which a cluster measures what is asked for."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ DIGEST = "@sha256:"
     help="The runner's (default: wsgilab-runner:local, loaded into the nodes).",
 )
 @flag("--testruns", WHERE, "Load from pods of the k6-operator, --generators of them: one TestRun for each window.")
-@flag("--force", WHERE, "Write over what is in DIR.")
+@flag("--force", WHERE, "Overwrite what is in DIR.")
 @schedule("run", rates="100,250")
 @in_a_cluster()
 @debug
@@ -55,7 +55,7 @@ def command(
     runner_image: str | None,
     **asked: Any,
 ) -> int:
-    """Write manifests by which a Kubernetes cluster measures the servers.
+    """Write manifests with which a Kubernetes cluster measures the servers.
 
     A kustomize base and overlays: the servers, and a Job that is the runner. Nothing is sent to a cluster.
     """

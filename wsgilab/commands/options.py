@@ -187,7 +187,7 @@ def _slots() -> Callable[[Any], Any]:
         type=values.SLOTS,
         group=WHAT,
         metavar="N[,N…][,default]",
-        help="Every server set to N slots by its own settings (processes × threads); with `default`, as it is set too.",
+        help="Set every server to N slots by its own settings (processes × threads); with `default`, measure both.",
     )
 
 
@@ -207,7 +207,7 @@ def _order() -> list[Callable[[Any], Any]]:
             flag_value="reused",
             group=WHAT,
             metavar="[reused|new|both]",
-            help="Reuse connections, as browsers and proxies do; a request opens its own otherwise. 'both': one after "
+            help="Reuse connections, as browsers and proxies do (default: a new one per request). 'both': one after "
             "the other.",
         ),
         _seed(),
@@ -259,7 +259,7 @@ def _prometheus() -> Callable[[Any], Any]:
         "--prometheus",
         is_flag=True,
         group=WHERE,
-        help="Local processes: record in a Prometheus too, for ./lab view (Compose always does).",
+        help="For local processes: record the run in a Prometheus too, for ./lab view (Compose always does).",
     )
 
 
@@ -269,7 +269,7 @@ def _generators() -> Callable[[Any], Any]:
         type=values.whole("generators", MAX_GENERATORS),
         group=WHERE,
         metavar="N",
-        help="How many k6 share the load of each window; here all of them run on LOAD_CPUS (default: 1, or one on "
+        help="How many k6 processes share the load of each window, all on LOAD_CPUS (default: 1, or one on "
         "each load host).",
     )
 
@@ -323,7 +323,7 @@ def _app() -> list[Callable[[Any], Any]]:
             metavar="NAME=VALUE",
             help="A variable for the app (repeatable); its value appears in no manifest and no report.",
         ),
-        option("--env-file", type=values.FILE, group=APP, metavar="FILE", help="More of them, one per line."),
+        option("--env-file", type=values.FILE, group=APP, metavar="FILE", help="A file of variables, one per line."),
     ]
 
 

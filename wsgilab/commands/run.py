@@ -1,4 +1,4 @@
-"""`./lab run`: measure servers next to each other, judge them, report."""
+"""`./lab run`: measure servers side by side, judge them, report."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ RIGOROUS = {"rounds": 10, "duration_s": 8.0}
 @flag("--rigorous", HOW_LONG, "10 rounds of 8 s windows: narrow intervals.")
 @selection("run")
 def command(quick: bool, rigorous: bool, as_json: bool, **asked: Any) -> int:
-    """Measure servers next to each other and judge them.
+    """Measure servers side by side and judge them.
 
-    The same load for every server, in rounds whose order is shuffled; then a verdict with intervals.
+    Every server gets the same load, in rounds whose order is shuffled; then comes a verdict with intervals.
     """
     if quick and rigorous:
         raise UsageError(

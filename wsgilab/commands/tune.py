@@ -78,7 +78,7 @@ OF_THIS_TRY = ("--server", "--out", "--resume", "--seed")
 def command(as_json: bool, server: str | None, count: int | None, **asked: Any) -> int:
     """Find the workers and threads of a server that suit an app best.
 
-    A calibration, a race of settings, and a final of the best; the settings that people use are in it too.
+    There is a calibration, a race of settings, and a final of the best, with the settings that people use.
     """
     wanted = _families(server, asked)
     request = environment.request("tune", {**asked, "keep_alive": _connections(asked.pop("keep_alive"))})

@@ -40,7 +40,7 @@ QUICK = {"rounds": 3, "clicks": 2, "film": False}
     type=values.LOADS,
     group=WHAT,
     metavar="RPS[,RPS…]",
-    help="Requests per second of others meanwhile; 0 is none (default: 0,100).",
+    help="Background load, in requests per second; 0 is none (default: 0,100).",
 )
 @option(
     "--rounds",
