@@ -57,7 +57,7 @@ def _of_a_run(verdict: Verdict) -> Iterator[str]:
 def _the_apps(leaders: Sequence[ServerRow]) -> Iterator[str]:
     """What is said in place of a recommendation where the app is what must change."""
     kept = f"{_names(leaders)} kept the objective, but the" if leaders else "The"
-    yield f"{kept} cause lies in the app, and no server is recommended over it."
+    yield f"{kept} cause lies in the app, so no server is recommended."
 
 
 def _of_a_search(verdict: Verdict) -> Iterator[str]:

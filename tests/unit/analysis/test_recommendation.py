@@ -214,7 +214,7 @@ def test_what_every_server_owes_to_the_app_recommends_none() -> None:
     windows = [*with_cause({"500": 600}, "gunicorn"), *with_cause({"500": 600}, "uwsgi")]
     assert answer(windows, facts("gunicorn", "uwsgi")) == [
         "Under every server: HTTP 500.",
-        "The cause lies in the app, and no server is recommended over it.",
+        "The cause lies in the app, so no server is recommended.",
     ]
 
 
@@ -223,7 +223,7 @@ def test_a_server_that_was_lucky_with_the_app_is_not_recommended_over_it() -> No
     said = answer([*died, *of("uwsgi", rates=(250.0,))], facts("gunicorn", "uwsgi"))
     assert said[:2] == [
         "gunicorn: workers died 15 times (exit status 1).",
-        "uwsgi kept the objective, but the cause lies in the app, and no server is recommended over it.",
+        "uwsgi kept the objective, but the cause lies in the app, so no server is recommended.",
     ]
 
 

@@ -158,7 +158,7 @@ def test_every_report_says_how_much_is_not_the_servers() -> None:
     at = (Floor(100.0, {"p50_ms": 0.41, "p99_ms": 3.4}), Floor(250.0, {"p50_ms": 0.5, "p99_ms": 4.8}))
     verdict = analyse(story(), replace(RUN, floor=at))
     said = (
-        "Of every response time, k6, the connection and this machine take about: "
+        "Of every response time, k6, the connection and this machine take about this much: "
         "p50 0.41 ms and p99 3.40 ms at 100 rps; p50 0.50 ms and p99 4.80 ms at 250 rps."
     )
     assert notes.floor(verdict) == said
@@ -167,7 +167,7 @@ def test_every_report_says_how_much_is_not_the_servers() -> None:
     assert verdict.to_json()["floor"][1] == {"rate_rps": 250.0, "figures": {"p50_ms": 0.5, "p99_ms": 4.8}}
     unknown = analyse(story(), replace(RUN, floor_unknown="nginx is not at hand (not on PATH)"))
     assert notes.floor(unknown) == (
-        "How much of a response time is k6's own is not known: nginx is not at hand (not on PATH)."
+        "It is not known how much of a response time is k6's own: nginx is not at hand (not on PATH)."
     )
 
 

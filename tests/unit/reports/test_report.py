@@ -452,7 +452,7 @@ def test_verdict_json_holds_all_that_a_report_may_show(verdict: Verdict) -> None
 def test_every_report_of_a_search_says_what_is_not_the_servers() -> None:
     searched = verdict_of(story(rounds=1), command="capacity", goal=Goal())
     known = replace(searched, floor=(Floor(128.0, {"p50_ms": 0.4, "p99_ms": 1.2}),))
-    said = "k6, the connection and this machine take about: p50 0.40 ms and p99 1.20 ms at 128 rps."
+    said = "k6, the connection and this machine take about this much: p50 0.40 ms and p99 1.20 ms at 128 rps."
     for rendered in all_renderings(known, Manifest()):
         assert said in " ".join(rendered.split())
     for rendered in all_renderings(searched, Manifest()):
