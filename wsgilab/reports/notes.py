@@ -37,8 +37,8 @@ KEYS = {
 """What of the manifest a report shows, in this order. All of it is in manifest.json."""
 
 OF_THE_FLOOR = (
-    "How much k6, the connection and the machine take is measured with a fixed answer of nginx at that rate. Only means "
-    "add up exactly: of a percentile, it is about that much."
+    "How much k6, the connection and the machine take is measured with a fixed answer of nginx at that rate. Only "
+    "means add up exactly: of a percentile, it is about that much."
 )
 REUSE = (
     "Connections are reused: k6 has as few virtual users as the objective allows, each with a connection of its "
@@ -53,7 +53,8 @@ def floor(verdict: Verdict) -> str:
     if not verdict.floor and verdict.is_search and not verdict.floor_unknown:
         return ""
     if not verdict.floor:
-        return words.sentence(f"it is not known how much of a response time is k6's own{_because(verdict.floor_unknown)}")
+        why = _because(verdict.floor_unknown)
+        return words.stopped(f"It is not known how much of a response time is k6's own{why}")
     parts = [
         f"p50 {_ms(floor, 'p50_ms')} and p99 {_ms(floor, 'p99_ms')} at {words.rps(floor.rate_rps)}"
         for floor in verdict.floor
