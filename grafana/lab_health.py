@@ -1,4 +1,4 @@
-"""Is the measurement to be believed? The load generator, the machine, and what records."""
+"""Can the measurement be trusted? The load generator, the machine, and what records."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from grafana_foundation_sdk.builders.dashboard import Dashboard, Row
 def lab_health() -> Dashboard:
     """The page to look at before a number is quoted."""
     return (
-        dashboard("Lab health", "Is the measurement to be believed? k6, the machine, and what records.")
+        dashboard("Lab health", "Can the measurement be trusted? k6, the machine, and what records.")
         .with_panel(load_strip())
         .with_row(Row("The load generator"))
         .with_panel(_k6_cpu())
@@ -118,7 +118,7 @@ def _drops() -> timeseries.Panel:
         plain_lines(
             "Requests that could not be sent",
             "Per second, because every virtual user was still waiting for an answer. A server that is overloaded "
-            "causes them, and they count as its failures. With a server that answers fast they would be k6's fault.",
+            "causes them, and they count as its failures. If the server answers fast, they are k6's fault.",
             unit="reqps",
             span=12,
             height=7,

@@ -86,8 +86,8 @@ def _parts() -> timeseries.Panel:
             "Mean response time, by where it goes",
             "From the client inwards: connecting; nginx's own work, where it stands in front; waiting to be taken up "
             "(accept queue, nginx, a busy worker); the app; sending and receiving. Means, because only means add up. "
-            "An app that keeps its height while the queue grows has too few slots; one that grows itself has too "
-            "little CPU.",
+            "If the app stays as high while the queue grows, there are too few slots; if the app grows too, it has too "
+            "little CPU, or its requests wait for each other.",
             unit="s",
             span=12,
         )
@@ -209,9 +209,9 @@ def _refused() -> timeseries.Panel:
     return (
         lines(
             "Refused before the app",
-            "Errors per second (4xx, 5xx) that the client was answered and the app did not give: the server, or the "
-            "nginx in front of it, turned the request away. A limit on the size of a request, or nobody free behind "
-            "nginx. Zero is good.",
+            "Errors per second (4xx, 5xx) that the client got and the app did not send: the server, or the nginx in "
+            "front of it, turned the request away. A limit on the size of a request, or no free slot behind nginx. "
+            "Zero is good.",
             unit="reqps",
             span=12,
             height=7,

@@ -38,7 +38,9 @@ def side_by_side() -> Dashboard:
         .with_panel(_latest_values())
         .with_row(Row("What the client sees"))
         .with_panel(_quantile(50, "Half of the answers came faster: what most visitors feel."))
-        .with_panel(_quantile(95, "One answer in 20 took longer: a page of 20 requests meets it every time."))
+        .with_panel(
+            _quantile(95, "One answer in 20 took longer: most pages that make 20 requests wait for one of these.")
+        )
         .with_panel(_p99())
         .with_panel(_rates())
         .with_panel(_failures())
@@ -190,8 +192,8 @@ def _cpu_cores() -> timeseries.Panel:
     return (
         lines(
             "CPU",
-            "Cores in use by the server's processes and its share of nginx. A server with one process of "
-            "Python cannot pass 1, however many cores there are. Flat at its limit: CPU is the bottleneck. "
+            "Cores in use by the server's processes and its share of nginx. A server with one Python process "
+            "cannot pass 1, however many cores there are. Flat at its limit: CPU is the bottleneck. "
             "Low while response times are high: requests wait for a free worker, not for CPU.",
             unit="suffix: cores",
             span=8,

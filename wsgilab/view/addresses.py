@@ -63,7 +63,7 @@ class Place:
         yield Link("Side by side", "/d/side-by-side", f"The dashboard of all servers, {where}")
         yield Link("One server", "/d/one-server", "Where its time goes: connecting, nginx, the queue, the app")
         yield Link("Capacity", "/d/capacity", "How much each carries before it queues")
-        yield Link("Lab health", "/d/lab-health", "Is the measurement to be believed?")
+        yield Link("Lab health", "/d/lab-health", "Can the measurement be trusted?")
         yield Link(
             "What the browser feels", "/d/what-the-browser-feels", "Clicks in a real browser: ./lab vitals --prometheus"
         )
@@ -73,12 +73,12 @@ class Place:
             else ("cat results/.prometheus/password")
         )
         yield Link(
-            "Prometheus", self.prometheus, f"Every recorded series, and alerts that teach; user lab, password: {cat}"
+            "Prometheus", self.prometheus, f"Every recorded series, and alerts; user lab, password: {cat}"
         )
         yield Link(
             "Your browser", "/docs/devtools", "See it in DevTools: whom a page waited for, and what a click felt like"
         )
-        while_it_runs = "" if self.in_container else "; it answers while a run has it"
+        while_it_runs = "" if self.in_container else "; up only during a run"
         for server in self.lab.servers.values():
             if server.default:
                 yield Link(server.name, self.of(server), f"{server.pattern}{while_it_runs}")
