@@ -72,9 +72,7 @@ class Place:
             if self.in_container
             else ("cat results/.prometheus/password")
         )
-        yield Link(
-            "Prometheus", self.prometheus, f"Every recorded series, and alerts; user lab, password: {cat}"
-        )
+        yield Link("Prometheus", self.prometheus, f"Every recorded series, and alerts; user lab, password: {cat}")
         yield Link(
             "Your browser", "/docs/devtools", "See it in DevTools: whom a page waited for, and what a click felt like"
         )
