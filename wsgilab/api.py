@@ -21,7 +21,7 @@ from wsgilab.machine.revisions import checked_out
 from wsgilab.machine.turns import turn_on_this_machine
 from wsgilab.machine.waiting import Stop
 from wsgilab.measure import tuning
-from wsgilab.measure.checkup import WITNESS, check_up_here
+from wsgilab.measure.checkup import WITNESS, check_up_here, check_up_in_containers
 from wsgilab.measure.gating import question_of
 from wsgilab.measure.job import Job, job_for, tuning_job, with_seed
 from wsgilab.measure.manifest import foreseen
@@ -190,17 +190,13 @@ def check_up(
     """Ask an app each kind of request under each server, without load, and compare: `./lab doctor --app-dir`.
 
     `listener.checked_up` hears what each server answered. `host` as for `carry_out`. Raises as `run` does, but for a
-    local server that does not start: that is a finding.
+    server that does not start: that is a finding.
     """
     asked = _settled(request.but(command="doctor", app_variables={**request.app_variables, **WITNESS}))
     lab, servers = selection(asked)
     with _ready(Stack(lab, servers, asked, stop or Stop(), listener or UNHEARD, host)) as (stack, _):
-        if stack.request.engine != "compose":
-            return checkup.findings(check_up_here(stack))
-        ended = compose.run_inside(stack)
-        if ended.trouble:
-            raise ended.trouble
-        return checkup.findings(ended.checkups)
+        ask = check_up_in_containers if stack.request.engine == "compose" else check_up_here
+        return checkup.findings(ask(stack))
 
 
 def vitals(

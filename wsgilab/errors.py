@@ -48,6 +48,11 @@ class ServerError(LabError):
 
     exit_code = EXIT_SERVER
 
+    def __init__(self, what: str, cause: str, next_command: str, server: str = "") -> None:
+        """`server`: the name of the one that did not start, where the others could go on without it."""
+        super().__init__(what, cause, next_command)
+        self.server = server
+
 
 class NoValidWindow(LabError):
     """All was measured, and none of it can be trusted."""

@@ -74,7 +74,7 @@ def did_not_start(server: Server, reason: str, log: str, again: str, withheld: S
     if len(finding.lines) < len(log.strip().splitlines()) and (kept := _keep(log, server.name)):
         cause += f"; its whole log is {kept}"
     what = "\n".join([f"{server.name} did not start: {reason}", *(f"  | {line}" for line in finding.lines)])
-    return ServerError(what, cause, finding.next_command or again)
+    return ServerError(what, cause, finding.next_command or again, server.name)
 
 
 def not_loaded(server: Server, done: Finished, again: str, withheld: Sequence[str] = ()) -> ServerError:

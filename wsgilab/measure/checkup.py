@@ -9,12 +9,12 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from wsgilab.analysis.checkup.workers import SLOW_START_S
-from wsgilab.engines import Endpoint, Engine
+from wsgilab.engines import Endpoint, Engine, compose
 from wsgilab.engines.cluster import next_to_runner
 from wsgilab.engines.local import LocalEngine
 from wsgilab.engines.stack import Stack
 from wsgilab.errors import ServerError
-from wsgilab.lab import mix
+from wsgilab.lab import mix, variants
 from wsgilab.lab.mix import Mix
 from wsgilab.machine import cpus, leftovers
 from wsgilab.measure.asking import Visitor, routes_at
@@ -40,6 +40,36 @@ def check_up_here(stack: Stack) -> list[Checkup]:
     return list(_told(stack, _processes(stack)))
 
 
+def check_up_in_containers(stack: Stack) -> list[Checkup]:
+    """The same in containers of Compose, which are started for it and removed. One that does not start is a finding.
+
+    Raises as `compose.run_inside`, but for that.
+    """
+    found: list[Checkup] = []
+    while stack.servers:
+        try:
+            ended = compose.run_inside(stack)
+        except ServerError as error:
+            failed = next((server for server in stack.servers if server.name == error.server), None)
+            if failed is None:
+                raise
+            found.append(_in_trouble(stack, failed, error))
+            stack.listener.checked_up(found[-1])
+            stack = _without(stack, failed)
+            continue
+        if ended.trouble:
+            raise ended.trouble
+        return [*found, *ended.checkups]
+    return found
+
+
+def _without(stack: Stack, failed: Server) -> Stack:
+    servers = [server for server in stack.servers if server is not failed]
+    kept = tuple(text for text in stack.request.variants if variants.parse(text).name != failed.name)
+    request = stack.request.but(servers=tuple(server.name for server in servers), variants=kept)
+    return replace(stack, servers=servers, request=request)
+
+
 def _told(stack: Stack, checkups: Iterator[Checkup]) -> Iterator[Checkup]:
     for checkup in checkups:
         stack.listener.checked_up(checkup)
@@ -57,7 +87,7 @@ def _processes(stack: Stack) -> Iterator[Checkup]:
             try:
                 started = replace(_nothing(stack, server), start_s=_start(engine, server))
             except ServerError as error:
-                yield replace(_nothing(stack, server), trouble=(error.what, error.cause, error.next_command))
+                yield _in_trouble(stack, server, error)
                 continue
             asked = asked or _drafted(stack, engine.endpoint(server))
             yield _asked(stack, engine, server, asked, started)
@@ -112,6 +142,10 @@ def _nothing(stack: Stack, server: Server) -> Checkup:
     limit = stack.lab.server_memory_mb
     command = " ".join(server.command)
     return Checkup(server.name, server.via, server.slots, command, address="", memory_limit_mb=limit)
+
+
+def _in_trouble(stack: Stack, server: Server, error: ServerError) -> Checkup:
+    return replace(_nothing(stack, server), trouble=(error.what, error.cause, error.next_command))
 
 
 def _mix_of(stack: Stack) -> Mix | None:
