@@ -23,10 +23,14 @@ const RUN = __ENV.LAB_RUN || ''; // the run that started the server, where one d
 // One of several k6 that share a schedule by its execution segments, and where they wait for each other.
 const GENERATORS = Number(__ENV.LAB_GENERATORS || 1);
 const START_LINE = __ENV.LAB_START_LINE || '';
+// Two servers that take turns have a k6 each, which start together: so many requests of one, so many of the other.
+const TURN_TICKS = Number(__ENV.LAB_TURN_TICKS || 0);
+const TURN = Number(__ENV.LAB_TURN || 0); // 0 for the one that begins, 1 for the other
 const EACH_REQUEST = __ENV.LAB_EACH_REQUEST === '1'; // a line on the console for every measured request
 
 const PERIOD_S = 1 / RATE_RPS;
 const SCHEDULED = Math.max(1, Math.round(RATE_RPS * DURATION_S));
+const TICKS = TURN_TICKS > 0 ? 2 * Math.ceil(SCHEDULED / TURN_TICKS) * TURN_TICKS : SCHEDULED; // the other's too
 
 // The warm-up asks at the full rate but with few VUs: it reaches every worker, and it never builds a backlog that
 // the measured part would have to wait behind. It is why k6 warns of insufficient VUs under an overload.
@@ -42,9 +46,9 @@ const CLOCK_RPS = 50;
 
 const warmupS = WARMUP_S > 0 ? Math.max(1, WARMUP_S - SETTLE_S - LEAD_S) : 0; // k6 refuses less than 1 s
 const measureAtS = WARMUP_S > 0 ? warmupS + SETTLE_S : 0;
-const measureS = Math.max(1, (LEAD_TICKS + SCHEDULED) * PERIOD_S + TAIL_S);
+const measureS = Math.max(1, (LEAD_TICKS + TICKS) * PERIOD_S + TAIL_S);
 const leadS = LEAD_TICKS * PERIOD_S;
-const scheduleEndMs = (LEAD_TICKS + SCHEDULED) * PERIOD_S * 1000; // since the scenario's start
+const scheduleEndMs = (LEAD_TICKS + TICKS) * PERIOD_S * 1000; // since the scenario's start
 
 // k6 gives each generator the part of a rate that its part of the VUs can carry: an exact share needs a multiple.
 function shared(vus) {
@@ -74,7 +78,7 @@ const scenarios = {
     rate: CLOCK_RPS,
     timeUnit: '1s',
     startTime: seconds(measureAtS),
-    duration: seconds(Math.max(1, leadS + DURATION_S)),
+    duration: seconds(Math.max(1, leadS + TICKS * PERIOD_S)),
     preAllocatedVUs: shared(10),
     gracefulStop: '0s',
   },
@@ -213,7 +217,7 @@ export function measure(users) {
     scheduleAt.add(exec.scenario.startTime);
   }
   // Counts the iterations that began. A dropped one is not among them, but none is dropped in the lead-in.
-  const tick = exec.scenario.iterationInTest - LEAD_TICKS;
+  const tick = ownTick(exec.scenario.iterationInTest - LEAD_TICKS);
   if (tick < 0 || tick >= SCHEDULED) return;
   const sentAtMs = Date.now();
   if (tick === 0) firstRequestAt.add(sentAtMs);
@@ -243,6 +247,13 @@ export function measure(users) {
   if (Math.floor(response.status / 100) !== 2) expected.add(1, { status: statusName(response.status) });
   if (Date.now() - exec.scenario.startTime > scheduleEndMs) okInGrace.add(1);
   responseTime.add(tookMs, tags);
+}
+
+// Its number among those of this server; below 0 where it is none of them.
+function ownTick(tick) {
+  if (TURN_TICKS === 0 || tick < 0) return tick;
+  const turn = Math.floor(tick / TURN_TICKS);
+  return turn % 2 === TURN ? Math.floor(turn / 2) * TURN_TICKS + (tick % TURN_TICKS) : -1;
 }
 
 function isFrom(headers) {

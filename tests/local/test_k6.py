@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import socket
 import time
+from dataclasses import replace
+from itertools import groupby
 
 import pytest
 from k6_target import PLAN, Handler, measure, needs_k6, target, unused_url
@@ -11,6 +13,7 @@ from support import K6_PATH
 
 import wsgilab.measure.k6_command
 from wsgilab.engines import Endpoint
+from wsgilab.measure.k6 import K6Generator
 from wsgilab.measure.k6_command import K6, Traffic
 from wsgilab.measure.load import start
 
@@ -212,3 +215,27 @@ def test_a_path_can_be_the_workload() -> None:
         result = measure(server.url, workload="/orders?page=2")
 
     assert server.seen == {"GET /orders?page=2": result.ok}
+
+
+def test_two_servers_that_take_turns_are_asked_in_turns_and_each_all_that_was_scheduled() -> None:
+    asked: list[str] = []
+
+    def noted(request: Handler, name: str) -> None:
+        asked.append(name)
+        request.reply(server=name)
+
+    plans = [replace(PLAN, server=name, turns_with=other) for name, other in (("one", "two"), ("two", "one"))]
+    generator = K6Generator(K6(str(K6_PATH)))
+    with (
+        target(lambda request: noted(request, "one")) as one,
+        target(lambda request: noted(request, "two")) as two,
+        generator.start_turns(plans, [Endpoint(server.url, "", None) for server in (one, two)]) as load,
+    ):
+        results = load.results()
+    assert [(result.scheduled, result.sent, result.ok) for result in results] == [(40, 40, 40)] * 2
+    assert [len(result.generators) for result in results] == [2, 2], "each is held to account for both"
+    assert asked[0] == "one"
+    turns = [len(list(group)) for _, group in groupby(asked)]
+    assert turns.count(4) >= 16, "20 turns of 4 requests; a late one may fall into the next"
+    lag_s = results[1].started_at - results[0].started_at
+    assert 0.05 < lag_s < 0.2, "it begins with the second turn"

@@ -26,10 +26,10 @@ from wsgilab.lab import variants
 from wsgilab.lab.servers import load_lab
 from wsgilab.machine.cpus import available, pinned
 from wsgilab.machine.waiting import Stop
+from wsgilab.measure.driving import Bench, measure_window
 from wsgilab.measure.k6 import K6Generator
 from wsgilab.measure.k6_command import K6
 from wsgilab.measure.readings import take_reading
-from wsgilab.measure.windows import Bench, measure_window
 from wsgilab.model.server import Server
 from wsgilab.model.window import Window, WindowPlan
 

@@ -57,7 +57,7 @@ def _came_in_a_burst(window: Window, load: LoadResult) -> bool:
     samples = window.measured_samples
     if len(samples) < LEAST_SAMPLES or samples[-1].at <= samples[0].at:
         return False
-    own_rps, middle = load.sent / window.plan.duration_s, len(samples) // 2
+    own_rps, middle = load.sent / window.plan.schedule_s, len(samples) // 2
     halves = [_others(samples[0], samples[middle], own_rps), _others(samples[middle], samples[-1], own_rps)]
     spans = [samples[middle].at - samples[0].at, samples[-1].at - samples[middle].at]
     each_s = sum(halves) / sum(spans)

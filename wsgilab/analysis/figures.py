@@ -57,10 +57,10 @@ Grouped = Mapping[tuple[str, float], Sequence[Measured]]
 
 
 def by_server_and_rate(measured: Sequence[Measured]) -> Grouped:
-    """The valid windows by server and rate."""
+    """The valid windows by server and rate, without those in which servers took turns."""
     grouped: dict[tuple[str, float], list[Measured]] = defaultdict(list)
     for one in measured:
-        if one.window.void is None:
+        if one.window.void is None and not one.window.plan.turns_with:
             grouped[one.window.plan.server, one.window.plan.rate_rps].append(one)
     return grouped
 

@@ -6,6 +6,9 @@ other figure, must lie beyond the tolerance as a whole, and by half its width ag
 that settles is wider and reaches beyond the tolerance, it is too noisy to say. So chance has to make up for the
 tolerance too, and false alarms are rare although several figures are judged, and judged again when rounds are added:
 `tests/unit/measure/test_gating.py` simulates how rare.
+
+Where servers also took turns, these two are judged by that (see `turns`), unless they surely got worse in windows of
+their own: a queue that builds up there has no time to do so within a turn.
 """
 
 from __future__ import annotations
@@ -21,7 +24,7 @@ from wsgilab.model.interval import Interval
 from wsgilab.model.metrics import Mean, Metric, Place, shown
 from wsgilab.model.outcomes import Outcome, Rating
 from wsgilab.model.request import DEFAULT_TOLERANCE
-from wsgilab.model.verdict import LoadRow, ServerRow, Verdict
+from wsgilab.model.verdict import LoadRow, ServerRow, Turns, Verdict
 
 GATED = shown(Place.GATE)
 OF_OBJECTIVE = {Rating.GOOD: Outcome.PASSED, Rating.BAD: Outcome.MISSED, Rating.INCONCLUSIVE: Outcome.NOISY}
@@ -40,6 +43,8 @@ class Reference:
     """By the server that each is the reference of."""
     ratios: Mapping[tuple[str, float, str], Interval | None]
     """after ÷ before, by server, rate and metric."""
+    turns: Mapping[tuple[str, float, str], Turns] = field(default_factory=dict)
+    """Of those that also took turns, by the same."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +95,10 @@ def next_to(verdict: Verdict, pairs: Mapping[str, str], name: str) -> Reference:
     ratios = {
         (pair.a, pair.rate_rps, pair.metric): pair.ratio for pair in verdict.comparisons if of.get(pair.b) == pair.a
     }
-    return Reference(name, {after: rows[before] for after, before in pairs.items() if before in rows}, ratios)
+    by_turns = {
+        (row.server, row.rate_rps, row.metric): row for row in verdict.turns if pairs.get(row.server) == row.against
+    }
+    return Reference(name, {after: rows[before] for after, before in pairs.items() if before in rows}, ratios, by_turns)
 
 
 def baseline(verdict: Verdict, before: Verdict, name: str) -> Reference:
@@ -127,14 +135,30 @@ def _checks(row: ServerRow, load: LoadRow, reference: Reference | None, toleranc
     before = reference.rows[row.server].at(load.rate_rps) if row.server in reference.rows else None
     for metric in GATED:
         was, now = before[metric.key] if before else None, load[metric.key]
-        ratio = reference.ratios.get((row.server, load.rate_rps, metric.key))
-        if metric.mean is Mean.SHARE:
-            outcome, remark = _judge_share(was, now, tolerance)
+        place = (row.server, load.rate_rps, metric.key)
+        ratio, turns = reference.ratios.get(place), reference.turns.get(place)
+        if turns and turns.ratio and not (ratio and _surely(ratio) > 1 + tolerance):
+            yield _check(metric, place, (turns.was, turns.now, turns.ratio), tolerance, ", taking turns")
         else:
-            outcome, remark = _judge_ratio(metric, ratio, tolerance)
-        figures = f"{metric.name} {metric.text(now)} against {metric.text(was)}"
-        changed = f": {words.change(ratio)}" if ratio else ""
-        yield Check(row.server, load.rate_rps, metric.key, outcome, f"{figures}{changed}{remark}", was, now, ratio)
+            yield _check(metric, place, (was, now, ratio), tolerance)
+
+
+def _check(
+    metric: Metric,
+    place: tuple[str, float, str],
+    figures: tuple[Interval | None, Interval | None, Interval | None],
+    tolerance: float,
+    how: str = "",
+) -> Check:
+    """One figure: what it was, what it is, and the ratio."""
+    was, now, ratio = figures
+    if metric.mean is Mean.SHARE:
+        outcome, remark = _judge_share(was, now, tolerance)
+    else:
+        outcome, remark = _judge_ratio(metric, ratio, tolerance)
+    said = f"{metric.name} {metric.text(now)} against {metric.text(was)}{how}"
+    changed = f": {words.change(ratio)}" if ratio else ""
+    return Check(*place, outcome, f"{said}{changed}{remark}", was, now, ratio)
 
 
 def _judge_ratio(metric: Metric, ratio: Interval | None, tolerance: float) -> tuple[Outcome, str]:

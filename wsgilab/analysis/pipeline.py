@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations
 
-from wsgilab.analysis import by_request, capacity, causes, claims, starts, stats, window_rows
+from wsgilab.analysis import by_request, capacity, causes, claims, starts, stats, turns, window_rows
 from wsgilab.analysis.capacity import Goal
 from wsgilab.analysis.capacity_limits import capacity_row
 from wsgilab.analysis.causes.answers import refused_ratio
@@ -63,10 +63,11 @@ class RunFacts:
 def analyse(windows: Sequence[Window], run: RunFacts, problems: Sequence[str] = ()) -> Verdict:
     """Everything that these windows say. `problems`: what went wrong with reading them."""
     servers = _all_servers(windows, run.servers)
+    alone = [window for window in windows if not window.plan.turns_with]
     measured = [Measured(window, window_figures(window)) for window in windows]
     grouped = by_server_and_rate(measured)
-    context = causes.context([window for window in windows if window.void is None], run.objective, run.cores, servers)
-    rows = tuple(_server_row(facts, grouped, windows, context) for facts in servers)
+    context = causes.context([window for window in alone if window.void is None], run.objective, run.cores, servers)
+    rows = tuple(_server_row(facts, grouped, alone, context) for facts in servers)
     crowd = len(servers) > MOST_COMPARED
     comparisons = () if run.goal or crowd else tuple(_compare(servers, grouped))
     found = Verdict(
@@ -75,8 +76,9 @@ def analyse(windows: Sequence[Window], run: RunFacts, problems: Sequence[str] = 
         workload=run.workload,
         rounds=run.rounds,
         slo=str(run.objective),
-        servers=_with_capacities(rows, windows, run, run.goal) if run.goal else rows,
+        servers=_with_capacities(rows, alone, run, run.goal) if run.goal else rows,
         comparisons=comparisons,
+        turns=tuple(turns.rows(windows)),
         claims=_claims(rows, comparisons, run),
         void_windows=tuple(_void_windows(windows)),
         windows=tuple(window_rows.rows(measured)),
@@ -88,7 +90,7 @@ def analyse(windows: Sequence[Window], run: RunFacts, problems: Sequence[str] = 
         logs=tuple(_logs(windows)),
         problems=(
             *problems,
-            *_missing_windows(windows, len(servers) * run.rounds, run.rates_rps),
+            *_missing_windows(alone, len(servers) * run.rounds, run.rates_rps),
             *([f"{len(servers)} servers are too many to be compared each with each: none is"] if crowd else []),
         ),
     )

@@ -73,7 +73,7 @@ def faster_than_possible(window: Window, load: LoadResult, usage: Usage) -> str 
     if not slots or not usage.service_ms:
         return None
     limit = slots / usage.service_ms * 1000
-    served = load.ok_in_time / window.plan.duration_s
+    served = load.ok_in_time / window.plan.schedule_s
     if served <= SLOT_SHARE * limit:
         return None
     return (

@@ -28,6 +28,7 @@ def rows(measured: Sequence[Measured]) -> Iterator[WindowRow]:
             notes=window.notes,
             figures={metric.key: _written(metric, one.figures[metric.key]) for metric in shown(Place.WINDOW)},
             moments=tuple(_moments(window)),
+            turns_with=plan.turns_with,
         )
 
 

@@ -14,10 +14,11 @@ from wsgilab.analysis.vital_validity import void_reason
 from wsgilab.measure import losses, quiet
 from wsgilab.measure.background import Bench, as_window, loaded
 from wsgilab.measure.browser import Tab
+from wsgilab.measure.driving import DRAIN_TIMEOUT_S
 from wsgilab.measure.generator import Load
 from wsgilab.measure.lineup import Lineup
 from wsgilab.measure.visiting import Visitor
-from wsgilab.measure.windows import DRAIN_PATIENCE_S, DRAIN_TIMEOUT_S
+from wsgilab.measure.windows import DRAIN_PATIENCE_S
 from wsgilab.model.request import Request
 from wsgilab.model.server import Server
 from wsgilab.model.vitals import Action, Block, BlockPlan

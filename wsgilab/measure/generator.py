@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Protocol
 
@@ -31,6 +32,13 @@ class Load(Protocol):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
+
+
+class LoadInTurns(Load, Protocol):
+    """The load of two servers that take turns."""
+
+    def results(self) -> Sequence[LoadResult]:
+        """What was seen of each, in the order of the plans. Raises LabError as `result` does, which is not asked."""
 
 
 class LoadGenerator(Protocol):

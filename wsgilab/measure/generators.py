@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -70,6 +71,10 @@ class Generators:
                 runs.append(entered.enter_context(load.start(self.one.k6, plan, at, segment)))
             these = terms(plan, self.one.k6.traffic, self.kept_in, {"": self.cpus})
             return SharedLoad(runs, line, these, entered.pop_all())
+
+    def start_turns(self, plans: Sequence[WindowPlan], at: Sequence[Endpoint]) -> SharedLoad:
+        """By one for each of the servers."""
+        return self.one.start_turns(plans, at)
 
     def limit(self, result: LoadResult) -> str | None:
         """By the signs of each of them, and by how evenly and how closely together they sent."""

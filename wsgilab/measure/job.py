@@ -111,8 +111,13 @@ def plan_search(settings: Settings, goal: Goal, objective: Slo, measured: Sequen
             order += 1
 
 
-def _run(request: Request, servers: Sequence[Server]) -> Job:
-    settings = _settings(request, servers, request.rates_rps, request.windows_each)
+def _can_take_turns(request: Request) -> bool:
+    """Where one k6 on this machine sends all of a window, two can send in turns."""
+    return request.generators == 1 and not request.hosts and not request.testrun
+
+
+def _run(request: Request, servers: Sequence[Server], pairs: tuple[tuple[str, str], ...] = ()) -> Job:
+    settings = replace(_settings(request, servers, request.rates_rps, request.windows_each), pairs=pairs)
     plans = plan_windows(settings)
     return Job(
         command=request.command,
@@ -127,12 +132,13 @@ def _run(request: Request, servers: Sequence[Server]) -> Job:
 
 def _gate(request: Request, servers: Sequence[Server]) -> Job:
     """As a run; where the number of rounds was not asked for, with more of them while it is too noisy to say."""
-    job = _run(request, servers)
+    question = question_of(request, [server.name for server in servers])
+    job = _run(request, servers, tuple(question.pairs.items()) if _can_take_turns(request) else ())
     if request.rounds:
         return job
     gating = Gating(
         job.settings,
-        question_of(request, job.settings.servers),
+        question,
         RunFacts(tuple(map(ServerFacts.of, servers)), job.objective, request.command),
         request.may_take_s,
     )
@@ -145,7 +151,8 @@ def _order(plans: Sequence[WindowPlan]) -> Mapping[str, Any]:
 
 def _takes_s(plan: WindowPlan) -> float:
     """About how long a window takes, with starting its server anew."""
-    return plan.warmup_s + plan.duration_s + OVERHEAD_S + (FRESH_START_S if plan.fresh else 0.0)
+    takes_s = plan.warmup_s + plan.schedule_s + OVERHEAD_S + (FRESH_START_S if plan.fresh else 0.0)
+    return takes_s / 2 if plan.turns_with else takes_s
 
 
 def _search(request: Request, servers: Sequence[Server]) -> Job:

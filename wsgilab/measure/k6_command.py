@@ -60,6 +60,17 @@ class K6:
 
 
 @dataclass(frozen=True)
+class Turn:
+    """Every other part of a schedule: the other one is for another server."""
+
+    server: str
+    place: int
+    """0 for the one that begins, 1 for the other."""
+    requests: int
+    """In each turn."""
+
+
+@dataclass(frozen=True)
 class Segment:
     """The part of a schedule that one of several k6 sends."""
 
@@ -72,11 +83,15 @@ class Segment:
     """Whether it writes a line for each request: without those, percentiles of several cannot be put together."""
     host: str = ""
     """The name of the machine that it runs on; empty for this one."""
+    turn: Turn | None = None
+    """Where two servers take turns: which turns are its own."""
 
     @property
     def name(self) -> str:
         """What it is called where it is the matter."""
         where = self.host or "this machine"
+        if self.turn:
+            return f"k6 for {self.turn.server}"
         if self.of > 1:
             return f"generator {self.number} of {self.of} on {where}"
         return f"k6 on {where}" if self.host else "k6"
@@ -186,6 +201,8 @@ def _segment(segment: Segment) -> list[str]:
         told["LAB_START_LINE"] = segment.start_line
     if segment.each_request:
         told["LAB_EACH_REQUEST"] = "1"
+    if segment.turn:
+        told |= {"LAB_TURN": str(segment.turn.place), "LAB_TURN_TICKS": str(segment.turn.requests)}
     return [*words, *(word for name, value in told.items() for word in ("-e", f"{name}={value}"))]
 
 

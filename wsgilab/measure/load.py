@@ -201,7 +201,7 @@ class LoadRun:
 def planned_s(plan: WindowPlan) -> float:
     """How long the schedule of a window takes at most: never longer than 1 s and one tick beyond the plan, for k6
     refuses phases under a second."""
-    return plan.warmup_s + plan.duration_s + plan.grace_s + plan.timeout_s + 1 / plan.rate_rps
+    return plan.warmup_s + plan.schedule_s + plan.grace_s + plan.timeout_s + 1 / plan.rate_rps
 
 
 def scheduled_s(pid: int) -> tuple[float, float]:

@@ -15,11 +15,13 @@ from wsgilab.errors import Interrupted, LabError, UsageError
 from wsgilab.machine import cpus, http, leftovers
 from wsgilab.machine.tools import find_k6
 from wsgilab.measure import quiet
+from wsgilab.measure.driving import Bench
 from wsgilab.measure.floor import Floors, floors_at
 from wsgilab.measure.generator import LoadGenerator
-from wsgilab.measure.generators import generator_for
+from wsgilab.measure.generators import Generators, generator_for
 from wsgilab.measure.host_generators import on_hosts
 from wsgilab.measure.job import Job
+from wsgilab.measure.k6 import K6Generator
 from wsgilab.measure.k6_command import K6, traffic_of
 from wsgilab.measure.k6_script import require_loads
 from wsgilab.measure.manifest import describe, utc_now, with_needs
@@ -29,7 +31,7 @@ from wsgilab.measure.recorder import Recorder, recorder_for
 from wsgilab.measure.recording import recorded
 from wsgilab.measure.running import as_they_run
 from wsgilab.measure.telemetry import Telemetry
-from wsgilab.measure.windows import Bench, measure
+from wsgilab.measure.windows import measure
 from wsgilab.model import hosts
 from wsgilab.model.manifest import Manifest
 from wsgilab.model.request import ATTACHED
@@ -173,7 +175,9 @@ class _Session:
             self._save(window)
 
         resets = self._stack.request.needs.resets
-        bench = Bench(self._engine, generator, self._stack.stop, telemetry.follow, floors.hopeless, resets)
+        start_turns = generator.start_turns if isinstance(generator, K6Generator | Generators) else None
+        stop = self._stack.stop
+        bench = Bench(self._engine, generator, stop, telemetry.follow, floors.hopeless, start_turns, resets)
         with recorded(telemetry, self._recorder, self._engine, self._stack):
             plans = self._job.plans(self._windows, self._extend)
             measure(plans, bench, save, self._stack.listener.window_started)

@@ -150,19 +150,31 @@ class SharedLoad:
         Raises LabError with the name of a generator that failed, was killed, did not come to the start, or did not hand
         over every request.
         """
+        seen, shares = self._handed_over()
+        parts = [Part(share, one.result, one.scheduled_in_all) for share, one in zip(shares, seen, strict=True)]
+        together = merged(parts, self._times(seen))
+        with ExitStack() as consoles:
+            lines = chain.from_iterable([consoles.enter_context(hand.console()) for hand in self.hands])
+            return replace(together, **refusal(lines, together.surprises))
+
+    def results(self) -> list[LoadResult]:
+        """The same of each by itself, where each had a server of its own; `generators` are all of them in each."""
+        seen, shares = self._handed_over()
+        found = []
+        for hand, one, share in zip(self.hands, seen, shares, strict=True):
+            with hand.console() as lines:
+                said = refusal(lines, one.result.surprises)
+            found.append(replace(one.result, wall_s=share.wall_s, generators=tuple(shares), **said))
+        return found
+
+    def _handed_over(self) -> tuple[list[HandedOver], list[GeneratorShare]]:
         while not self.poll():
             time.sleep(POLL_S)
         if self._lost:
             raise self._lost
         seen = [hand.hand_over() for hand in self.hands]
-        parts = [
-            Part(self._share(hand, one, began), one.result, one.scheduled_in_all)
-            for hand, one, began in zip(self.hands, seen, self._began, strict=True)
-        ]
-        together = merged(parts, self._times(seen))
-        with ExitStack() as consoles:
-            lines = chain.from_iterable([consoles.enter_context(hand.console()) for hand in self.hands])
-            return replace(together, **refusal(lines, together.surprises))
+        them = zip(self.hands, seen, self._began, strict=True)
+        return seen, [self._share(hand, one, began) for hand, one, began in them]
 
     def __enter__(self) -> SharedLoad:
         return self

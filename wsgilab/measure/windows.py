@@ -7,30 +7,19 @@ import random
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from itertools import count, islice
+from itertools import count, islice, permutations
 
-from wsgilab.analysis.causes import deaths
-from wsgilab.analysis.counts import counted_more
-from wsgilab.analysis.validity import void_reason
-from wsgilab.engines import Engine
-from wsgilab.errors import LabError, UsageError
-from wsgilab.machine.waiting import Stop
+from wsgilab.errors import UsageError
 from wsgilab.measure import losses, quiet
-from wsgilab.measure.generator import Load, LoadGenerator
+from wsgilab.measure.driving import WITHOUT_THE_OTHER, Bench, Side, measure_sides
 from wsgilab.measure.lineup import Lineup
 from wsgilab.measure.log_lines import is_odd, may_tell_of_refusals, with_log, with_refusals
-from wsgilab.measure.quiet import Sampler
-from wsgilab.measure.readings import Reading
-from wsgilab.measure.usage import to_usage
-from wsgilab.model import words
 from wsgilab.model.server import Server
-from wsgilab.model.window import LoadResult, Usage, Window, WindowPlan
+from wsgilab.model.window import Window, WindowPlan
 
-SAMPLE_EVERY_S = 1.0
-DRAIN_TIMEOUT_S = 1.5
-"""A server that is still busy after this gets a fresh start where the engine can give it one."""
 DRAIN_PATIENCE_S = 40.0
-"""And where it cannot, this long at most: a full queue of 512 at 40 requests a second, and some."""
+"""How long a server that is still busy is waited for where the engine cannot give it a fresh start: a full queue of 512
+at 40 requests a second, and some."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +36,8 @@ class Settings:
     grace_s: float = 2.0
     keep_alive: bool = False
     seed: int = 0
+    pairs: tuple[tuple[str, str], ...] = ()
+    """Servers that also take turns, two in a window: at the end of each round, at each rate."""
 
     def window(self, server: str, rate_rps: float, duration_s: float, round: int, order: int) -> WindowPlan:
         """One window with these settings."""
@@ -61,21 +52,6 @@ class Settings:
             timeout_s=self.timeout_s,
             grace_s=self.grace_s,
         )
-
-
-@dataclass(frozen=True)
-class Bench:
-    """The tools of a run: where the servers are, what drives them, and who may interrupt."""
-
-    engine: Engine
-    generator: LoadGenerator
-    stop: Stop
-    follow: Callable[[Load], None] = lambda _load: None
-    """Gets each load as it starts, to watch what it uses."""
-    hopeless: Callable[[float], str | None] = lambda _rate_rps: None
-    """Why no window at a rate can be judged; None where it can. It may take a moment to learn."""
-    resets: bool = False
-    """Whether the app has a command that has each window find what the first one found."""
 
 
 def plan_windows(settings: Settings) -> list[WindowPlan]:
@@ -99,16 +75,25 @@ def plan_windows(settings: Settings) -> list[WindowPlan]:
 def plan_rounds(settings: Settings) -> Iterator[list[WindowPlan]]:
     """Round after round without an end: each the windows of it in their order. `plan_windows` says which."""
     shuffler = random.Random(settings.seed)
-    cells = [(server, rate) for rate in settings.rates_rps for server in settings.servers]
+    alone = [(server, rate) for rate in settings.rates_rps for server in settings.servers]
+    turns = [(pair, rate) for rate in settings.rates_rps for pair in settings.pairs]
     for number in count(1):
-        order = list(cells)
+        order = list(alone)
         shuffler.shuffle(order)
+        places = count((number - 1) * (len(alone) + 2 * len(turns)))
         yield [
-            replace(
-                settings.window(server, rate, settings.duration_s, number, (number - 1) * len(cells) + place),
-                fresh=number > 1 and server not in [other for other, _ in order[:place]],
-            )
-            for place, (server, rate) in enumerate(order)
+            *(
+                replace(
+                    settings.window(server, rate, settings.duration_s, number, next(places)),
+                    fresh=number > 1 and server not in [other for other, _ in order[:before]],
+                )
+                for before, (server, rate) in enumerate(order)
+            ),
+            *(
+                replace(settings.window(server, rate, settings.duration_s, number, next(places)), turns_with=other)
+                for pair, rate in turns
+                for server, other in permutations(shuffler.sample(pair, 2))
+            ),
         ]
 
 
@@ -126,66 +111,38 @@ def measure(
     """
     servers = {server.name: server for server in bench.engine.servers}
     lineup = Lineup(bench.engine, bench.stop)
-    for plan in plans:
+    for together in _windows_at_once(plans):
         bench.stop.check()
-        server = servers[plan.server]
         if bench.resets:
-            lineup.reset(server)
-        start_s = lineup.freshen(server) if plan.fresh else 0.0
-        announce(plan)
-        if loss := lineup.loss(server):
-            save(loss.window(plan))
+            for plan in together:
+                lineup.reset(servers[plan.server])
+        start_s = [lineup.freshen(servers[plan.server]) if plan.fresh else 0.0 for plan in together]
+        announce(together[0])
+        lost = [lineup.loss(servers[plan.server]) for plan in together]
+        if any(lost):
+            for plan, loss in zip(together, lost, strict=True):
+                save((loss or WITHOUT_THE_OTHER).window(plan))
             continue
-        bench.hopeless(plan.rate_rps)  # what takes a moment to learn is no part of the window
+        bench.hopeless(together[0].rate_rps)  # what takes a moment to learn is no part of the window
         began = time.monotonic()
-        outcome = measure_window(plan, server, bench, lineup.rested(server))
-        window = replace(outcome.window, start_s=start_s, took_s=time.monotonic() - began)
-        if lost := losses.of_services(bench.engine, losses.IN):
-            window = replace(window, died=None, void=lost.void)
-        window = _with_its_own_words(window, server, bench)
-        save(window)
-        lineup.served(server, outcome.after)
-        _make_ready_again(server, window, outcome.drained, bench, lineup)
+        sides = [Side(plan, servers[plan.server], lineup.rested(servers[plan.server])) for plan in together]
+        outcomes = measure_sides(sides, bench)
+        took_s = (time.monotonic() - began) / len(together)
+        for side, outcome, started_s in zip(sides, outcomes, start_s, strict=True):
+            window = replace(outcome.window, start_s=started_s, took_s=took_s)
+            if gone := losses.of_services(bench.engine, losses.IN):
+                window = replace(window, died=None, void=gone.void)
+            window = _with_its_own_words(window, side.server, bench)
+            save(window)
+            lineup.served(side.server, outcome.after)
+            _make_ready_again(side.server, window, outcome.drained, bench, lineup)
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What came of a window."""
-
-    window: Window
-    drained: bool = False
-    """Whether the server was done with all of it at the end."""
-    after: Reading | None = None
-    """The last reading, where there are figures."""
-
-
-def measure_window(plan: WindowPlan, server: Server, bench: Bench, rested: Reading | None = None) -> Outcome:
-    """One window: read the exporter, drive the load while reading on, wait for the last answers, read again.
-
-    `rested`: the last reading of the window before, of the same start.
-    """
-    sample = quiet.sampler(server, bench.engine)
-    before = quiet.patiently(sample, server, bench.engine, bench.stop)
-    if before is None:
-        return Outcome(losses.without_reading(server, losses.BEFORE, bench.engine).window(plan))
-    result, during, problem = _drive(plan, server, sample, bench)
-    # Where answers are still owed, waiting would only delay the fresh start.
-    overdue = result is not None and result.unanswered > 0 and bench.engine.restarts
-    after, drained = quiet.drain(sample, bench.stop, 0.0 if overdue else DRAIN_TIMEOUT_S)
-    after = after or quiet.patiently(sample, server, bench.engine, bench.stop)
-    if after is None:
-        return Outcome(losses.without_reading(server, losses.IN, bench.engine).window(plan, result))
-    if died := losses.death(server, before, after, bench.engine):
-        return Outcome(Window(plan, result, None, died=died))
-    names = tuple(result.by_request) if result else ()
-    usage = to_usage(before, during, after, _measured_part(result, before, plan), rested, names)
-    if drained and result and (more := counted_more(result, usage)):
-        usage = replace(usage, asked_alone_rps=quiet.asked_alone_rps(sample, bench.stop, more / result.wall_s))
-    window = Window(plan, result, usage, notes=_notes(usage))
-    lost = losses.lost_proxy(server, before, after, bench.engine)
-    limit = bench.generator.limit(result) if result else None
-    void = problem or lost or limit or void_reason(window) or bench.hopeless(plan.rate_rps)
-    return Outcome(replace(window, void=void), drained and lost is None, after)
+def _windows_at_once(plans: Iterable[WindowPlan]) -> Iterator[list[WindowPlan]]:
+    """One after the other; those of two servers that take turns, which follow each other, together."""
+    coming = iter(plans)
+    for plan in coming:
+        yield [plan, next(coming)] if plan.turns_with else [plan]
 
 
 def _with_its_own_words(window: Window, server: Server, bench: Bench) -> Window:
@@ -199,25 +156,6 @@ def _with_its_own_words(window: Window, server: Server, bench: Bench) -> Window:
     return with_log(window, written, known) if is_odd(window, bench.generator) else window
 
 
-def _drive(
-    plan: WindowPlan, server: Server, sample: Sampler, bench: Bench
-) -> tuple[LoadResult | None, list[Reading], str | None]:
-    """Drive the load and read the exporter about once a second. (result, readings, what went wrong with the load)."""
-    during: list[Reading] = []
-    next_sample = time.monotonic() + SAMPLE_EVERY_S
-    with bench.generator.start(plan, bench.engine.endpoint(server)) as load:
-        bench.follow(load)
-        while not load.poll():
-            bench.stop.wait(0.1)
-            if time.monotonic() >= next_sample:
-                next_sample += SAMPLE_EVERY_S
-                during += [reading] if (reading := sample()) else []
-        try:
-            return load.result(), during, None
-        except LabError as error:
-            return None, during, error.what
-
-
 def _make_ready_again(server: Server, window: Window, drained: bool, bench: Bench, lineup: Lineup) -> None:
     """Before the next window nothing of this one is left: the server has drained, or is a fresh one."""
     if bench.engine.one_at_a_time:
@@ -226,22 +164,3 @@ def _make_ready_again(server: Server, window: Window, drained: bool, bench: Benc
         lineup.start_anew(server)
     elif not drained:
         quiet.drain(quiet.sampler(server, bench.engine), bench.stop, DRAIN_PATIENCE_S)
-
-
-def _measured_part(result: LoadResult | None, before: Reading, plan: WindowPlan) -> tuple[float, float]:
-    """Start and end of the part that counts, in epoch seconds."""
-    start = result.started_at if result and result.started_at else before.at + plan.warmup_s
-    return start, start + plan.duration_s
-
-
-def _notes(usage: Usage) -> tuple[str, ...]:
-    """What the kernel did to the server in this window, and which of its workers ended, in words."""
-    notes = []
-    if usage.listen_overflows:
-        notes.append(f"{words.counted(int(usage.listen_overflows), 'connection attempt')} found the listen queue full")
-    if usage.throttled_s > 0:
-        notes.append(f"throttled for {usage.throttled_s:.2f} s by a CPU quota")
-    if usage.oom_kills:
-        processes = "process" if usage.oom_kills == 1 else "processes"
-        notes.append(f"{usage.oom_kills:g} {processes} killed by the kernel (out of memory)")
-    return (*notes, *deaths.in_words(usage.inside.worker_ends if usage.inside else {}))

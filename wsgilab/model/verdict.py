@@ -162,6 +162,28 @@ class Comparison:
 
 
 @dataclass(frozen=True)
+class Turns:
+    """One figure of two servers that took turns in the same windows, which is how small differences are told."""
+
+    server: str
+    against: str
+    rate_rps: float
+    metric: str
+    now: Interval | None
+    was: Interval | None
+    """Of the server that it is held against."""
+    ratio: Interval | None
+    """server ÷ against, paired by window."""
+    windows: int
+    """In how many they took turns, and both can be trusted."""
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain JSON values."""
+        intervals = {name: getattr(self, name) for name in ("now", "was", "ratio")}
+        return {**asdict(self), **{name: interval and interval.to_json() for name, interval in intervals.items()}}
+
+
+@dataclass(frozen=True)
 class Claim:
     """A sentence of the lesson, held against what was measured."""
 
@@ -223,6 +245,8 @@ class Verdict:
     """What to use, then why, a sentence each."""
     conditions: Conditions = field(default_factory=Conditions)
     """What another run must share with this one for their figures to be compared."""
+    turns: tuple[Turns, ...] = ()
+    """Of servers that also took turns. Those windows count nowhere else."""
     schema: int = VERDICT_SCHEMA
 
     @property
@@ -249,6 +273,7 @@ class Verdict:
             "answer": list(self.answer),
             "servers": [row.to_json() for row in self.servers],
             "comparisons": [comparison.to_json() for comparison in self.comparisons],
+            "turns": [turns.to_json() for turns in self.turns],
             "claims": [asdict(claim) for claim in self.claims],
             "void_windows": [asdict(window) for window in self.void_windows],
             "windows": [window.to_json() for window in self.windows],

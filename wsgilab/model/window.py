@@ -38,6 +38,13 @@ class WindowPlan:
     """Why it is measured, in a few words; empty where a run has all of its windows planned."""
     purpose: Purpose | None = None
     """Which part of a tuning it is; None of anything else."""
+    turns_with: str = ""
+    """The server that it takes turns with in the same window, some requests each; empty where it is asked alone."""
+
+    @property
+    def schedule_s(self) -> float:
+        """How long its schedule takes: with turns, that of both."""
+        return 2 * self.duration_s if self.turns_with else self.duration_s
 
 
 @dataclass(frozen=True)
@@ -260,7 +267,8 @@ class Window:
     log: tuple[str, ...] = ()
     """The last lines that the server had written, where the window was odd."""
     took_s: float = 0.0
-    """All of it: k6's start, warm-up, schedule, grace, waiting for quiet. 0 where an earlier version wrote the line."""
+    """All of it: k6's start, warm-up, schedule, grace, waiting for quiet; half of that where two servers took turns.
+    0 where an earlier version wrote the line."""
     start_s: float = 0.0
     """How long it took to start its server anew for it, until that was idle; 0 where it was not."""
     schema: int = WINDOW_SCHEMA
@@ -276,7 +284,7 @@ class Window:
         """The readings that fell into the measured part; none where it is not known when that was."""
         if self.load is None or self.usage is None:
             return ()
-        start, end = self.load.started_at, self.load.started_at + self.plan.duration_s
+        start, end = self.load.started_at, self.load.started_at + self.plan.schedule_s
         return tuple(sample for sample in self.usage.samples if start <= sample.at <= end)
 
     def to_json(self) -> dict[str, Any]:

@@ -37,11 +37,19 @@ class WindowRow:
     figures: Mapping[str, Interval | None]
     """By the keys of the metrics; one window has no interval."""
     moments: tuple[Moment, ...]
+    turns_with: str = ""
+    """The server that it took turns with; empty where it was asked alone."""
 
     @property
     def remarks(self) -> tuple[str, ...]:
         """Everything there is to say about it besides figures."""
-        return (*([f"void: {self.void}"] if self.void else ()), *([self.died] if self.died else ()), *self.notes)
+        turns = [f"in turns with {self.turns_with}"] if self.turns_with else []
+        return (
+            *turns,
+            *([f"void: {self.void}"] if self.void else ()),
+            *([self.died] if self.died else ()),
+            *self.notes,
+        )
 
     def to_json(self) -> dict[str, Any]:
         """A window in verdict.json: figures as [value, censored], moments as their three numbers."""

@@ -181,7 +181,8 @@ def _timelines(verdict: Verdict, look: Mapping[str, Look]) -> list[tuple[str, li
     for row in verdict.servers:
         cells = []
         for rate in rates:
-            windows = [window for window in verdict.windows if (window.server, window.rate_rps) == (row.server, rate)]
+            own = [window for window in verdict.windows if (window.server, window.rate_rps) == (row.server, rate)]
+            windows = [window for window in own if not window.turns_with]
             remarks = [f"round {window.round}: {remark}" for window in windows for remark in window.remarks]
             cells.append((rate, timeline(row.server, rate, look[row.server], windows), remarks[:MOST_REMARKS]))
         if any(chart for _, chart, _ in cells):

@@ -36,6 +36,11 @@ KEYS = {
 }
 """What of the manifest a report shows, in this order. All of it is in manifest.json."""
 
+OF_TURNS = (
+    "The revisions also took turns, a tenth of a second each, for twice the length of a window, once in each round: a "
+    "machine that others use changes its speed within seconds, and turns meet the same speed. What is marked with "
+    "taking turns comes from there; the objective is judged by windows of each revision alone."
+)
 OF_THE_FLOOR = (
     "How much k6, the connection and the machine take is measured with a fixed answer of nginx at that rate. Only "
     "means add up exactly: of a percentile, it is about that much."
@@ -115,6 +120,7 @@ def method(verdict: Verdict) -> tuple[str, ...]:
         "requests take the wider of that and Wilson's interval over requests.",
         "Comparisons are ratios within each round, with an interval by the same method; where it contains 1, no "
         "difference is shown.",
+        *([OF_TURNS] if verdict.turns else []),
         "Memory belongs to the start of a server: windows of one start count as one value, a single start has no "
         f"interval, and comparisons are ratios over starts (Welch's t). {_starts(verdict)}".strip(),
         *([OF_THE_FLOOR] if verdict.floor else []),

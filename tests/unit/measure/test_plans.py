@@ -48,6 +48,23 @@ def test_the_order_is_shuffled_anew_each_round_and_repeats_with_the_seed() -> No
     assert plan_windows(replace(SETTINGS, seed=8)) != plans
 
 
+def test_servers_that_take_turns_do_so_at_the_end_of_each_round() -> None:
+    settings = replace(SETTINGS, pairs=(("a", "b"),))
+    plans = plan_windows(settings)
+    assert [plan.order for plan in plans] == list(range(4 * (6 + 4)))
+    begun_by = set()
+    for number in range(1, 5):
+        own = [plan for plan in plans if plan.round == number]
+        assert not any(plan.turns_with for plan in own[:6])
+        assert [plan.rate_rps for plan in own[6:]] == [100.0, 100.0, 250.0, 250.0]
+        for one, other in (own[6:8], own[8:]):
+            assert {(one.server, one.turns_with), (other.server, other.turns_with)} == {("a", "b"), ("b", "a")}
+            assert [one.fresh, other.fresh] == [False, False]
+            assert one.schedule_s == 2 * settings.duration_s
+            begun_by.add(one.server)
+    assert begun_by == {"a", "b"}, "by lot"
+
+
 def test_each_round_but_the_first_begins_with_a_fresh_start_of_each_server() -> None:
     plans = plan_windows(SETTINGS)
     assert not any(plan.fresh for plan in plans if plan.round == 1)

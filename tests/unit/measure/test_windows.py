@@ -16,11 +16,12 @@ from wsgilab.engines import Endpoint
 from wsgilab.errors import Interrupted, LabError, MissingError, ServerError
 from wsgilab.lab.servers import load_lab
 from wsgilab.machine.waiting import Stop
+from wsgilab.measure.driving import Bench, measure_window
 from wsgilab.measure.k6 import K6Generator
 from wsgilab.measure.k6_command import K6
 from wsgilab.measure.log_lines import with_log
 from wsgilab.measure.readings import Reading
-from wsgilab.measure.windows import Bench, measure, measure_window
+from wsgilab.measure.windows import measure
 from wsgilab.model.server import Server
 from wsgilab.model.window import LoadResult, Window, WindowPlan
 
@@ -92,7 +93,15 @@ class World(Stop):
         return reading and replace(reading, at=self.now)
 
     def bench(self, hopeless: dict[float, str] | None = None, **k6: Any) -> Bench:
-        return Bench(self, K6Generator(K6("k6", **k6)), self, hopeless=(hopeless or {}).get, resets=self.resets)  # type: ignore[arg-type]
+        generator = K6Generator(K6("k6", **k6))
+        return Bench(  # type: ignore[arg-type]
+            self,
+            generator,
+            self,
+            hopeless=(hopeless or {}).get,
+            start_turns=lambda plans, _ends: FakeK6(self, len(plans)),
+            resets=self.resets,
+        )
 
     def run(self, *plans: WindowPlan) -> list[Window]:
         windows: list[Window] = []
@@ -105,6 +114,7 @@ class FakeK6:
     """Ends after K6_TAKES_S, then gives the world's result."""
 
     world: World
+    servers: int = 1
     began: float = field(init=False)
 
     def __enter__(self) -> FakeK6:
@@ -122,12 +132,15 @@ class FakeK6:
             raise self.world.result
         return self.world.result
 
+    def results(self) -> list[LoadResult]:
+        return [self.result()] * self.servers
+
 
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> World:
     world = World()
     clock = SimpleNamespace(monotonic=lambda: world.now)
-    for module in ("measure.windows", "measure.lineup", "machine.waiting"):
+    for module in ("measure.windows", "measure.driving", "measure.lineup", "machine.waiting"):
         monkeypatch.setattr(f"wsgilab.{module}.time", clock)
     monkeypatch.setattr("wsgilab.measure.quiet.take_reading", world.read)
     monkeypatch.setattr("wsgilab.measure.k6.load.start", lambda *_: FakeK6(world))
@@ -580,3 +593,40 @@ def test_a_server_that_another_took_the_place_of_is_started_anew_although_it_nev
     world.running = SERVERS[:1]
     world.run(plan("uwsgi", fresh=True), plan("gunicorn", fresh=True))
     assert world.did == ["restart uwsgi", "window of uwsgi", "restart gunicorn", "window of gunicorn"]
+
+
+# ── two that take turns ─────────────────────────────────────────────────────────────────────────────────────────────
+
+TURNS = (plan("gunicorn", turns_with="uwsgi"), plan("uwsgi", turns_with="gunicorn", order=1))
+
+
+def test_two_that_take_turns_have_a_window_each_of_the_same_time(world: World) -> None:
+    windows = world.run(*TURNS, plan("uwsgi", order=2))
+    assert world.did == ["window of gunicorn", "window of uwsgi"], "the first is that of both"
+    assert [window.plan.server for window in windows] == ["gunicorn", "uwsgi", "uwsgi"]
+    assert [(window.void, window.died, window.usage is None) for window in windows[:2]] == [(None, None, False)] * 2
+    assert windows[0].took_s == windows[1].took_s < windows[2].took_s
+    assert windows[0].took_s + windows[1].took_s == pytest.approx(windows[2].took_s, abs=0.5)
+
+
+def test_what_is_lost_of_one_is_lost_of_both(world: World) -> None:
+    silent = "no answer before the window"
+    world.exporter = lambda: None
+    first, second = world.run(*TURNS)
+    assert silent in (first.void or "")
+    assert silent in (second.void or "")
+
+
+def test_one_whose_other_does_not_start_again_has_no_window(world: World) -> None:
+    world.comes_back = False
+    world.dead = "ended with exit code 1"
+    alone, one, other = world.run(plan("gunicorn"), *(replace(turn, order=turn.order + 1) for turn in TURNS))
+    assert alone.died
+    assert one.died
+    assert one.died.startswith("did not start again")
+    assert (other.died, other.void) == (None, "the server that it took turns with was lost")
+
+
+def test_a_load_of_which_nothing_came_is_void_for_both(world: World) -> None:
+    world.result = LabError("k6 for uwsgi gave no result: it was killed", "cause", "next")
+    assert [window.void for window in world.run(*TURNS)] == ["k6 for uwsgi gave no result: it was killed"] * 2
