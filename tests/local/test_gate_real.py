@@ -93,6 +93,10 @@ def test_a_regression_fails_it_and_every_report_says_so(gated: Gated) -> None:
     for figure in ("p50_ms", "cpu_ms_per_request"):
         assert checks[figure]["outcome"] == Outcome.WORSE
         assert 2 < checks[figure]["ratio"]["value"] < 8
+    turns = json.loads((gated.run / "verdict.json").read_text())["turns"]
+    assert {row["metric"] for row in turns} == {"p50_ms", "cpu_ms_per_request"}
+    assert [row["server"] for row in turns if row["windows"] > 1] == ["gunicorn"] * 2 + ["gunicorn-before"] * 2
+    assert all((row["ratio"]["value"] > 2) is (row["server"] == "gunicorn") for row in turns)
     place = gated.repository.parent
     assert int(ElementTree.parse(place / "gate.xml").getroot().get("failures", "0")) >= 2
     assert "| ❌ " in (place / "gate.md").read_text()
@@ -101,9 +105,10 @@ def test_a_regression_fails_it_and_every_report_says_so(gated: Gated) -> None:
 
 def test_both_revisions_were_measured_in_the_same_rounds(gated: Gated) -> None:
     plans = [window["plan"] for window in windows_of(gated.run)]
-    assert sorted((plan["round"], plan["server"]) for plan in plans) == [
-        (number, server) for number in (1, 2, 3) for server in ("gunicorn", "gunicorn-before")
-    ]
+    each = [(number, server) for number in (1, 2, 3) for server in ("gunicorn", "gunicorn-before")]
+    for turns in (False, True):
+        own = [plan for plan in plans if bool(plan["turns_with"]) is turns]
+        assert sorted((plan["round"], plan["server"]) for plan in own) == each
     commit = git(gated.repository, "rev-parse", "--short=7", "HEAD~1").strip()
     rows = json.loads((gated.run / "verdict.json").read_text())["servers"]
     assert [row["pattern"].rpartition(": ")[2] for row in rows][1] == f"the app at HEAD~1 ({commit})"

@@ -111,11 +111,6 @@ def plan_search(settings: Settings, goal: Goal, objective: Slo, measured: Sequen
             order += 1
 
 
-def _can_take_turns(request: Request) -> bool:
-    """Where one k6 on this machine sends all of a window, two can send in turns."""
-    return request.generators == 1 and not request.hosts and not request.testrun
-
-
 def _run(request: Request, servers: Sequence[Server], pairs: tuple[tuple[str, str], ...] = ()) -> Job:
     settings = replace(_settings(request, servers, request.rates_rps, request.windows_each), pairs=pairs)
     plans = plan_windows(settings)
@@ -133,7 +128,7 @@ def _run(request: Request, servers: Sequence[Server], pairs: tuple[tuple[str, st
 def _gate(request: Request, servers: Sequence[Server]) -> Job:
     """As a run; where the number of rounds was not asked for, with more of them while it is too noisy to say."""
     question = question_of(request, [server.name for server in servers])
-    job = _run(request, servers, tuple(question.pairs.items()) if _can_take_turns(request) else ())
+    job = _run(request, servers, tuple(question.pairs.items()) if request.takes_turns else ())
     if request.rounds:
         return job
     gating = Gating(

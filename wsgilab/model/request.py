@@ -23,6 +23,8 @@ DEFAULT_SLO = "p99<250ms"
 DEFAULT_DURATION_S = {"run": 2.5, "capacity": 8.0, "tune": 6.0, "gate": 2.5}
 DEFAULT_ROUNDS = {"run": 3, "gate": 6, "vitals": 4}
 """A gate goes on after these, as long as it is too noisy to say and its budget lasts."""
+ROUNDS_OF_TURNS = 4
+"""Of a gate against a revision, in place of those: the two take turns, which tells more (see analysis/turns.py)."""
 DEFAULT_BUDGET_S = {"capacity": 180.0, "tune": 600.0, "gate": 270.0}
 """A gate has five minutes, with starting servers."""
 DEFAULT_CLICKS = 5
@@ -80,7 +82,8 @@ class Request:
     rates_rps: tuple[float, ...] = field(default=(100.0, 250.0), metadata={"low": 0, "high": MAX_RATE_RPS})
     """Offered requests per second, each measured in each round. A search for capacities finds its own."""
     rounds: int | None = _number(None, 0, MAX_ROUNDS)
-    """Windows of each server at each rate. None: 3 for a run; for a gate 6, and more while it is too noisy to say."""
+    """Windows of each server at each rate. None: 3 for a run; for a gate 6, or 4 against a revision, and more while it
+    is too noisy to say."""
     duration_s: float | None = _number(None, 0.5, MAX_DURATION_S)
     """Measured seconds of a window. None: 8 for a search, else 2.5."""
     budget_s: float | None = _number(None, 20, MAX_BUDGET_S)
@@ -193,7 +196,13 @@ class Request:
     @property
     def windows_each(self) -> int:
         """Windows of each server at each rate: as many as were asked for, or the command's own number, at least."""
-        return self.rounds or DEFAULT_ROUNDS[self.command]
+        usual = ROUNDS_OF_TURNS if self.takes_turns else DEFAULT_ROUNDS[self.command]
+        return self.rounds or usual
+
+    @property
+    def takes_turns(self) -> bool:
+        """Whether the app takes turns with another revision: where one k6 on this machine is the load, two can be."""
+        return bool(self.before and self.generators == 1 and not self.hosts and not self.testrun)
 
     @property
     def may_take_s(self) -> float:
