@@ -7,7 +7,7 @@ that settles is wider and reaches beyond the tolerance, it is too noisy to say. 
 tolerance too, and false alarms are rare although several figures are judged, and judged again when rounds are added:
 `tests/unit/measure/test_gating.py` simulates how rare.
 
-Where servers also took turns, these two are judged by that (see `turns`), unless they surely got worse in windows of
+Where servers also took turns, these two are judged by that (see `turns`), unless p50 surely got worse in windows of
 their own: a queue that builds up there has no time to do so within a turn.
 """
 
@@ -137,7 +137,8 @@ def _checks(row: ServerRow, load: LoadRow, reference: Reference | None, toleranc
         was, now = before[metric.key] if before else None, load[metric.key]
         place = (row.server, load.rate_rps, metric.key)
         ratio, turns = reference.ratios.get(place), reference.turns.get(place)
-        if turns and turns.ratio and not (ratio and _surely(ratio) > 1 + tolerance):
+        queues = metric.percentile is not None and ratio is not None and _surely(ratio) > 1 + tolerance
+        if turns and turns.ratio and not queues:
             yield _check(metric, place, (turns.was, turns.now, turns.ratio), tolerance, ", taking turns")
         else:
             yield _check(metric, place, (was, now, ratio), tolerance)
