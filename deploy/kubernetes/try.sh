@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Measures once in a cluster of its own on this machine, and says of each step whether it worked. Needs docker with
+# Measures once in a cluster of its own on this machine, and says after each step that it worked. Needs docker with
 # Compose, kubectl, and kind or k3d; makes a cluster called wsgilab-try and removes it again (KEEP=1 leaves it).
 #
-#     deploy/kubernetes/try.sh                           the lesson's five servers
+#     deploy/kubernetes/try.sh                           the five servers of the lesson
 #     deploy/kubernetes/try.sh --servers gunicorn        any options of ./lab kubernetes render
 #
-# No cluster was at hand when this was written. What it must print, at the end of each step:
+# No cluster was at hand when this was written, so it has never run in one. It must print, at the end of each step:
 #
 #     ok: images are built
 #     ok: the cluster has the images
@@ -15,7 +15,7 @@
 #     ok: the verdict is of a cluster and names every server
 #     ok: the results were copied, and give the same verdict here
 #
-# The verdict itself means nothing: servers and load share the CPUs of this machine. Windows may be void for that.
+# The verdict itself means nothing: servers and load share the CPUs of this machine, and windows may be void because of that.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
