@@ -23,6 +23,8 @@ WHAT, APP, HOW_LONG, WHERE = "What is measured", "Your app", "How long", "Where"
 HOSTS = "More than one machine"
 FILE_OF = {"gate": "gate", "tune": "tuning"}
 """Where all of a command's answer is, if not in verdict.json."""
+ONE_ANSWER = ("tune", "gate", "kubernetes")
+"""Commands that measure with new connections or with reused ones, and not both."""
 
 
 def schedule(command: str, rates: str) -> Callable[[Any], Any]:
@@ -97,9 +99,9 @@ def _measured(command: str) -> list[Callable[[Any], Any]]:
             type=values.FILE,
             group=WHAT,
             metavar="FILE",
-            help="A k6 script of yours: its default function is one tick of the schedule.",
+            help="A k6 script of yours: its default function is called at each tick of the schedule.",
         ),
-        *_order(),
+        *_order(command),
         _engine(),
         _out(command),
         _generators(),
@@ -178,7 +180,7 @@ def unmeasured() -> Callable[[Any], Any]:
 
 def in_a_cluster() -> Callable[[Any], Any]:
     """A decorator for what a run in a cluster can be asked for: there the app is in the servers' image."""
-    return _all_of([*_servers("run"), _slots(), *_load(), _app_name(), *_order(), _generators()])
+    return _all_of([*_servers("run"), _slots(), *_load(), _app_name(), *_order("kubernetes"), _generators()])
 
 
 def _slots() -> Callable[[Any], Any]:
@@ -198,7 +200,8 @@ def _load() -> list[Callable[[Any], Any]]:
     ]
 
 
-def _order() -> list[Callable[[Any], Any]]:
+def _order(command: str) -> list[Callable[[Any], Any]]:
+    alone = command in ONE_ANSWER
     return [
         option(
             "--keep-alive",
@@ -206,9 +209,9 @@ def _order() -> list[Callable[[Any], Any]]:
             is_flag=False,
             flag_value="reused",
             group=WHAT,
-            metavar="[reused|new|both]",
-            help="Reuse connections, as browsers and proxies do (default: a new one per request). 'both': one after "
-            "the other.",
+            metavar=f"[reused|new{'' if alone else '|both'}]",
+            help="Reuse connections, as browsers and proxies do (default: a new one per request)"
+            f"{'' if alone else '; both: one after the other'}.",
         ),
         _seed(),
     ]
@@ -230,7 +233,7 @@ def _workload() -> Callable[[Any], Any]:
         group=WHAT,
         metavar="W",
         help="hello, io, cpu, mix, upload, a path of your app, or traffic for the requests of its lab.toml "
-        "(default: traffic where there are some, / for another app of yours, else mix).",
+        "(default: traffic if there are some, / for another app of yours, else mix).",
     )
 
 
