@@ -24,7 +24,7 @@ def exercise(shown: Exercise, step: Step, at: Addresses) -> str:
     parts = [
         f"# {shown.title}",
         f"**{front.question}**",
-        f"{front.minutes} minutes{needs} · {step.state}",
+        f"{front.minutes} minutes{needs} · {step.state} · this folder: `workshop/{shown.name}`",
         "You will be able to",
         "\n".join(f"- {objective}" for objective in front.objectives),
         *([_code("First:", front.setup)] if front.setup else []),

@@ -43,6 +43,7 @@ def test_an_exercise_is_shown_without_its_hints_and_its_solution(results: Path) 
     done = lab(results, "exercise", "7")
     assert done.returncode == 0, done.stderr
     assert "Why nginx" in done.stdout
+    assert "this folder: workshop/07-why-nginx" in done.stdout
     assert "127.0.0.1:8080/d/side-by-side" in done.stdout
     assert "What is looked for" not in done.stdout
     assert "Almost there" not in done.stdout
