@@ -20,9 +20,14 @@ from wsgilab.model.window import Window
 Pairs = list[tuple[Window, Window]]
 
 
-def rows(windows: Sequence[Window]) -> Iterator[Turns]:
-    """A row for each server that took turns, at each rate, for each figure that settles a gate."""
+def rows(windows: Sequence[Window], servers: Sequence[str]) -> Iterator[Turns]:
+    """A row for each two servers that took turns, at each rate, for each figure that settles a gate.
+
+    `servers` in their order: of two, the first is held against the second.
+    """
     for (server, against, rate), pairs in _pairs(windows).items():
+        if servers.index(server) > servers.index(against):
+            continue
         for metric in (metric for metric in TABLE if metric.settles):
             measure = MEASURES[metric.key]
             measured = [(measure(one), measure(other)) for one, other in pairs]

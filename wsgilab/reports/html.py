@@ -59,6 +59,8 @@ def render(verdict: Verdict, manifest: Manifest) -> str:
         voids=verdict.void_windows[:MOST_WINDOWS],
         capacities=_capacities(verdict, look),
         comparisons=_comparisons(verdict),
+        turns=notes.turns(verdict),
+        turn_columns=notes.TURNS,
         connections=notes.connections(verdict),
         floor=notes.about_load(verdict),
         method=notes.method(verdict),

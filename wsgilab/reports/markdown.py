@@ -65,6 +65,9 @@ def _details(verdict: Verdict, manifest: Manifest) -> Iterator[str]:
         yield "## The lesson's claims\n"
         held = ((claim.text, _marked(claim.result), f"{claim.evidence}.") for claim in verdict.claims)
         yield from table(("Claim", "Result", "Evidence"), held)
+    if rows := notes.turns(verdict):
+        yield "## Taking turns\n"
+        yield from table(notes.TURNS, rows)
     yield "## Void windows\n"
     for void in verdict.void_windows:
         yield f"- {plain(void.server)}, {words.rps(void.rate_rps)}, round {void.round}: {plain(void.reason)}"

@@ -9,6 +9,7 @@ from wsgilab.model import words
 from wsgilab.model.floor import Floor
 from wsgilab.model.interval import Interval
 from wsgilab.model.manifest import Manifest, ServiceEntry
+from wsgilab.model.metrics import METRICS
 from wsgilab.model.verdict import Verdict
 
 KEYS = {
@@ -36,6 +37,7 @@ KEYS = {
 }
 """What of the manifest a report shows, in this order. All of it is in manifest.json."""
 
+TURNS = ("Servers", "Rate", "Metric", "Now", "Before", "Change", "Windows")
 OF_TURNS = (
     "The revisions also took turns, a tenth of a second each, for twice the length of a window, once in each round: a "
     "machine that others use changes its speed within seconds, and turns meet the same speed. What is marked with "
@@ -65,6 +67,22 @@ def floor(verdict: Verdict) -> str:
         for floor in verdict.floor
     ]
     return f"Of every response time, k6, the connection and this machine take about this much: {'; '.join(parts)}."
+
+
+def turns(verdict: Verdict) -> list[tuple[str, ...]]:
+    """What is different between servers that took turns: a row for each figure, with the columns of TURNS."""
+    return [
+        (
+            f"{row.server} against {row.against}",
+            words.rps(row.rate_rps),
+            METRICS[row.metric].label,
+            METRICS[row.metric].text(row.now),
+            METRICS[row.metric].text(row.was),
+            words.change(row.ratio),
+            str(row.windows),
+        )
+        for row in verdict.turns
+    ]
 
 
 def about_load(verdict: Verdict) -> str:
