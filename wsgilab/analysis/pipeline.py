@@ -98,8 +98,8 @@ def analyse(windows: Sequence[Window], run: RunFacts, problems: Sequence[str] = 
 
 
 def _claims(rows: Sequence[ServerRow], comparisons: Sequence[Comparison], run: RunFacts) -> tuple[Claim, ...]:
-    """What became of the lesson's claims. Of traffic of one's own only what is decided is told."""
-    found = () if run.goal else claims.judge(rows, comparisons, run.workload)
+    """What became of the lesson's claims, which no gate asks; of one's own traffic only what is decided is told."""
+    found = () if run.goal or run.command == "gate" else claims.judge(rows, comparisons, run.workload)
     return tuple(claim for claim in found if not run.own_traffic or claim.result != Finding.INCONCLUSIVE)
 
 

@@ -128,3 +128,4 @@ def test_every_report_has_a_row_for_each_figure() -> None:
     page = html.render(found, Manifest())
     assert "<td>+10 % (+10 to +10)</td>" in page
     assert "there is no answer" not in page
+    assert "The lesson's claims" not in page
