@@ -14,6 +14,7 @@ import pytest
 from cluster_schemas import OWN
 from factories import plan
 from fake_cluster import FakeCluster
+from support import wait_for
 
 from wsgilab.engines import Endpoint
 from wsgilab.errors import LabError, MissingError, UsageError
@@ -207,6 +208,7 @@ def test_a_pod_that_is_gone_in_mid_window_is_named(cluster: FakeCluster) -> None
         for number in range(1, COUNT + 1):
             found.pod(*pod_of(made, number), phase="Running")
         all_at_the_start(made, range(1, COUNT + 1))
+        wait_for(lambda: any("watch=" in asked for asked in found.asked), "somebody who has seen the pods")
         found.remove_pod(pod_of(made, 1)[0])
 
     cluster.operator = loses_one
