@@ -88,8 +88,9 @@ def right_now(place: Place, now: Now) -> Markup:
 def status(now: Now) -> str:
     """What is going on, in a sentence."""
     run, busy = now.progress, [flow.server for flow in now.flows if flow.at_work]
-    if run and run.server and run.rate_rps and run.round:
-        return f"A run is under way: {run.server} gets {words.rps(run.rate_rps)}, round {run.round}."
+    if run and run.server and run.rate_rps is not None and run.round:
+        load = words.rps(run.rate_rps) if run.rate_rps else "no load but a browser's clicks"
+        return f"A run is under way: {run.server} gets {load}, round {run.round}."
     if run:
         return f"A run is under way{f': {words.listed(busy)} under load' if busy else ''}."
     if busy:

@@ -66,13 +66,15 @@ class Progress:
     name: str
     done: int
     planned: int | None
-    """Windows; None for a search, which finds its own rates."""
+    """None for a search, which finds its own rates."""
     server: str | None
     """Whose window is next, or under way; None where nobody knows yet."""
     rate_rps: float | None
     round: int | None
     servers: tuple[str, ...]
     """Those that take part."""
+    unit: str = "window"
+    """What is counted: `block` where a browser clicks."""
 
 
 @dataclass(frozen=True)
@@ -200,12 +202,12 @@ def _progress(path: Path, written: _Written) -> Progress:
             done = sum(chunk.count(b"\n") for chunk in iter(lambda: file.read(1 << 20), b""))
     except OSError:
         done = 0
-    order = written.order
+    order, unit = written.order, "block" if written.command == "vitals" else "window"
     if order is None:
         return Progress(path.name, done, None, None, None, None, ())
     servers = tuple(dict.fromkeys(server for _, server, _ in order))
     number, server, rate = order[done] if done < len(order) else (None, None, None)
-    return Progress(path.name, done, len(order), server, rate, number, servers)
+    return Progress(path.name, done, len(order), server, rate, number, servers, unit)
 
 
 def _judged_anew(path: Path) -> Found | None:

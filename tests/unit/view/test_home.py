@@ -132,6 +132,17 @@ def test_without_prometheus_the_folder_of_the_run_says_whose_turn_it_is(tmp_path
     assert status(now) == f"A run is under way: {due.server} gets {due.rate_rps:g} rps, round 1."
 
 
+def test_where_a_browser_clicks_blocks_are_counted(tmp_path: Path) -> None:
+    windows = story(rounds=1)
+    order = tuple((1, server, rate) for server in ("dev", "gunicorn") for rate in (0.0, 100.0))
+    folder = write_run(tmp_path / "run", windows, finished_at=None, command="vitals", order=order)
+    (folder / "blocks.jsonl").write_text("{}\n{}\n")
+    now = live_of(tmp_path, NOBODY).now()
+    assert now.progress == Progress("run", 2, 4, "gunicorn", 0.0, 1, ("dev", "gunicorn"), unit="block")
+    assert status(now) == "A run is under way: gunicorn gets no load but a browser's clicks, round 1."
+    assert "2 of 4 blocks" in right_now(PLACE, now)
+
+
 def test_a_run_that_was_killed_is_not_under_way_for_ever(tmp_path: Path) -> None:
     folder = write_run(tmp_path / "run", story(rounds=1)[:3], finished_at=None)
     assert runs_of(tmp_path).under_way()
