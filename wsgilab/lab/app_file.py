@@ -169,6 +169,22 @@ def _check(file: AppFile, source: _Source) -> None:
         _check_exchange(request, source, where)
     for number, step in enumerate(file.login):
         _check_exchange(step, source, ("login", number))
+    _check_clicks(file, source)
+
+
+def _check_clicks(file: AppFile, source: _Source) -> None:
+    names: set[str] = set()
+    for number, click in enumerate(file.vitals.clicks):
+        where: Where = ("vitals", "clicks", number)
+        if click.name in names:
+            source.refuse((*where, "name"), f"a second click is named '{click.name}'", "each has figures of its own")
+        names.add(click.name)
+        if found := PLACEHOLDER.search(click.page):
+            source.refuse(
+                (*where, "page"),
+                f"nothing fills {found[0]} in '{click.page}'",
+                "placeholders are for [[requests]], which have data",
+            )
 
 
 def _check_slo(text: str | None, source: _Source, where: Where) -> None:

@@ -41,6 +41,18 @@ path = "/orders"
 json = {item = "{id}", express = true}
 data = [{id = 1}, {id = 2}]
 expect = {status = [201, 202], text = "ordered"}
+
+[[vitals.clicks]]
+name = "add"
+page = "/items/7"
+click = "#add"
+content = "#basket li"
+
+[[vitals.clicks]]
+name = "next"
+page = "/items"
+click = "#next"
+content = "#items"
 """
 
 
@@ -96,6 +108,8 @@ WRONG = {
     "a CSV that is not there": ('"items.csv"', '"item.csv"', 19, "cannot be read: No such file", "relative to lab.toml"),
     "an expression that is none": ("([^\"]+)\"'", "([^\"]+\"'", 13, "save.csrf is not a regular expression", ""),
     "an expression without a group": ("([^\"]+)\"'", "[^\"]+\"'", 13, "save.csrf has 0 groups", "in brackets"),
+    "a click twice": ('name = "next"', 'name = "add"', 36, "a second click is named 'add'", "figures of its own"),
+    "a page of many": ('page = "/items/7"', 'page = "/items/{id}"', 31, "nothing fills {id} in '/items/{id}'", "[[requests]]"),
     "no TOML": ('app = "shop:create_app()"', 'app = "shop:create_app()', 2, "this is not TOML", ""),
 }  # fmt: skip
 
