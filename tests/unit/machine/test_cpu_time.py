@@ -1,7 +1,8 @@
-"""The CPU time of a process with all that it started."""
+"""The CPU time of a process with all that it started, and of CPUs that others use too."""
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 from support import wait_for
 
-from wsgilab.machine.cpu_time import used_s
+from wsgilab.machine.cpu_time import CpuUse, use_of, used_s
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="this system has no /proc")
 BURN = "import time\nwhile time.process_time() < 0.2: pass\n"
@@ -37,3 +38,31 @@ def test_children_count_those_that_have_ended_too() -> None:
         parent.stdin.close()
         parent.wait(timeout=30)
     assert used_s(parent.pid) is None, "nobody can tell of one that is gone"
+
+
+def test_what_others_use_is_told_from_what_is_our_own(tmp_path: Path) -> None:
+    cpu = min(os.sched_getaffinity(0))
+    pinned = f"import os\nos.sched_setaffinity(0, {{{cpu}}})\n{BURN}"
+    before = use_of({cpu})
+    subprocess.run([sys.executable, "-S", "-c", pinned], check=True)
+    ours = use_of({cpu})
+    done = tmp_path / "done"
+    forgotten = f"({sys.executable} -S -c '{pinned}'; touch {done}) & "  # whose parent ends: it is nobody's of ours
+    subprocess.run(["sh", "-c", forgotten], check=True)
+    wait_for(done.exists, "the one that was forgotten to end")
+    theirs = use_of({cpu})
+    assert before
+    assert ours
+    assert theirs
+    assert ours.own_s - before.own_s >= 0.18
+    assert theirs.busy_s - theirs.own_s - (ours.busy_s - ours.own_s) >= 0.1, "the kernel counts in ticks"
+
+
+def test_a_share_is_that_of_all_the_cpus() -> None:
+    assert CpuUse(2, 10.0, 8.0, 3.0).foreign_share_since(CpuUse(2, 0.0, 2.0, 1.0)) == pytest.approx(0.2)
+    assert CpuUse(1, 10.0, 3.0, 3.1).foreign_share_since(CpuUse(1, 0.0, 2.0, 2.0)) == 0.0, "ticks are coarse"
+
+
+def test_of_cpus_that_are_not_there_nobody_tells() -> None:
+    assert use_of(set()) is None
+    assert use_of({9_999}) is None
