@@ -7,10 +7,15 @@ import json
 import re
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from wsgilab.errors import MissingError
+from wsgilab.machine.tools import find_browser
+from wsgilab.measure.browser import Browser, launched
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = [
@@ -27,6 +32,16 @@ def require_chromium() -> str:
     if not found:
         pytest.skip(f"no Chromium on PATH ({', '.join(NAMES)}): what the dashboards look like was not tested")
     return found
+
+
+def clicking() -> Iterator[Browser]:
+    """A browser that clicks, for a fixture. Skips where there is none."""
+    try:
+        executable = find_browser()
+    except MissingError as error:
+        pytest.skip(f"{error.what} What a browser feels was not tested")
+    with launched(executable, cpus=set()) as found:
+        yield found
 
 
 def visit(

@@ -59,9 +59,9 @@ class NoValidWindow(LabError):
 
     exit_code = EXIT_NO_VALID_WINDOW
 
-    def __init__(self) -> None:
+    def __init__(self, unit: str = "window") -> None:
         super().__init__(
-            "No window was valid; the report names the reason for each.",
+            f"No {unit} was valid; the report names the reason for each.",
             "other programs kept the machine busy, k6 could not send so much (a lower --rate helps), or nothing was "
             "measured",
             "./lab doctor",

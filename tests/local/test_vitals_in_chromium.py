@@ -19,15 +19,15 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+from browser import clicking
 from panel_data import faults, targets
 from served import SERVERS, Running, serving
 from support import ROOT, Lab, free_ports, lab_environment
 
 from wsgilab.engines import Endpoint
-from wsgilab.errors import MissingError
-from wsgilab.machine.tools import find_browser
-from wsgilab.measure.browser import Browser, Tab, launched
+from wsgilab.measure.browser import Browser
 from wsgilab.measure.filming import chosen, shots
+from wsgilab.measure.tab import Tab
 from wsgilab.model.vitals import BLOCKING, FEEDBACK_FIRST, MOMENTS_MS, NOTHING_UNTIL_ANSWER, WIRINGS, Action, Click
 from wsgilab.view.dashboards import Span
 
@@ -48,12 +48,7 @@ for (const [name, tell] of Object.entries({
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    try:
-        executable = find_browser()
-    except MissingError as error:
-        pytest.skip(f"{error.what} What a browser feels was not tested")
-    with launched(executable, cpus=set()) as found:
-        yield found
+    yield from clicking()
 
 
 @dataclass(frozen=True)

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from statistics import median
 
 from wsgilab.model.vitals import Block
-from wsgilab.model.words import counted
+from wsgilab.model.words import counted, rps
 
 LATE_MS = 50.0
 """Nothing runs in a page that waits for a click. One that takes it up so late, in half of the clicks, had no CPU."""
 
 
-WAITED = 1.5
-"""Seconds that the browser's threads, ready to run, wait for a CPU per second of a block, in sum: it has many threads,
-so some always do. Blocks of the same page next to other programs: below 1.1 their first paint was that of a quiet
-machine, above 1.4 half as late again and more."""
+MOST_FOREIGN, MUCH_FOREIGN = 0.5, 0.2
+"""Shares of the browser's CPUs that others have: above the first a block is void, above the second worth a word."""
+KEPT_UP = 0.9
+"""A share of the load that was asked for. Less than that was answered: there was no more load."""
 
 
 def void_reason(block: Block) -> str | None:
@@ -23,7 +23,7 @@ def void_reason(block: Block) -> str | None:
 
     A click without content, or with late content, is what was measured, and voids nothing.
     """
-    return _nothing(block) or _hidden(block) or _lost(block) or _short_of_cpu(block)
+    return _nothing(block) or _hidden(block) or _lost(block) or _late(block) or _crowded_out(block)
 
 
 def _nothing(block: Block) -> str | None:
@@ -44,19 +44,43 @@ def _lost(block: Block) -> str | None:
     return f"the browser counted {counted(seen, 'interaction')} in {counted(len(lost), 'click')}"
 
 
-def _short_of_cpu(block: Block) -> str | None:
+def _late(block: Block) -> str | None:
     delays = [click.delay_ms for click in block.clicks if click.delay_ms is not None]
     if not delays or median(delays) < LATE_MS:
         return None
     return f"the browser was short of CPU: it took up clicks {median(delays):.0f} ms late in the median"
 
 
+def _crowded_out(block: Block) -> str | None:
+    share = block.foreign_cpu_share or 0.0
+    if share <= MOST_FOREIGN:
+        return None
+    return f"the browser was short of CPU: other programs had {100 * share:.0f} % of its CPUs"
+
+
 def cautions(blocks: Sequence[Block]) -> list[str]:
-    """What is to be said of all figures, as sentences: they count, but not for another machine or hour."""
-    busy = sum((block.browser_wait_share or 0.0) > WAITED for block in blocks)
-    if not busy:
-        return []
-    return [
-        f"in {busy} of {counted(len(blocks), 'block')} the browser often waited for a CPU, which others used: figures "
-        "are higher than on a quiet machine, for every server alike"
-    ]
+    """What is to be said of figures that count, as sentences."""
+    return [*_busy_machine(blocks), *_less_load(blocks)]
+
+
+def _busy_machine(blocks: Sequence[Block]) -> Iterator[str]:
+    shares = [share for block in blocks if (share := block.foreign_cpu_share or 0.0) > MUCH_FOREIGN]
+    if shares:
+        yield (
+            f"in {len(shares)} of {counted(len(blocks), 'block')} other programs had a part of the browser's CPUs, up "
+            f"to {100 * max(shares):.0f} %: figures are higher than on a quiet machine, for every server alike"
+        )
+
+
+def _less_load(blocks: Sequence[Block]) -> Iterator[str]:
+    """Servers whose load was not what was asked for: the few clients waited for answers instead."""
+    answered: dict[tuple[str, float], list[float]] = {}
+    for block in blocks:
+        if block.served_rps is not None and block.plan.rate_rps:
+            answered.setdefault((block.plan.server, block.plan.rate_rps), []).append(block.served_rps)
+    for (server, rate), served in answered.items():
+        if median(served) < KEPT_UP * rate:
+            yield (
+                f"{server} answered {median(served):.0f} of {rps(rate)} of background load: its clients, few as they "
+                "are, waited for answers"
+            )

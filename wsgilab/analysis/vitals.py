@@ -84,8 +84,8 @@ def block_median_ms(block: Block, action: str, vital: str) -> float | None:
 def block_percentile(block: Block, action: str, vital: str, percentile: float) -> Interval | None:
     """A percentile over the clicks of an action, or with no action over the page loads, of one block.
 
-    A click whose content never showed is slower than all others; a percentile there is the timeout, censored.
-    Interpolates as k6 does: (n - 1) p.
+    What did not come to its end within the timeout is slower than all others; a percentile there is the timeout,
+    censored. Interpolates as k6 does: (n - 1) p.
     """
     values = sorted(_values(block, action, vital))
     if not values:
@@ -99,13 +99,21 @@ def block_percentile(block: Block, action: str, vital: str, percentile: float) -
 
 def _values(block: Block, action: str, vital: str) -> Iterator[float]:
     if not action:
-        yield from (ms for page in block.pages if (ms := getattr(page, vital)) is not None)
+        yield from _page_values(block, vital)
         return
     for click in _clicks(block, action):
         if vital == CONTENT.key:
-            yield _content_ms(click)
+            yield _within_timeout(click.content_ms)
         elif click.made:
-            yield _inp_ms(click)
+            yield _within_timeout(_inp_ms(click))
+
+
+def _page_values(block: Block, vital: str) -> Iterator[float]:
+    """Of each page that was loaded. One that came, and of which the browser told no such figure, has none."""
+    for page in block.pages:
+        ms = getattr(page, vital)
+        if ms is not None or not page.came:
+            yield _within_timeout(ms)
 
 
 def _clicks(block: Block, action: str) -> list[Click]:
@@ -117,8 +125,9 @@ def _inp_ms(click: Click) -> float:
     return max(INP_FLOOR_MS, click.inp_ms or 0.0)
 
 
-def _content_ms(click: Click) -> float:
-    return math.inf if click.content_ms is None else click.content_ms
+def _within_timeout(ms: float | None) -> float:
+    """Infinite where it was not there within the timeout, whichever of them ended the wait."""
+    return math.inf if ms is None or ms >= TIMEOUT_MS else ms
 
 
 def figures(actions: Iterable[str]) -> Iterator[tuple[str, str]]:

@@ -62,7 +62,8 @@ QUICK = {"rounds": 3, "clicks": 2, "film": False}
 def command(quick: bool, no_film: bool, as_json: bool, **asked: Any) -> int:
     """Click in a real browser, with each server, and tell what it felt.
 
-    TTFB, FCP and LCP of page loads, INP and click to content of one button that is wired in four ways.
+    TTFB, FCP and LCP of page loads, INP and click to content of one button that is wired in four ways. An app of yours
+    says in its lab.toml what to click on: [[vitals.clicks]] with name, page, and the selectors (CSS) click and content.
     """
     preset: dict[str, Any] = {**(QUICK if quick else {}), **({"film": False} if no_film else {})}
     given = {name: value for name, value in asked.items() if value is not None}
@@ -93,5 +94,5 @@ def shown(result: VitalsResult, as_json: bool) -> int:
         return EXIT_SERVER
     if any(block.void is None for block in result.blocks):
         return EXIT_DONE
-    say(NoValidWindow())
+    say(NoValidWindow("block"))
     return EXIT_NO_VALID_WINDOW

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from wsgilab.engines import Engine
-from wsgilab.errors import MissingError
 from wsgilab.machine.waiting import Stop, poll_until
 from wsgilab.measure import quiet
 from wsgilab.measure.browser import Browser
@@ -46,28 +45,25 @@ class Bench:
 
 
 @contextmanager
-def loaded(plan: BlockPlan, server: Server, bench: Bench) -> Iterator[tuple[Load | None, Reading]]:
+def loaded(plan: BlockPlan, server: Server, before: Reading, bench: Bench) -> Iterator[tuple[Load | None, Reading]]:
     """The load of a block, once its server has it and is warm, and a reading of the server then; None while idle.
 
-    Raises MissingError where the server tells nothing.
+    `before`: the last reading.
     """
-    sample = quiet.sampler(server, bench.engine)
-    began = quiet.patiently(sample, server, bench.engine, bench.stop)
-    if began is None:
-        raise MissingError(f"{server.name} gave no reading before its load.", "its exporter has ended", "./lab doctor")
     if plan.rate_rps == IDLE:
-        yield None, began
+        yield None, before
         return
+    sample = quiet.sampler(server, bench.engine)
     with bench.generator.start(as_window(plan, bench.workload), bench.engine.endpoint(server)) as load:
         bench.follow(load)
 
         def arrived() -> bool:
             reading = sample()
-            return load.poll() or (reading is not None and reading.requests > began.requests)
+            return load.poll() or (reading is not None and reading.requests > before.requests)
 
         poll_until(arrived, bench.stop, ARRIVES_WITHIN_S)
         bench.stop.wait(WARMUP_S)
-        yield load, sample() or began
+        yield load, sample() or before
 
 
 def as_window(plan: BlockPlan, workload: str) -> WindowPlan:

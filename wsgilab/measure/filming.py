@@ -14,7 +14,7 @@ from wsgilab.engines import Endpoint
 from wsgilab.errors import MissingError
 from wsgilab.measure import quiet
 from wsgilab.measure.background import Bench, loaded
-from wsgilab.measure.browser import Tab
+from wsgilab.measure.tab import Tab
 from wsgilab.model.server import Server
 from wsgilab.model.vitals import MOMENTS_MS, Action, BlockPlan, Film
 
@@ -38,14 +38,20 @@ def films(bench: Bench, rate_rps: float) -> Iterator[Film]:
 
 
 def _films_of(plan: BlockPlan, server: Server, bench: Bench) -> Iterator[Film]:
-    with loaded(plan, server, bench):
+    sample = quiet.sampler(server, bench.engine)
+    before = quiet.patiently(sample, server, bench.engine, bench.stop)
+    if before is None:
+        raise MissingError(
+            f"There are no pictures with {server.name}.", "it, or its exporter, has ended", "./lab doctor"
+        )
+    with loaded(plan, server, before, bench):
         for action in bench.actions:
             bench.stop.check()
             with bench.browser.tab() as tab:
                 pictures, clicked_at = shots(tab, action, bench.engine.endpoint(server))
             frames, shown = chosen(pictures, clicked_at)
             yield Film(server.name, plan.rate_rps, action.name, frames, shown)
-    _, drained = quiet.drain(quiet.sampler(server, bench.engine), bench.stop, quiet.EXPORTER_PATIENCE_S)
+    _, drained = quiet.drain(sample, bench.stop, quiet.EXPORTER_PATIENCE_S)
     if not drained and bench.engine.restarts:
         bench.engine.restart(server)
 

@@ -7,7 +7,7 @@
   const origin = performance.timeOrigin;
   const page = { ttfb_ms: null, fcp_ms: null, lcp_ms: null };
   const observers = [];
-  let before = { node: null, text: null };
+  let before = new Map(); // what was selected before the click, and its text
   let click = JSON.parse(sessionStorage.getItem(KEY));
   sessionStorage.removeItem(KEY);
   if (click) click.navigated = true;
@@ -33,8 +33,8 @@
   /** Look whether the content is there. This runs before the browser paints what has just been inserted. */
   function look() {
     if (!click?.at || click.there) return;
-    const node = document.querySelector(click.content);
-    if (!node || (node === before.node && node.textContent === before.text)) return;
+    const node = [...document.querySelectorAll(click.content)].find((one) => before.get(one) !== one.textContent);
+    if (!node) return;
     click.there = true;
     node.setAttribute("elementtiming", KEY);
     requestAnimationFrame(() => {
@@ -71,15 +71,15 @@
   }, { capture: true });
 
   window.wsgilab = {
-    /** The next trusted click is measured until `content` is new. */
+    /** The next trusted click is measured until something that `content` selects is new, or has another text. */
     arm(content) {
-      const node = document.querySelector(content);
-      before = { node, text: node && node.textContent };
-      node?.removeAttribute("elementtiming");
+      before = new Map([...document.querySelectorAll(content)].map((node) => [node, node.textContent]));
+      document.querySelectorAll(`[elementtiming="${KEY}"]`).forEach((node) => node.removeAttribute("elementtiming"));
       click = {
         content, origin, armed: performance.now(), counted: performance.interactionCount, at: null, there: false,
         shown: {}, events: [], interactions: 0, hidden: false, navigated: false, leaving: false,
       };
+      return true;
     },
     isShown: () => Boolean(click && "frame" in click.shown),
     /** What is known of the click, which is forgotten. */

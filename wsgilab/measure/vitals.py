@@ -26,6 +26,7 @@ from wsgilab.measure.recorder import Recorder, recorder_for
 from wsgilab.measure.recording import recorded
 from wsgilab.measure.running import as_they_run
 from wsgilab.measure.telemetry import Telemetry
+from wsgilab.measure.visiting import rehearse
 from wsgilab.measure.vital_telemetry import series_of
 from wsgilab.measure.windows import Settings
 from wsgilab.model import slo
@@ -146,6 +147,8 @@ class _Session:
             request.needs.resets,
         )
         quiet.settle(engine.servers, engine, bench.stop)
+        if request.vitals:
+            _rehearse(bench)
         with recorded(telemetry, self._recorder, engine, self._stack):
             for block in measured(self._plans, bench):
                 self._blocks.append(block)
@@ -155,6 +158,16 @@ class _Session:
                 bench.stop.wait(SEEN_AFTER_S)
         if request.film:
             self._films.extend(films(bench, max(request.rates_rps)))
+
+
+def _rehearse(bench: Bench) -> None:
+    """Try an app's own clicks on the first server, before minutes are spent on them. Raises UsageError, ServerError."""
+    server = bench.engine.servers[0]
+    bench.listener.message(f"Trying every click once, with {server.name} …")
+    with bench.browser.tab() as tab:
+        rehearse(tab, bench.engine.endpoint(server).url, bench.actions)
+    if bench.resets:
+        bench.engine.reset(server)
 
 
 def _job(request: Request, servers: Sequence[Server], plans: Sequence[BlockPlan]) -> Job:

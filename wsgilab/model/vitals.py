@@ -89,16 +89,29 @@ class Click:
     navigated: bool = False
     """Whether the content came with another document."""
     made: bool = True
-    """False: the page did not open, so there was nothing to click on. It counts as a click without content."""
+    """False: the page did not come, or not whole, and there was nothing to click on. It counts as a click without
+    content."""
+
+    @classmethod
+    def never_made(cls, action: str) -> Click:
+        """One that there was no page for."""
+        return cls(action, None, None, None, "", interactions=0, made=False)
 
 
 @dataclass(frozen=True)
 class PageLoad:
-    """What came of one load of a page."""
+    """What came of one load of a page. A figure is None where the browser told none."""
 
     ttfb_ms: float | None = None
     fcp_ms: float | None = None
     lcp_ms: float | None = None
+    status: int | None = None
+    """Of the answer, where that was an error; None for a page that came, and where nothing was answered."""
+
+    @property
+    def came(self) -> bool:
+        """Whether it came at all, within the timeout and without an error."""
+        return self.ttfb_ms is not None
 
 
 @dataclass(frozen=True)
@@ -123,8 +136,8 @@ class Block:
     pages: tuple[PageLoad, ...] = ()
     served_rps: float | None = None
     """What the server answered per second meanwhile, the background load included; None where nobody knows."""
-    browser_wait_share: float | None = None
-    """How long the browser's threads, ready to run, waited for a CPU, in sum, as a share of the block."""
+    foreign_cpu_share: float | None = None
+    """The share of the browser's CPUs that others had, neither the browser nor anything else of the lab."""
     took_s: float = 0.0
     died: str | None = None
     void: str | None = None
@@ -165,7 +178,7 @@ class VitalRow:
     count: int
     """How many clicks or page loads went into it."""
     failed: int
-    """How many of them never showed their content."""
+    """How many of them had not come to their end within the timeout."""
     p50_ms: Interval | None
     p75_ms: Interval | None
     at_most: bool

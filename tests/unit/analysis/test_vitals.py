@@ -10,8 +10,9 @@ from dataclasses import replace
 import msgspec
 import pytest
 
-from wsgilab.analysis.vital_validity import LATE_MS, WAITED, void_reason
+from wsgilab.analysis.vital_validity import LATE_MS, MOST_FOREIGN, MUCH_FOREIGN, void_reason
 from wsgilab.analysis.vitals import TIMEOUT_MS, VitalsFacts, analyse, block_percentile
+from wsgilab.model.interval import Interval
 from wsgilab.model.outcomes import Difference, Finding
 from wsgilab.model.vitals import (
     BLOCKING,
@@ -19,6 +20,7 @@ from wsgilab.model.vitals import (
     FEEDBACK_FIRST,
     FULL_PAGE_LOAD,
     INP,
+    LCP,
     TTFB,
     WIRINGS,
     Block,
@@ -103,6 +105,27 @@ def test_a_page_that_does_not_open_is_a_failed_click_and_no_interaction() -> Non
     assert void_reason(found) is None
 
 
+def test_a_page_that_does_not_come_is_slower_than_all_others() -> None:
+    one = block("a", 1, clicks("blocking", [40]))
+    verdict = analyse([replace(one, pages=(*one.pages, PageLoad(), PageLoad(31.0, None, None)))], facts("a"))
+    ttfb, lcp = (verdict.row("a", 0, "", vital.key) for vital in (TTFB, LCP))
+    assert ttfb
+    assert lcp
+    assert (ttfb.count, ttfb.failed, lcp.count, lcp.failed) == (3, 1, 2, 1), "one came, and told no LCP"
+    assert lcp.p75_ms
+    assert lcp.p75_ms.censored
+
+
+def test_what_ends_after_the_timeout_is_told_as_what_never_ended() -> None:
+    made = clicks("blocking", [TIMEOUT_MS + 5_000] * 2, [TIMEOUT_MS, TIMEOUT_MS + 5_000])
+    verdict = analyse([block("a", 1, made)], facts("a"))
+    for vital in (CONTENT, INP):
+        row = verdict.row("a", 0, "blocking", vital.key)
+        assert row
+        assert row.p75_ms == Interval(TIMEOUT_MS, censored=True)
+        assert row.failed == 2
+
+
 def test_a_server_against_its_twin_shows_no_difference() -> None:
     blocks = [felt(name, number, wait_ms=40 + shift) for number in (1, 2, 3, 4) for name, shift in (("a", 0), ("b", 3))]
     verdict = analyse(blocks, facts("a", "b"))
@@ -179,12 +202,23 @@ def test_a_block_is_void_where_the_browser_failed() -> None:
         assert word in (void_reason(replace(good, clicks=broken)) or "")
 
 
-def test_a_browser_that_shared_its_cpu_is_a_caution_and_no_reason_to_throw_figures_out() -> None:
-    starved = replace(felt("a", 1, 40), browser_wait_share=WAITED + 0.1)
-    assert void_reason(starved) is None
-    (caution,) = analyse([starved, felt("a", 2, 40)], facts("a")).problems
-    assert caution.startswith("in 1 of 2 blocks the browser often waited for a CPU")
-    assert analyse([replace(starved, browser_wait_share=WAITED)], facts("a")).problems == ()
+def test_a_block_whose_browser_was_crowded_out_is_void_and_one_that_shared_its_cpus_is_a_caution() -> None:
+    good = felt("a", 1, 40)
+    assert void_reason(replace(good, foreign_cpu_share=MOST_FOREIGN)) is None
+    crowded = void_reason(replace(good, foreign_cpu_share=0.73))
+    assert crowded == "the browser was short of CPU: other programs had 73 % of its CPUs"
+    shared = replace(good, foreign_cpu_share=MUCH_FOREIGN + 0.1)
+    (caution,) = analyse([shared, felt("a", 2, 40)], facts("a")).problems
+    assert caution.startswith("in 1 of 2 blocks other programs had a part of the browser's CPUs, up to")
+    assert analyse([replace(good, foreign_cpu_share=MUCH_FOREIGN)], facts("a")).problems == ()
+
+
+def test_a_server_that_answers_less_than_the_load_that_was_asked_for_is_told() -> None:
+    blocks = [replace(felt("a", number, 40, rate=100), served_rps=served) for number, served in ((1, 42.0), (2, 44.0))]
+    (caution,) = analyse(blocks, facts("a", rates=(0.0, 100.0))).problems
+    assert caution.startswith("a answered 43 of 100 rps of background load")
+    kept_up = [replace(block, served_rps=98.0) for block in blocks]
+    assert analyse(kept_up, facts("a", rates=(0.0, 100.0))).problems == ()
 
 
 def test_late_content_and_unreported_interactions_void_nothing() -> None:
