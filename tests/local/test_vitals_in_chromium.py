@@ -157,7 +157,7 @@ def clicked(browser: Browser, own_ports: dict[str, str], tmp_path_factory: pytes
     lab = Lab(lab_environment(results, own_ports), results)
     asked = ("--servers", "gunicorn", "--rate", "0,40", "--rounds", "1", "--clicks", "2", "--no-film")
     done = lab("vitals", *asked, "--prometheus", "--json")
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.returncode == (0 if valid(lab) else 5), done.stdout + done.stderr
     assert json.loads(done.stdout) == json.loads((folder_of(lab) / "vitals.json").read_text())
     return lab
 
@@ -168,12 +168,20 @@ def folder_of(lab: Lab) -> Path:
     return lines.parent
 
 
+def valid(lab: Lab) -> list[float]:
+    """The rates whose block counts; where other programs take the browser's CPUs, some or all do not."""
+    blocks = [json.loads(line) for line in (folder_of(lab) / "blocks.jsonl").read_text().splitlines()]
+    assert sorted(block["plan"]["rate_rps"] for block in blocks) == [0, 40]
+    assert all(block["void"] is None or "other programs" in block["void"] for block in blocks), blocks
+    return [block["plan"]["rate_rps"] for block in blocks if block["void"] is None]
+
+
 def test_from_the_command_line_to_the_report(clicked: Lab) -> None:
     folder = folder_of(clicked)
     verdict = json.loads((folder / "vitals.json").read_text())
     assert verdict["servers"] == ["gunicorn"]
     counted = [(row["rate_rps"], row["action"], row["count"]) for row in verdict["rows"] if row["vital"] == "inp_ms"]
-    assert sorted(counted) == sorted((rate, wiring.name, 2) for rate in (0, 40) for wiring in WIRINGS)
+    assert sorted(counted) == sorted((rate, wiring.name, 2) for rate in valid(clicked) for wiring in WIRINGS)
     blocks = [json.loads(line) for line in (folder / "blocks.jsonl").read_text().splitlines()]
     for block in blocks:
         assert not block["plan"]["rate_rps"] or block["served_rps"] > 30, "the load was there"
@@ -187,6 +195,8 @@ def test_every_panel_of_what_a_browser_feels_has_data(clicked: Lab) -> None:
     address = clicked.results / ".prometheus/url"
     if not address.is_file():
         pytest.skip("no Prometheus: the dashboard of what a browser feels was not looked at")
+    if len(valid(clicked)) < 2:
+        pytest.skip("other programs had the browser's CPUs: the dashboard of what a browser feels was not looked at")
     manifest = json.loads((folder_of(clicked) / "manifest.json").read_text())
     since, until = (datetime.fromisoformat(manifest[key]).timestamp() for key in ("started_at", "finished_at"))
     span = Span(since, since + math.ceil(until - since), 1.0)
