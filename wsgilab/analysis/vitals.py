@@ -109,7 +109,7 @@ def _values(block: Block, action: str, vital: str) -> Iterator[float]:
 
 
 def _page_values(block: Block, vital: str) -> Iterator[float]:
-    """Of each page that was loaded. One that came, and of which the browser told no such figure, has none."""
+    """One for each page that was loaded, but for one that came, and of which the browser told no such figure."""
     for page in block.pages:
         ms = getattr(page, vital)
         if ms is not None or not page.came:

@@ -127,7 +127,7 @@ class Tab:
 
     @property
     def path(self) -> str:
-        """Of the page that is open."""
+        """Where the page that is open comes from, without server and query."""
         path: str = urlsplit(self.page.url).path
         return path
 
