@@ -32,7 +32,7 @@ CLICK = Click(BLOCKING.name, 40.0, 1.0, 41.0, "element", interactions=1)
 class World(Stop):
     """The engine, the exporter, k6, the browser and the tab of one test."""
 
-    name, restarts = "local", True
+    name, restarts, one_at_a_time = "local", True, False
     servers = running = (SERVER,)
 
     def __init__(self) -> None:
