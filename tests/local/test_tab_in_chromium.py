@@ -27,6 +27,7 @@ BUTTON = "<!doctype html><button id=go>Go</button>"
 PAGES = {
     "/basket": BUTTON + "<ul id=basket><li>first</ul><script>"
     "go.onclick = () => setTimeout(() => basket.append(document.createElement('li'), 'one more'), 30)</script>",
+    "/early": BUTTON + "<p id=said>old</p><script>go.onmousedown = () => { said.textContent += '!' }</script>",
     "/renamed": BUTTON + "<p id=said>old</p><script>go.onclick = () => { said.textContent += '!' }</script>",
     "/leaves": BUTTON + "<script>go.onclick = () => { location = '/left' }</script>",
     "/left": "<!doctype html><p id=said>on the way</p><script>onload = () => { location = '/basket' }</script>",
@@ -80,10 +81,15 @@ def go(page: str, content: str, click: str = "#go") -> Action:
     return Action("go", page, click, content)
 
 
-@pytest.mark.parametrize("action", [go("/basket", "#basket li"), go("/renamed", "#said")], ids=["appears", "changes"])
+@pytest.mark.parametrize(
+    "action",
+    [go("/basket", "#basket li"), go("/renamed#here", "#said"), go("/early", "#said")],
+    ids=["appears", "changes", "before the click"],
+)
 def test_content_that_comes_again_and_again_is_new_each_time(browser: Browser, site: Site, action: Action) -> None:
     with browser.tab() as visitor:
         rehearse(visitor, site.url, [action])
+        assert visitor.open(site.url + action.page).came, "it is open already"
         clicks = [visitor.click(action) for _ in range(3)]
     assert all(click.content_ms is not None for click in clicks), clicks
     assert [click.interactions for click in clicks] == [1] * 3

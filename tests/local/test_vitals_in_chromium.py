@@ -46,6 +46,18 @@ for (const [name, tell] of Object.entries({
 """
 
 
+SHOP = """
+from flask import Flask
+app = Flask(__name__)
+app.get("/shop")(lambda: '''<!doctype html>
+<h1>Shop</h1><button id=add>Add</button><ul id=basket></ul><a href=/shop>Next</a>
+<script>add.onclick = async () => {
+  basket.append(Object.assign(document.createElement("li"), {textContent: await (await fetch("/item")).text()}));
+}</script>''')
+app.get("/item")(lambda: "an item")
+"""
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     yield from clicking()
@@ -210,6 +222,27 @@ def test_every_panel_of_what_a_browser_feels_has_data(clicked: Lab) -> None:
         assert found == []
     finally:
         clicked.stop()
+
+
+def test_ctrl_c_keeps_what_was_clicked_in_an_app_of_ones_own(lab: Lab, tmp_path: Path) -> None:
+    shop = tmp_path / "shop"
+    shop.mkdir()
+    (shop / "app.py").write_text(SHOP)
+    (shop / "lab.toml").write_text(
+        'app = {app = "app:app"}\nvitals = {clicks = [\n'
+        '  {name = "add", page = "/shop", click = "#add", content = "#basket li"},\n'
+        '  {name = "next", page = "/shop", click = "a", content = "h1"},\n]}\n'
+    )
+    asked = ("--servers", "gunicorn", "--app-dir", shop, "--rate", "0", "--rounds", "90", "--clicks", "2")
+    running = lab.start("vitals", *asked)
+    running.says("[2/90]")
+    running.signal(signal.SIGINT)
+    assert running.ends() == 130, running.output
+    assert "what was measured until then is kept" in running.output
+    first = json.loads((folder_of(lab) / "blocks.jsonl").read_text().splitlines()[0])
+    assert sorted(click["action"] for click in first["clicks"]) == ["add", "add", "next", "next"]
+    assert all(click["content_ms"] for click in first["clicks"])
+    assert "add" in (folder_of(lab) / "report.md").read_text()
 
 
 def test_without_a_browser_it_says_how_to_get_one(lab: Lab, tmp_path: Path) -> None:

@@ -58,7 +58,9 @@
   new MutationObserver(look).observe(document, { childList: true, subtree: true, characterData: true });
 
   addEventListener("click", (event) => {
-    if (click && !click.at && event.isTrusted) click.at = origin + event.timeStamp;
+    if (!click || click.at || !event.isTrusted) return;
+    click.at = origin + event.timeStamp;
+    look(); // what was done when the button went down is there already
   }, { capture: true });
   addEventListener("visibilitychange", () => {
     if (click && !click.leaving && document.visibilityState === "hidden") click.hidden = true;

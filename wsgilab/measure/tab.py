@@ -61,6 +61,8 @@ class Tab:
         with _patience() as ended:
             try:
                 answer = self.page.goto(url, timeout=TIMEOUT_MS)
+                if answer is None:  # the address of the page that is open, but for what follows a "#"
+                    answer = self.page.reload(timeout=TIMEOUT_MS)
                 if answer is None or not answer.ok:
                     return PageLoad(status=answer.status if answer else None)
                 self.page.wait_for_timeout(PAINTED_MS)
@@ -121,9 +123,16 @@ class Tab:
 
     def selected(self, selector: str) -> int | None:
         """How many elements of the page that is open a selector of CSS selects; None where it is no selector."""
+        from playwright.sync_api import Error
+
         count = "text => { try { return document.querySelectorAll(text).length; } catch { return null; } }"
-        found: int | None = self.page.evaluate(count, selector)
-        return found
+        with _patience() as ended:
+            try:
+                found: int | None = self.page.evaluate(count, selector)
+                return found
+            except Error as error:  # it is just being left
+                self._require_life(error, ended)
+                return 0
 
     @property
     def path(self) -> str:

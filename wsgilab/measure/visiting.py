@@ -55,8 +55,7 @@ def rehearse(tab: Tab, url: str, actions: Sequence[Action]) -> None:
     for action in actions:
         load = tab.open(url + action.page)
         if not load.came:
-            how = f"was answered with status {load.status}" if load.status else "did not come in time"
-            raise _useless(f"{action.page} {how}", ", or it wants a login, and nobody logs in here")
+            raise _useless(f"{action.page} {_how(load)}", ", or it wants a login, and nobody logs in here")
         for selector in (action.click, action.content):
             if tab.selected(selector) is None:
                 raise _useless(f"'{selector}' is no selector of CSS", "; '#add' and '.basket li' are some")
@@ -67,6 +66,13 @@ def rehearse(tab: Tab, url: str, actions: Sequence[Action]) -> None:
         if click.content_ms is None:
             clicked = f"After a click on '{action.click}' of {action.page}"
             raise _useless(f"{clicked}, nothing that '{action.content}' selects was new within {CONTENT_TIMEOUT_S:g} s")
+
+
+def _how(load: PageLoad) -> str:
+    """How a page came that cannot be used."""
+    if load.status is None:
+        return "did not come in time"
+    return f"was answered with status {load.status}" + ("" if load.status >= 400 else ", and allows no scripts")
 
 
 def _useless(what: str, otherwise: str = "") -> UsageError:
