@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from statistics import median
 
-from wsgilab.model.vitals import Block
+from wsgilab.model.vitals import CLIENTS, Block
 from wsgilab.model.words import counted, rps
 
 LATE_MS = 50.0
@@ -81,6 +81,6 @@ def _less_load(blocks: Sequence[Block]) -> Iterator[str]:
     for (server, rate), served in answered.items():
         if median(served) < KEPT_UP * rate:
             yield (
-                f"{server} answered {median(served):.0f} of {rps(rate)} of background load: its clients, few as they "
-                "are, waited for answers"
+                f"{server} answered {median(served):.0f} of {rps(rate)} of background load: no more than {CLIENTS} "
+                "clients wait for it at the same time"
             )

@@ -17,9 +17,6 @@ from wsgilab.model.server import Server
 from wsgilab.model.vitals import IDLE, Action, BlockPlan
 from wsgilab.model.window import WindowPlan
 
-CLIENTS = 10
-"""So many others wait for an answer at most. Where as many as came would wait, a server that cannot keep up would
-answer no click at all, and nothing could be said but that."""
 LONGEST_S = 600.0
 """Longer than any block: the load is ended with the last click."""
 WARMUP_S = 1.0

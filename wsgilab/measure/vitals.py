@@ -14,7 +14,7 @@ from wsgilab.lab import app_file
 from wsgilab.machine import cpus, http, leftovers
 from wsgilab.machine.tools import find_browser, find_k6
 from wsgilab.measure import quiet
-from wsgilab.measure.background import CLIENTS, Bench
+from wsgilab.measure.background import Bench
 from wsgilab.measure.blocks import measured, plan_blocks
 from wsgilab.measure.browser import Browser, launched
 from wsgilab.measure.filming import films
@@ -33,7 +33,7 @@ from wsgilab.model import slo
 from wsgilab.model.manifest import Manifest
 from wsgilab.model.request import Request
 from wsgilab.model.server import Server
-from wsgilab.model.vitals import WIRINGS, Action, Block, BlockPlan, Film
+from wsgilab.model.vitals import CLIENTS, WIRINGS, Action, Block, BlockPlan, Film
 from wsgilab.results.folder import RunFolder
 from wsgilab.results.place import folder_for, one_run_in, results_of
 

@@ -17,6 +17,9 @@ CONTENT_TIMEOUT_S = 10.0
 """A click whose content is not there by then has failed: it took longer, and is counted so."""
 ENOUGH_CLICKS = 20
 """Of each button, on each server, under each load; fewer are a first look, and said to be one."""
+CLIENTS = 10
+"""So many others wait for an answer at most. Where as many as came would wait, a server that cannot keep up would
+answer no click at all, and nothing could be said but that."""
 MOMENTS_MS = (0, 100, 250, 500, 1_000, 2_000)
 """After a click, when a filmstrip shows what is on the screen."""
 IDLE = 0.0

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from wsgilab.model import words
 from wsgilab.model.outcomes import Difference
 from wsgilab.model.vitals import (
+    CLIENTS,
     CONTENT,
     ENOUGH_CLICKS,
     INP,
@@ -62,9 +63,10 @@ def tables(verdict: VitalsVerdict) -> Iterator[Table]:
 def method(verdict: VitalsVerdict) -> Iterator[str]:
     """How it was measured, in sentences."""
     clicks = verdict.rounds * verdict.clicks
+    in_rounds = f" in each of {verdict.rounds} rounds" if verdict.rounds > 1 else ""
     yield (
-        f"A real browser clicked each button {words.counted(verdict.clicks, 'time')} in each of "
-        f"{words.counted(verdict.rounds, 'round')}: {words.counted(clicks, 'click')} for each server and load."
+        f"A real browser clicked each button {words.counted(verdict.clicks, 'time')}{in_rounds}: "
+        f"{words.counted(clicks, 'click')} for each server and load."
     )
     if verdict.is_a_first_look:
         yield f"That is a first look: figures to rely on need at least {ENOUGH_CLICKS}."
@@ -72,7 +74,7 @@ def method(verdict: VitalsVerdict) -> Iterator[str]:
     yield f"INP: {INP.explanation}; {_limits(INP)}. The browser reports none below {INP_FLOOR_MS:g} ms."
     yield f"{CONTENT.label}: {CONTENT.explanation}."
     if any(verdict.rates_rps):
-        yield f"The background load is '{verdict.workload}', from at most 10 clients that wait at the same time."
+        yield f"The background load is '{verdict.workload}', from at most {CLIENTS} clients that wait at the same time."
 
 
 def differences(verdict: VitalsVerdict) -> Iterator[str]:
@@ -115,7 +117,8 @@ def _difference(found: VitalComparison) -> str:
     what = f"{_label(found.vital)}{f', {found.action}' if found.action else ''}"
     ratio = found.ratio.value if found.ratio else 1.0
     times = words.number(1 / ratio if ratio < 1 else ratio)
-    return f"{what}, {under}: {lower} lower than {higher}, by a factor of {times}"
+    bound = "at least " if found.ratio and found.ratio.censored else ""
+    return f"{what}, {under}: {lower} lower than {higher}, by a factor of {bound}{times}"
 
 
 def _label(key: str) -> str:

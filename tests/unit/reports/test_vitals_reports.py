@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -71,6 +72,16 @@ def test_a_click_that_failed_is_told_in_the_table() -> None:
     failed = Click("blocking", None, None, None, "", interactions=1)
     found[0] = Block(found[0].plan, (*found[0].clicks, failed), found[0].pages)
     assert "1 of 5 failed" in " ".join(printed(found).split())
+
+
+def test_a_difference_from_one_that_never_came_has_a_bound() -> None:
+    found = [
+        replace(block, clicks=tuple(replace(click, content_ms=None) for click in block.clicks))
+        if block.plan.server == "dev"
+        else block
+        for block in blocks()
+    ]
+    assert "lower than dev, by a factor of at least" in " ".join(printed(found).split())
 
 
 def test_markdown_and_html_show_text_of_others_as_text() -> None:
