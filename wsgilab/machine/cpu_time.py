@@ -24,7 +24,7 @@ class CpuUse:
     busy_s: float
     """For whomever, with what a hypervisor took away meanwhile."""
     own_s: float
-    """For this process and all that it started, as far as they may run there."""
+    """For one process and all that it started, as far as they may run there."""
 
     def foreign_share_since(self, before: CpuUse) -> float:
         """The share of these CPUs that others had. The kernel counts in ticks: a share of 0.02 may be none."""
@@ -32,15 +32,20 @@ class CpuUse:
         return max(0.0, foreign_s / max(1e-9, self.at_s - before.at_s) / self.count)
 
 
-def use_of(cpus: Set[int]) -> CpuUse | None:
-    """What these CPUs have done since the system was started; None where nobody tells, or there are none of them."""
+def use_of(cpus: Set[int], root: int | None = None) -> CpuUse | None:
+    """What these CPUs have done since the system was started; None where nobody tells, or there are none of them.
+
+    `root`: the process whose own share is told apart; this one where it is left out.
+    """
     lines = [line.split() for line in _read(Path("/proc/stat")).splitlines() if line.startswith("cpu")]
     fields = [list(map(int, line[1:])) for line in lines if line[0].removeprefix("cpu") in map(str, cpus)]
     if not fields:
         return None
     own = _processes()
     ticks = sum(
-        process.ticks for pid, process in own.items() if _descends(pid, os.getpid(), own) and _may_run_on(pid, cpus)
+        process.ticks
+        for pid, process in own.items()
+        if _descends(pid, root or os.getpid(), own) and _may_run_on(pid, cpus)
     )
     busy = sum(line[place] for line in fields for place in BUSY)
     a_second = os.sysconf("SC_CLK_TCK")

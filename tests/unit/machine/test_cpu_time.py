@@ -40,22 +40,22 @@ def test_children_count_those_that_have_ended_too() -> None:
     assert used_s(parent.pid) is None, "nobody can tell of one that is gone"
 
 
-def test_what_others_use_is_told_from_what_is_our_own(tmp_path: Path) -> None:
+def test_what_others_use_is_told_from_what_is_our_own() -> None:
     cpu = min(os.sched_getaffinity(0))
     pinned = f"import os\nos.sched_setaffinity(0, {{{cpu}}})\n{BURN}"
-    before = use_of({cpu})
-    subprocess.run([sys.executable, "-S", "-c", pinned], check=True)
-    ours = use_of({cpu})
-    done = tmp_path / "done"
-    forgotten = f"({sys.executable} -S -c '{pinned}'; touch {done}) & "  # whose parent ends: it is nobody's of ours
-    subprocess.run(["sh", "-c", forgotten], check=True)
-    wait_for(done.exists, "the one that was forgotten to end")
-    theirs = use_of({cpu})
+    with subprocess.Popen(["sleep", "600"]) as stranger:  # to whom we are the others
+        seen = [(use_of({cpu}), use_of({cpu}, stranger.pid))]
+        subprocess.run([sys.executable, "-S", "-c", pinned], check=True)
+        seen.append((use_of({cpu}), use_of({cpu}, stranger.pid)))
+        stranger.kill()
+    (before, before_to_stranger), (after, after_to_stranger) = seen
     assert before
-    assert ours
-    assert theirs
-    assert ours.own_s - before.own_s >= 0.18
-    assert theirs.busy_s - theirs.own_s - (ours.busy_s - ours.own_s) >= 0.1, "the kernel counts in ticks"
+    assert before_to_stranger
+    assert after
+    assert after_to_stranger
+    assert after.own_s - before.own_s >= 0.18
+    assert after_to_stranger.own_s == before_to_stranger.own_s
+    assert after_to_stranger.busy_s - before_to_stranger.busy_s >= 0.1, "the kernel counts in ticks"
 
 
 def test_a_share_is_that_of_all_the_cpus() -> None:
