@@ -54,7 +54,7 @@ app.get("/shop")(lambda: '''<!doctype html>
 <script>add.onclick = async () => {
   basket.append(Object.assign(document.createElement("li"), {textContent: await (await fetch("/item")).text()}));
 }</script>''')
-app.get("/item")(lambda: "an item")
+app.get("/item", endpoint="item")(lambda: "an item")
 """
 
 
