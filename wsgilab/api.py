@@ -126,13 +126,21 @@ def tune(request: Request, listener: Listener | None = None, stop: Stop | None =
     `result.tuning` says what came of it; None where nothing was measured. Raises UsageError for a tuning to go on with
     (`request.resume`) that was asked something else. As `run` otherwise.
     """
-    if request.engine not in ("auto", "local"):
-        cause = "it starts servers anew for each window, one setting at a time"
-        raise UsageError("A tuning runs servers as local processes only.", cause, "./lab tune --engine local")
+    if request.engine not in ("auto", "local", "compose"):
+        cause = "it starts servers anew for each window, one setting at a time, which nobody does there"
+        raise UsageError(f"There is no tuning with --engine {request.engine}.", cause, "./lab tune --engine local")
+    if request.engine == "compose" and request.needs.state:
+        cause = "lab.toml says that the app writes there, and each setting would need one of its own"
+        raise UsageError(
+            "A tuning in containers makes no copies of the app's folder.", cause, "./lab tune --engine local"
+        )
     if len(request.families) != 1:
         cause = "a tuning compares settings of one server"
         raise UsageError("A tuning is for one family of servers.", cause, "./lab tune --server gunicorn")
-    asked = _settled(request.but(command="tune", engine="local"))
+    asked = _settled(request.but(command="tune", engine="local" if request.engine == "auto" else request.engine))
+    asked = asked.but(fingerprint=tuning.fingerprint(asked))
+    if asked.engine == "compose" and asked.memory_mb is not None:
+        asked = asked.but(settings={**asked.settings, "SERVER_MEMORY": f"{asked.memory_mb * 1e6:.0f}b"})
     return _carry_out(_resumed(asked), listener or UNHEARD, stop or Stop(), None)
 
 
@@ -339,10 +347,14 @@ def _in_compose(stack: Stack) -> Result:
     ended = compose.run_inside(stack)
     if ended.trouble and not ended.windows:
         raise ended.trouble
+    if stack.request.command == "tune" and ended.folder:  # the runner inside has written it, and what went before
+        result = report(ended.folder)
+        return replace(result, trouble=ended.trouble or result.trouble)
     trouble = [ended.trouble.what] if isinstance(ended.trouble, LabError) else []
     folder = Path(ended.folder) if ended.folder else None
-    verdict = judge(ended.windows, ended.manifest, trouble)
-    return Result(verdict, ended.windows, folder, ended.manifest, trouble=ended.trouble)
+    found = tuned.tuning_of(ended.windows, ended.manifest)
+    verdict = tuned.with_its_answer(judge(ended.windows, ended.manifest, trouble), found)
+    return Result(verdict, ended.windows, folder, ended.manifest, trouble=ended.trouble, tuning=found)
 
 
 def _concluded(measured: Measured) -> Result:

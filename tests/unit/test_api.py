@@ -17,6 +17,7 @@ import wsgilab
 from wsgilab import Listener, Request, Result, Stop, api
 from wsgilab.errors import Interrupted, MissingError, UsageError
 from wsgilab.model.manifest import Manifest
+from wsgilab.model.needs import Needs, State
 from wsgilab.results.place import turn_in_this_process
 
 GOLDEN = ROOT / "tests/golden/run"
@@ -135,3 +136,27 @@ def test_who_waits_can_be_stopped_and_the_turn_stays_with_the_other() -> None:
             raise AssertionError("it was not its turn")
         with pytest.raises(Interrupted), turn_in_this_process(stop, Listener()):
             raise AssertionError("nor is it now")
+
+
+@pytest.mark.parametrize("engine", ["attached", "kubernetes"])
+def test_a_tuning_is_refused_where_nobody_starts_servers(engine: str) -> None:
+    with pytest.raises(UsageError, match=f"no tuning with --engine {engine}"):
+        api.tune(Request(command="tune", engine=engine, families=("gunicorn",)))
+
+
+def test_a_tuning_in_containers_is_refused_for_an_app_that_wants_copies_of_its_folder() -> None:
+    request = Request(command="tune", engine="compose", families=("gunicorn",), needs=Needs(state=State(setup="make")))
+    with pytest.raises(UsageError, match="makes no copies"):
+        api.tune(request)
+
+
+def test_a_tuning_in_containers_gives_them_the_memory_that_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Request] = []
+    monkeypatch.setattr(api, "_carry_out", lambda request, *_: asked.append(request))
+    for engine in ("compose", "auto"):
+        api.tune(Request(command="tune", engine=engine, families=("gunicorn",), memory_mb=512 * 2**20 / 1e6))
+    inside, here = asked
+    assert (inside.engine, inside.settings) == ("compose", {"SERVER_MEMORY": "536870912b"})
+    assert (here.engine, here.settings) == ("local", {})
+    assert inside.fingerprint
+    assert inside.fingerprint != here.fingerprint, "they are measured in different ways"

@@ -64,7 +64,7 @@ class AttachedEngine:
 
         Raises ServerError for one whose container runs and does not get there, MissingError for one that has none.
         """
-        for server in self.servers:
+        for server in self.running:
             check = ContainerCheck(server, server.url, self._start_timeout_s)
             if check.passes():
                 continue
@@ -77,14 +77,14 @@ class AttachedEngine:
         proxy = f"http://{urlsplit(server.url).hostname}-exporter:9100/metrics" if server.via else None
         return Endpoint(server.url, server.exporter_url, proxy)
 
-    def death(self, _server: Server) -> str | None:
+    def death(self, server: Server) -> str | None:  # noqa: ARG002 - others can tell
         """Always None: a container's end shows in its exporter, which ends with it."""
         return None
 
     def lives(self, server: Server) -> bool:
         """Whether its exporter says so, or it answers: the silent exporter may be its proxy's, or have died alone."""
         check = HealthCheck(server, server.url, self._start_timeout_s)
-        return poll_until(lambda: _says_up(server) or check.passes(), self._stop, LIFE_SIGN_TIMEOUT_S)
+        return poll_until(lambda: says_up(server) or check.passes(), self._stop, LIFE_SIGN_TIMEOUT_S)
 
     def proxy_death(self, _server: Server) -> str | None:
         """Always None: nginx's end shows in its exporter, which ends with it."""
@@ -177,7 +177,8 @@ def answers(url: str) -> bool:
         return False
 
 
-def _says_up(server: Server) -> bool:
+def says_up(server: Server) -> bool:
+    """Whether a server's exporter answers, and says that it lives."""
     try:
         return "\nserver_up 1.0\n" in http.ask(server.exporter_url).text
     except http.NoAnswer:

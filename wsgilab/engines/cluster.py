@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from wsgilab.engines import HealthCheck
 from wsgilab.engines.attached import OWN_NGINX, AttachedEngine, answers
 from wsgilab.engines.stack import Stack
+from wsgilab.engines.turns import OneContainer
 from wsgilab.errors import MissingError, ServerError, to_paste
 from wsgilab.lab.servers import NAMESPACE
 from wsgilab.machine.waiting import poll_until
@@ -71,6 +72,8 @@ class ClusterEngine(AttachedEngine):
 def next_to_runner(stack: Stack) -> AttachedEngine:
     """The engine for servers that somebody else has started, as the request names it."""
     kind = ClusterEngine if stack.request.engine == "kubernetes" else AttachedEngine
+    if stack.request.command == "tune":
+        kind = OneContainer
     return kind(stack.lab, stack.servers, stack.stop, stack.request.start_timeout_s, stack.listener, stack.host)
 
 

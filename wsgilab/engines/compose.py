@@ -14,6 +14,7 @@ from wsgilab.engines import containers, errands, override, upkeep
 from wsgilab.engines.containers import Addition
 from wsgilab.engines.diagnosis import why_not_up
 from wsgilab.engines.stack import ANSWER_TIMEOUT_S, COMPOSE, EVERYTHING, Docker, Stack
+from wsgilab.engines.turns import Turns
 from wsgilab.errors import LabError, MissingError, UsageError
 from wsgilab.machine import cpus, processes
 from wsgilab.model.errands import Done, Errand, What
@@ -121,7 +122,8 @@ def _bring_up(docker: Docker) -> None:
 
 def _measure(docker: Docker, addition: Addition) -> Ended:
     stack = docker.stack
-    hearer = Hearer(stack.listener, lambda errand: errands.answer(_done(errand, docker, addition)))
+    turns = Turns(docker, stack.servers[0].name) if stack.request.command == "tune" else None
+    hearer = Hearer(stack.listener, lambda errand: errands.answer(_done(errand, docker, addition, turns)))
 
     def hear(line: str, is_error: bool) -> str | None:
         if is_error:
@@ -157,11 +159,13 @@ def _measure(docker: Docker, addition: Addition) -> Ended:
     return replace(hearer.ended, folder=_on_this_machine(stack, hearer.ended.folder))
 
 
-def _done(errand: Errand, docker: Docker, addition: Addition) -> Done:
+def _done(errand: Errand, docker: Docker, addition: Addition, turns: Turns | None) -> Done:
     """Do an errand of the runner's, if it is for a server of this run."""
     if errand.what is What.SERVICES:
         return Done(ok=True, text=upkeep.lost_service(docker, addition) or "")
     servers = [server.name for server in docker.stack.servers]
+    if turns and errand.server in servers and errand.what in (What.RESTART, What.ENDED):
+        return turns.start(errand.server) if errand.what is What.RESTART else turns.ended(errand.server)
     if errand.what is What.RESET and errand.server in servers:
         trouble = upkeep.reset(docker, errand.server)
         return Done(ok=trouble is None, text=trouble.what if trouble else "")
@@ -169,7 +173,9 @@ def _done(errand: Errand, docker: Docker, addition: Addition) -> Done:
 
 
 def _put_back(docker: Docker, before: set[str], addition: Addition) -> None:
-    started_here = [name for name in docker.stack.services if name not in before]
+    stack = docker.stack
+    may_run = dict.fromkeys([*stack.services, *(server.name for server in stack.servers)])
+    started_here = [name for name in may_run if name not in before]
     if started_here:
         docker.ask(*EVERYTHING, "rm", "--stop", "--force", *started_here, timeout_s=DOWN_TIMEOUT_S)
     _put_apps_back(docker, before)
@@ -204,6 +210,7 @@ def _inside(request: Request) -> Request:
         vitals=_in_the_container(request, request.vitals),
         settings={name: value for name, value in request.settings.items() if name != "LAB_APP_DIR"},
         out=f"{INSIDE}/{Path(request.out).name}" if request.out else None,
+        resume=f"{INSIDE}/{Path(request.resume).name}" if request.resume else None,
         results=None,
         spare_results=None,
         lock=None,

@@ -53,6 +53,10 @@ class Host:
         """Have a server's app reset; what came of it, in words where it failed."""
         return self._done(Errand(What.RESET, server))
 
+    def ended(self, server: str) -> str:
+        """How a server's container ended; empty while it runs, or where nobody can tell."""
+        return self._done(Errand(What.ENDED, server)).text
+
     def lost_service(self) -> str | None:
         """Which of the app's services has ended, and how; None while all run, or where nobody answers."""
         return self._done(Errand(What.SERVICES)).text or None

@@ -44,9 +44,14 @@ class Stack:
     """Who does errands for this process, where it is the runner in its container."""
 
     @property
+    def first(self) -> Sequence[Server]:
+        """The servers that run when a measurement begins: all, but of a tuning one, which others take the place of."""
+        return self.servers[:1] if self.request.command == "tune" else self.servers
+
+    @property
     def services(self) -> list[str]:
-        """What has to be up."""
-        return [*RECORDING, *override.extra_services(self.servers), *(server.name for server in self.servers)]
+        """What has to be up when a measurement begins."""
+        return [*RECORDING, *override.extra_services(self.servers), *(server.name for server in self.first)]
 
     @property
     def runner(self) -> str:
@@ -71,8 +76,8 @@ class Stack:
 
     def results(self) -> Path | None:
         """The folder on this machine that the container writes to, where it is not the one of compose.yaml."""
-        if self.request.out:
-            return Path(self.request.out).parent.resolve()
+        if own := self.request.out or self.request.resume:
+            return Path(own).parent.resolve()
         return Path(self.request.results).resolve() if self.request.results else None
 
 

@@ -23,10 +23,12 @@ def as_they_run(lab: Lab, engine: Engine, listener: Listener) -> list[Server]:
 
 
 def _as_it_runs(lab: Lab, engine: Engine, server: Server, template: str, listener: Listener) -> Server:
+    if server.variant_of:  # set by ./lab, and nobody else
+        return server
     running = identity(engine.endpoint(server).exporter_url).get("command", "")
     shown = settings_shown(template, running) or {}
     different = load_lab(lab.root, {**lab.variables, **shown}).servers.get(server.name, server)
-    if server.variant_of or different.command == server.command:
+    if different.command == server.command:
         return server
     listener.message(f"{server.name} runs with {', '.join(f'{name}={value}' for name, value in shown.items())}.")
     return different

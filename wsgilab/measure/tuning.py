@@ -18,7 +18,18 @@ from wsgilab.model.tuning import Attempt, Question
 from wsgilab.model.window import Purpose, Window, WindowPlan
 
 TODAY, RULE = "today's default", "2n + 1"
-OF_NO_MATTER = ("seed", "budget_s", "resume", "out", "results", "spare_results", "lock", "prometheus", "prometheus_url")
+OF_NO_MATTER = (
+    "seed",
+    "budget_s",
+    "resume",
+    "out",
+    "results",
+    "spare_results",
+    "lock",
+    "prometheus",
+    "prometheus_url",
+    "fingerprint",
+)
 """Fields of a request that may be others when a tuning goes on; and how long a server may take to start."""
 OFFERED_RPS = 3000.0
 """About what k6 can offer with one CPU: 3,000 rps kept half of one busy, and with 5,000 it fell behind its schedule."""
@@ -38,7 +49,7 @@ def question_of(request: Request, lab: Lab, family: str) -> Question:
         seed=request.seed or 0,
         rate_rps=request.expected_rps,
         headroom=request.headroom,
-        asked=_fingerprint(request),
+        asked=request.fingerprint or fingerprint(request),
         most_rps=OFFERED_RPS * len(lab.cpus("LOAD_CPUS")),
     )
 
@@ -50,7 +61,10 @@ def with_settings(lab: Lab, question: Question) -> tuple[Lab, list[Server]]:
         key=lambda setting: (setting.slots, setting.workers, setting),
     )
     lab = variants.add(lab, [families.variant_of(setting) for setting in settings])
-    return lab, lab.select([setting.name for setting in settings])
+    names = [setting.name for setting in settings]
+    once = {name: {**lab.services[name], "restart": "no"} for name in names}  # one that dies is a result
+    lab = replace(lab, services={**lab.services, **once})
+    return lab, lab.select(names)
 
 
 def plan_tuning(
@@ -72,7 +86,7 @@ def _so_far(question: Question, history: Sequence[Attempt]) -> str:
     return f"; so far the best is {leader.name}" if leader else ""
 
 
-def _fingerprint(request: Request) -> str:
+def fingerprint(request: Request) -> str:
     """What tells an app and its load apart from others. Values of variables are left out: they may be secrets."""
     plain = request.but(
         **{name: getattr(Request, name) for name in OF_NO_MATTER}, start_timeout_s=Request.start_timeout_s

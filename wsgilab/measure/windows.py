@@ -120,8 +120,8 @@ def measure(
         announce(together[0])
         lost = [lineup.loss(servers[plan.server]) for plan in together]
         if any(lost):
-            for plan, loss in zip(together, lost, strict=True):
-                save((loss or WITHOUT_THE_OTHER).window(plan))
+            for plan, loss, started_s in zip(together, lost, start_s, strict=True):
+                save(replace((loss or WITHOUT_THE_OTHER).window(plan), start_s=started_s))
             continue
         bench.hopeless(together[0].rate_rps)  # what takes a moment to learn is no part of the window
         began = time.monotonic()

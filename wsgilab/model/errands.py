@@ -17,6 +17,8 @@ class What(StrEnum):
     """Have a server's app find what its first window found, by its own command."""
     SERVICES = "services"
     """Which of the app's services has ended. It is for no server."""
+    ENDED = "ended"
+    """How a server's container ended."""
 
 
 @dataclass(frozen=True)

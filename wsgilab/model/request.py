@@ -143,6 +143,9 @@ class Request:
     """How much more than that rate it must keep, as a share."""
     resume: str | None = None
     """The folder of a tuning that was interrupted, which goes on."""
+    fingerprint: str = ""
+    """What tells a tuning apart from others, by whoever asked for it: in a container, apps and files have other places.
+    """
     memory_mb: float | None = _number(None, 0, MAX_MEMORY_MB)
     """What a server that is tuned may use. None: what .env gives it."""
     settings: Mapping[str, str] = field(default_factory=dict)

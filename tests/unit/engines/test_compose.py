@@ -16,6 +16,7 @@ from wsgilab.engines.start_failure import NEVER_IMPORTED
 from wsgilab.errors import Interrupted, LabError, MissingError, ServerError, UsageError
 from wsgilab.lab.servers import load_lab
 from wsgilab.machine.waiting import Stop
+from wsgilab.measure.tuning import question_of, with_settings
 from wsgilab.model.errands import Errand, What
 from wsgilab.model.events import Ended, Teller
 from wsgilab.model.listener import Listener
@@ -31,6 +32,10 @@ case "$*" in
     *"config --format json"*) cat "$FAKE/config.json" ;;
     "image inspect missing"*) exit 1 ;;
     *"compose build"* | *" build browser") echo "building" >&2; . "$FAKE/build" ;;
+    *" restart --timeout 1 "* | *" stop "*) ;;
+    *" ps --all --quiet "*) echo c0ffee ;;
+    inspect*) cat "$FAKE/state" ;;
+    *"up --detach --no-deps"*) exit "$(cat "$FAKE/starts")" ;;
     *" logs "*) echo "Traceback"; echo "KeyError: 'price'" ;;
     *"ps --services"*) cat "$FAKE/running" ;;
     *"import os, wsgi"*) cat "$FAKE/import"; exit "$(cat "$FAKE/imported")" ;;
@@ -87,6 +92,8 @@ class World:
             ("errands", ""),
             ("import", ""),
             ("imported", "0"),
+            ("state", "{}"),
+            ("starts", "0"),
         ):
             self.set(name, text)
 
@@ -103,7 +110,11 @@ class World:
 
     def stack(self, request: Request) -> Stack:
         lab = load_lab(ROOT, request.variables)
-        return Stack(lab, lab.select(request.servers), request, self.stop, self.listener)
+        if request.command == "tune":
+            lab, servers = with_settings(lab, question_of(request, lab, request.families[0]))
+        else:
+            servers = lab.select(request.servers)
+        return Stack(lab, servers, request, self.stop, self.listener)
 
     def run(self, request: Request) -> Ended:
         return compose.run_inside(self.stack(request))
@@ -400,3 +411,69 @@ def test_the_clicks_of_an_app_are_described_in_its_folder_as_the_container_has_i
     world.says(finish("/results/there"))
     world.run(CLICKS.but(app_dir=str(tmp_path), vitals=str(tmp_path / "lab.toml")))
     assert Request.from_json(world.get("request")).vitals == "/srv/app/lab.toml"
+
+
+TUNING = Request(command="tune", engine="compose", families=("uwsgi",), seed=3, fingerprint="f1")
+
+
+def asked_for_servers(world: World) -> list[str]:
+    words = (" up --detach", " stop ", " restart ")
+    return [line for line in world.get("asked").splitlines() if any(word in line for word in words)]
+
+
+def test_of_a_tuning_one_container_runs_at_a_time(world: World) -> None:
+    def errands(teller: Teller) -> None:
+        for what, server in (("restart", "uwsgi-1x1"), ("restart", "uwsgi-4x2"), ("restart", "gunicorn")):
+            teller.errand(Errand(What(what), server))
+
+    world.says(errands, name="errands")
+    world.says(finish("/results/a"))
+    world.run(TUNING)
+    first, *others = asked_for_servers(world)
+    assert first.split()[-6:] == [
+        "nginx",
+        "nginx-exporter",
+        "prometheus",
+        "nginx-variants",
+        "nginx-variants-exporter",
+        "uwsgi-1x1",
+    ]
+    assert others == [
+        "compose --profile more restart --timeout 1 uwsgi-1x1",
+        "compose --profile more stop --timeout 1 uwsgi-1x1",
+        "compose --profile more up --detach --no-deps uwsgi-4x2",
+    ]
+    assert [json.loads(line)["ok"] for line in world.get("answers").splitlines()] == [True, True, False]
+    (removed,) = [line for line in world.get("asked").splitlines() if " rm --stop --force " in line]
+    assert {"uwsgi-1x1", "uwsgi-4x2", "nginx-variants"} <= set(removed.split()), "whichever ran"
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        ({"Running": True, "OOMKilled": False}, ""),
+        ({"Running": True, "OOMKilled": True}, "ran out of memory: the kernel killed a process in its container"),
+        ({"Running": False, "OOMKilled": True, "ExitCode": 137}, "was killed by the kernel (out of memory)"),
+        ({"Running": False, "OOMKilled": False, "ExitCode": 3}, "ended with exit code 3"),
+        ([], ""),
+    ],
+)
+def test_the_host_says_how_a_setting_ended(world: World, state: object, said: str) -> None:
+    world.set("state", json.dumps(state))
+    world.says(lambda teller: teller.errand(Errand(What.ENDED, "uwsgi-1x1")), name="errands")
+    world.says(finish("/results/a"))
+    world.run(TUNING)
+    assert json.loads(world.get("answers"))["text"] == said
+
+
+def test_a_setting_is_no_service_that_docker_starts_again(world: World) -> None:
+    stack = world.stack(TUNING)
+    assert {stack.lab.services[server.name]["restart"] for server in stack.servers} == {"no"}
+
+
+def test_a_tuning_that_goes_on_does_so_in_its_own_folder(world: World, tmp_path: Path) -> None:
+    world.says(finish("/results/before"))
+    ended = world.run(TUNING.but(resume=str(tmp_path / "mine/before")))
+    inside = Request.from_json(world.get("request"))
+    assert (inside.resume, inside.fingerprint) == ("/results/before", "f1")
+    assert ended.folder == str(tmp_path / "mine/before")

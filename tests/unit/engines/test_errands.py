@@ -9,13 +9,19 @@ from contextlib import contextmanager
 import pytest
 from support import ROOT
 
+from wsgilab.engines import HealthCheck
 from wsgilab.engines.attached import AttachedEngine
 from wsgilab.engines.errands import Host, answer
+from wsgilab.engines.turns import OneContainer
 from wsgilab.errors import Interrupted, ServerError
+from wsgilab.lab import families, variants
 from wsgilab.lab.servers import load_lab
 from wsgilab.machine.waiting import Stop
 from wsgilab.model.errands import Done, Errand, What
 from wsgilab.model.listener import UNHEARD
+from wsgilab.model.tuning import Setting
+
+SETTINGS = ["gunicorn-sync-1", "gunicorn-sync-2"]
 
 
 @contextmanager
@@ -93,3 +99,43 @@ def test_without_a_host_nobody_resets_an_app() -> None:
     assert engine.lost_service() is None
     with pytest.raises(ServerError, match="Nobody can reset"):
         engine.reset(server)
+
+
+def one_container(asked_host: Host) -> OneContainer:
+    lab = variants.add(load_lab(ROOT, {}), [families.variant_of(Setting.named(name)) for name in SETTINGS])
+    return OneContainer(lab, lab.select(SETTINGS), Stop(), 0.5, UNHEARD, asked_host)
+
+
+def test_of_a_tuning_one_server_runs_and_the_host_starts_the_next_in_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(HealthCheck, "passes", lambda check: setattr(check, "healthy", True) or True)
+    with host(Done(ok=True)) as (asked_host, asked):
+        engine = one_container(asked_host)
+        first, second = engine.servers
+        assert engine.running == [first]
+        engine.restart(second)
+        assert engine.running == [second]
+        assert asked == [Errand(What.RESTART, second.name)]
+        assert engine.death(first) == "was not started"
+
+
+def test_a_setting_that_does_not_start_ends_with_the_hosts_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(HealthCheck, "passes", lambda _check: False)
+    monkeypatch.setattr("wsgilab.engines.turns.ASK_EVERY_S", 0.0)
+    killed = Done(ok=True, text="was killed by the kernel (out of memory)")
+    with host(Done(ok=True), killed, killed) as (asked_host, _):
+        engine = one_container(asked_host)
+        with pytest.raises(ServerError, match=r"gunicorn-sync-2 was killed by the kernel \(out of memory\)"):
+            engine.restart(engine.servers[1])
+    with host(Done(ok=False)) as (asked_host, _), pytest.raises(ServerError, match="got no container"):
+        one_container(asked_host).restart(engine.servers[1])
+
+
+@pytest.mark.parametrize(("up", "asks"), [(True, 0), (False, 1)])
+def test_the_host_is_asked_how_a_setting_ended_where_its_exporter_is_silent(
+    monkeypatch: pytest.MonkeyPatch, up: bool, asks: int
+) -> None:
+    monkeypatch.setattr("wsgilab.engines.turns.says_up", lambda _server: up)
+    with host(Done(ok=True, text="ended with exit code 3")) as (asked_host, asked):
+        engine = one_container(asked_host)
+        assert engine.death(engine.servers[0]) == (None if up else "ended with exit code 3")
+        assert len(asked) == asks

@@ -28,6 +28,8 @@ from wsgilab.model.window import LoadResult, Window, WindowPlan
 SERVERS = load_lab(ROOT, {}).select(["gunicorn", "uwsgi"])
 QUIET = Reading(**asdict(samples(0.0, 0.0, 1)[0]))
 K6_TAKES_S = 9.0
+TRIES_S = 30.0
+"""How long a server is waited for that does not come back."""
 
 
 class World(Stop):
@@ -77,6 +79,7 @@ class World(Stop):
             raise MissingError("nginx did not start: exit code 1\n  | a log", "its own reason", "./lab doctor")
         self.dead_proxy = None
         if not self.comes_back:
+            self.now += TRIES_S
             raise ServerError(f"{server.name} did not start: exit code 1\n  | a log", "its app", "fix it")
 
     def reset(self, server: Server) -> None:
@@ -443,6 +446,7 @@ def test_a_server_that_does_not_come_back_fresh_is_lost(world: World) -> None:
     world.comes_back = False
     _, second, third = world.run(plan(), plan(round=2, fresh=True), plan(round=3, fresh=True))
     assert second.died == third.died == "did not start again: gunicorn did not start: exit code 1"
+    assert (second.start_s, third.start_s) == (TRIES_S, 0.0), "what it took to try is told"
     assert world.did.count("restart gunicorn") == 1
 
 

@@ -41,6 +41,7 @@ FULL = Request(
     baseline='{"schema": 1}',
     tolerance=0.1,
     families=("gunicorn",),
+    fingerprint="c0ffee",
     expected_rps=60.0,
     headroom=0.5,
     resume="/somewhere/run",

@@ -117,7 +117,7 @@ def _limit(decision: Decision, physics: Physics, history: Sequence[Attempt]) -> 
         return
     allow = f"{predictions.LIMITS[bound.limited_by]} {'allow' if bound.limited_by == 'slots' else 'allows'}"
     if decision.capacity is None:
-        yield f"By the calibration {allow} {words.limit(bound.rps)} at most."
+        yield f"By the calibration {allow} about {words.limit(bound.rps)}."
     elif decision.capacity.censored:
         yield (
             f"What limits it is not known: by the calibration {allow} {words.limit(bound.rps)}, but windows at more "

@@ -70,8 +70,14 @@ def _starved(window: Window) -> str | None:
     return "had workers killed by the kernel (out of memory)" if kills else None
 
 
+def _is_held(window: Window, memory_mb: float) -> bool:
+    """Whether the kernel holds the server to that: what is counted here may be its proxy's as well."""
+    limit_mb = window.usage.inside.memory_limit_mb if window.usage and window.usage.inside else None
+    return limit_mb is not None and limit_mb <= 1.01 * memory_mb
+
+
 def _too_large(window: Window, memory_mb: float | None) -> str | None:
     used = window.usage.memory_mb if window.usage else None
-    if memory_mb is None or used is None or used <= memory_mb:
+    if memory_mb is None or used is None or used <= memory_mb or _is_held(window, memory_mb):
         return None
     return f"used {words.number(used)} MB of the {words.number(memory_mb)} MB of memory that it may use"

@@ -46,7 +46,7 @@ def _starved(attempt: Attempt) -> bool:
 
 def _needs_as_much(physics: Physics, setting: Setting, other: Setting) -> bool:
     """Whether a setting needs at least the memory of another one, for all that is known, to do at least as much."""
-    if setting.kind == other.kind and setting.workers >= other.workers and setting.threads >= other.threads:
+    if setting.workers >= other.workers and setting.threads >= other.threads:
         return True
     one, two = physics.bound(setting), physics.bound(other)
     if one.memory_mb is None or two.memory_mb is None or math.isinf(two.rps):

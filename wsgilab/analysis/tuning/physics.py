@@ -118,7 +118,10 @@ def next_calibration(question: Question, done: Sequence[Attempt]) -> Trial | Non
     eased, pushed = _parts(done)
     if not eased or (eased[-1].ending is Ending.VOID and len(eased) < MOST_VOID):
         return _calibration(question, first, EASE_RPS, "service time and memory of one slot at ease")
+    died = {attempt.trial.setting for attempt in done if attempt.ending is Ending.DIED}
     for setting, why in _pushed(question.settings, first):
+        if setting in died:
+            continue
         endings = [attempt.ending for attempt in pushed if attempt.trial.setting == setting]
         if not endings or (endings[-1] is Ending.VOID and len(endings) < MOST_VOID):
             return _calibration(question, setting, _pushing(question, setting, eased[-1], pushed), why)

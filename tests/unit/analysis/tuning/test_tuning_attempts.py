@@ -17,7 +17,7 @@ from wsgilab.analysis.tuning.attempts import attempt_of, history_of
 from wsgilab.analysis.tuning.outcome import outcome
 from wsgilab.model.slo import Slo
 from wsgilab.model.tuning import Attempt, Ending, Question, Setting, Stage, Trial
-from wsgilab.model.window import Purpose, Window
+from wsgilab.model.window import Inside, Purpose, Window
 
 TRIAL = Trial(Setting("gunicorn", "sync", 4), 100.0, 3.0, Stage.RACE)
 WINDOWS = 20
@@ -68,6 +68,13 @@ def test_windows_of_another_tuning_or_of_none_are_left_out(changes: dict[str, An
 def test_a_server_that_died_is_a_result() -> None:
     attempt = attempt_of(TRIAL, Window(plan(), None, None, died="killed by SIGKILL"), Slo())
     assert (attempt.ending, attempt.died) == (Ending.DIED, "killed by SIGKILL")
+
+
+def test_what_the_kernel_holds_to_its_memory_is_not_counted_with_its_proxy() -> None:
+    fine = plain_window([20.0] * 600)
+    assert fine.usage
+    held = replace(fine, usage=replace(fine.usage, inside=Inside(memory_limit_mb=100.0)))
+    assert attempt_of(TRIAL, held, Slo(), 100.0).ending is Ending.KEPT
 
 
 def test_workers_that_the_kernel_killed_are_a_death_although_others_took_their_place() -> None:

@@ -157,3 +157,9 @@ def test_for_a_rate_a_setting_whose_windows_were_void_has_its_turn_again(kinds: 
     assert decision
     assert decision.setting == usual.setting
     assert len({attempt.trial.setting for attempt in history if attempt.ending is Ending.VOID}) == kinds
+
+
+def test_where_one_worker_has_no_room_nothing_else_is_tried() -> None:
+    history = tune(BY_NAME["heavy"], question_for("gunicorn", memory_mb=60))
+    assert {attempt.ending for attempt in history} == {Ending.DIED}
+    assert not [attempt for attempt in history if attempt.trial.stage is Stage.RACE]
