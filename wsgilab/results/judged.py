@@ -28,13 +28,17 @@ def judge(windows: Sequence[Window], manifest: Manifest, problems: Sequence[str]
     """
     home = os.path.expanduser("~")
     pinning = [manifest.not_pinned] if manifest.not_pinned else []
-    found = analyse(windows, _facts(manifest), [*problems, *manifest.unequal, *pinning])
+    found = analyse(windows, _facts(manifest, windows), [*problems, *manifest.unequal, *pinning])
     return each_text(found, lambda text: without_home(visible(text), home))
 
 
-def _facts(manifest: Manifest) -> RunFacts:
+def _facts(manifest: Manifest, windows: Sequence[Window]) -> RunFacts:
+    servers = ServerFacts.from_manifest(manifest)
+    if manifest.command == "tune":  # most settings were never started, and have no place in a verdict
+        tried = {window.plan.server for window in windows}
+        servers = tuple(server for server in servers if server.name in tried)
     return RunFacts(
-        ServerFacts.from_manifest(manifest),
+        servers,
         slo.parse(manifest.slo or DEFAULT_SLO),
         command=manifest.command or "run",
         engine=manifest.engine or "unknown",

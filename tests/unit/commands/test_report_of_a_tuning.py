@@ -76,3 +76,12 @@ def test_a_link_in_the_place_of_the_ready_files_is_not_followed(folder: Path, tm
     (folder / "ready").symlink_to(elsewhere)
     assert api.report(folder).trouble
     assert not list(elsewhere.iterdir())
+
+
+def test_a_tuning_that_was_killed_is_judged_by_the_settings_that_it_tried(folder: Path) -> None:
+    """Its manifest is that of the beginning, with every setting that there is."""
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["servers"] = [{"name": setting.name} for setting in question_for("gunicorn").settings]
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    result = api.report(folder)
+    assert {row.server for row in result.verdict.servers} == {window.plan.server for window in result.windows}
