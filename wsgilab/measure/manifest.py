@@ -36,8 +36,8 @@ def describe(job: Job, lab: Lab, engine: Engine, engine_why: str, generator: Loa
     settings = job.settings
     facts = engine.facts()
     running = {server.name: dict(identity(engine.endpoint(server).exporter_url)) for server in engine.running}
+    may_use = {name: said.pop("cpus", "") for name, said in running.items() if said}  # who is silent says neither
     commands = {name: said.pop("command", None) for name, said in running.items()}
-    may_use = {name: said.pop("cpus", "") for name, said in running.items()}
     found = Manifest(
         wsgilab=__version__,
         command=job.command,
