@@ -128,14 +128,16 @@ def measure(
         sides = [Side(plan, servers[plan.server], lineup.rested(servers[plan.server])) for plan in together]
         outcomes = measure_sides(sides, bench)
         took_s = (time.monotonic() - began) / len(together)
+        gone = losses.of_services(bench.engine, losses.IN)
         for side, outcome, started_s in zip(sides, outcomes, start_s, strict=True):
             window = replace(outcome.window, start_s=started_s, took_s=took_s)
-            if gone := losses.of_services(bench.engine, losses.IN):
+            if gone:
                 window = replace(window, died=None, void=gone.void)
-            window = _with_its_own_words(window, side.server, bench)
-            save(window)
+            save(_with_its_own_words(window, side.server, bench))
             lineup.served(side.server, outcome.after)
-            _make_ready_again(side.server, window, outcome.drained, bench, lineup)
+        for side, outcome in zip(sides, outcomes, strict=True):  # when all are saved: it may take long
+            died = None if gone else outcome.window.died
+            _make_ready_again(side.server, died, outcome.drained, bench, lineup)
 
 
 def _windows_at_once(plans: Iterable[WindowPlan]) -> Iterator[list[WindowPlan]]:
@@ -156,11 +158,11 @@ def _with_its_own_words(window: Window, server: Server, bench: Bench) -> Window:
     return with_log(window, written, known) if is_odd(window, bench.generator) else window
 
 
-def _make_ready_again(server: Server, window: Window, drained: bool, bench: Bench, lineup: Lineup) -> None:
+def _make_ready_again(server: Server, died: str | None, drained: bool, bench: Bench, lineup: Lineup) -> None:
     """Before the next window nothing of this one is left: the server has drained, or is a fresh one."""
     if bench.engine.one_at_a_time:
         return  # the next one takes its place
-    if window.died or (not drained and bench.engine.restarts) or bench.engine.proxy_death(server):
+    if died or (not drained and bench.engine.restarts) or bench.engine.proxy_death(server):
         lineup.start_anew(server)
     elif not drained:
         quiet.drain(quiet.sampler(server, bench.engine), bench.stop, DRAIN_PATIENCE_S)
