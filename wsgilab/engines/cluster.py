@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from wsgilab.engines import HealthCheck
 from wsgilab.engines.attached import OWN_NGINX, AttachedEngine, answers
+from wsgilab.engines.one_container import OneContainer
 from wsgilab.engines.stack import Stack
-from wsgilab.engines.turns import OneContainer
 from wsgilab.errors import MissingError, ServerError, to_paste
 from wsgilab.lab.servers import NAMESPACE
 from wsgilab.machine.waiting import poll_until

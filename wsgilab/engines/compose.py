@@ -13,8 +13,8 @@ from pathlib import Path
 from wsgilab.engines import containers, errands, override, upkeep
 from wsgilab.engines.containers import Addition
 from wsgilab.engines.diagnosis import why_not_up
+from wsgilab.engines.one_container import CurrentContainer
 from wsgilab.engines.stack import ANSWER_TIMEOUT_S, COMPOSE, EVERYTHING, Docker, Stack
-from wsgilab.engines.turns import Turns
 from wsgilab.errors import LabError, MissingError, UsageError
 from wsgilab.machine import cpus, processes
 from wsgilab.model.errands import Done, Errand, What
@@ -122,8 +122,8 @@ def _bring_up(docker: Docker) -> None:
 
 def _measure(docker: Docker, addition: Addition) -> Ended:
     stack = docker.stack
-    turns = Turns(docker, stack.servers[0].name) if stack.request.command == "tune" else None
-    hearer = Hearer(stack.listener, lambda errand: errands.answer(_done(errand, docker, addition, turns)))
+    current = CurrentContainer(docker, stack.servers[0].name) if stack.request.command == "tune" else None
+    hearer = Hearer(stack.listener, lambda errand: errands.answer(_done(errand, docker, addition, current)))
 
     def hear(line: str, is_error: bool) -> str | None:
         if is_error:
@@ -159,13 +159,13 @@ def _measure(docker: Docker, addition: Addition) -> Ended:
     return replace(hearer.ended, folder=_on_this_machine(stack, hearer.ended.folder))
 
 
-def _done(errand: Errand, docker: Docker, addition: Addition, turns: Turns | None) -> Done:
+def _done(errand: Errand, docker: Docker, addition: Addition, current: CurrentContainer | None) -> Done:
     """Do an errand of the runner's, if it is for a server of this run."""
     if errand.what is What.SERVICES:
         return Done(ok=True, text=upkeep.lost_service(docker, addition) or "")
     servers = [server.name for server in docker.stack.servers]
-    if turns and errand.server in servers and errand.what in (What.RESTART, What.ENDED):
-        return turns.start(errand.server) if errand.what is What.RESTART else turns.ended(errand.server)
+    if current and errand.server in servers and errand.what in (What.RESTART, What.ENDED):
+        return current.start(errand.server) if errand.what is What.RESTART else current.ended(errand.server)
     if errand.what is What.RESET and errand.server in servers:
         trouble = upkeep.reset(docker, errand.server)
         return Done(ok=trouble is None, text=trouble.what if trouble else "")

@@ -12,7 +12,7 @@ from support import ROOT
 from wsgilab.engines import HealthCheck
 from wsgilab.engines.attached import AttachedEngine
 from wsgilab.engines.errands import Host, answer
-from wsgilab.engines.turns import OneContainer
+from wsgilab.engines.one_container import OneContainer
 from wsgilab.errors import Interrupted, ServerError
 from wsgilab.lab import families, variants
 from wsgilab.lab.servers import load_lab
@@ -120,13 +120,16 @@ def test_of_a_tuning_one_server_runs_and_the_host_starts_the_next_in_its_place(m
 
 def test_a_setting_that_does_not_start_ends_with_the_hosts_words(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(HealthCheck, "passes", lambda _check: False)
-    monkeypatch.setattr("wsgilab.engines.turns.ASK_EVERY_S", 0.0)
+    monkeypatch.setattr("wsgilab.engines.one_container.ASK_EVERY_S", 0.0)
     killed = Done(ok=True, text="was killed by the kernel (out of memory)")
     with host(Done(ok=True), killed, killed) as (asked_host, _):
         engine = one_container(asked_host)
         with pytest.raises(ServerError, match=r"gunicorn-sync-2 was killed by the kernel \(out of memory\)"):
             engine.restart(engine.servers[1])
-    with host(Done(ok=False)) as (asked_host, _), pytest.raises(ServerError, match="got no container"):
+    with (
+        host(Done(ok=False)) as (asked_host, _),
+        pytest.raises(ServerError, match="Docker did not start a container of gunicorn-sync-2"),
+    ):
         one_container(asked_host).restart(engine.servers[1])
 
 
@@ -134,7 +137,7 @@ def test_a_setting_that_does_not_start_ends_with_the_hosts_words(monkeypatch: py
 def test_the_host_is_asked_how_a_setting_ended_where_its_exporter_is_silent(
     monkeypatch: pytest.MonkeyPatch, up: bool, asks: int
 ) -> None:
-    monkeypatch.setattr("wsgilab.engines.turns.says_up", lambda _server: up)
+    monkeypatch.setattr("wsgilab.engines.one_container.says_up", lambda _server: up)
     with host(Done(ok=True, text="ended with exit code 3")) as (asked_host, asked):
         engine = one_container(asked_host)
         assert engine.death(engine.servers[0]) == (None if up else "ended with exit code 3")

@@ -28,7 +28,7 @@ ASK_EVERY_S = 1.0
 AGAIN = "./lab tune --engine local --server gunicorn"
 
 
-class Turns:
+class CurrentContainer:
     """On the host: the container that runs, and the one that takes its place."""
 
     def __init__(self, docker: Docker, first: str) -> None:
@@ -74,7 +74,11 @@ class OneContainer(AttachedEngine):
         """Have the host end the one that runs, and start this one. Raises ServerError."""
         self._running = server
         if self._host is None or not self._host.restart(server.name):
-            raise ServerError(f"{server.name} got no container.", "Docker, or nobody who could ask it", AGAIN)
+            raise ServerError(
+                f"Docker did not start a container of {server.name}.",
+                "Docker does not answer any more, or has no room for one",
+                AGAIN,
+            )
         check = HealthCheck(server, server.url, self._start_timeout_s)
         if not check.wait(self._stop, unless=now_and_then(lambda: self._ended(server) is not None)):
             if how := self._ended(server):
