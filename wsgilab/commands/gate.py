@@ -99,9 +99,8 @@ def _request(asked: dict[str, Any]) -> Request:
     ways = asked.pop("keep_alive")
     if ways and len(ways) > 1:
         cause = "a gate gives one answer, and figures of the one are never compared with those of the other"
-        raise UsageError(
-            "A gate measures new connections or reused ones, not both.", cause, "./lab gate --keep-alive reused"
-        )
+        once = typed.again("--keep-alive", "reused", without=("--keep-alive",))
+        raise UsageError("A gate measures new connections or reused ones, not both.", cause, once)
     if ways:
         asked["keep_alive"] = ways[0]
     request = environment.request("gate", asked, {"rates_rps": RATES_RPS})

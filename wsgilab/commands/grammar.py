@@ -115,8 +115,9 @@ class Lab(click.Group):
         """As Click. Raises UsageError, of ours, for a command that is not there."""
         known = self.list_commands(ctx)
         if args[0] not in self.entries and not ctx.resilient_parsing:
-            cause = did_you_mean(args[0], known, f"there are {', '.join(known)}")
-            raise UsageError(f"There is no command '{args[0]}'.", cause, "./lab --help")
+            cause, meant = did_you_mean(args[0], known, f"there are {', '.join(known)}"), nearest(args[0], known)
+            corrected = typed.shown(["./lab", meant, *args[1:]]) if meant else "./lab --help"
+            raise UsageError(f"There is no command '{args[0]}'.", cause, corrected)
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import yaml
 from dotenv import dotenv_values
 
-from wsgilab.errors import UsageError, did_you_mean, to_paste
+from wsgilab.errors import UsageError, did_you_mean, nearest, to_paste
 from wsgilab.model.server import Server
 
 MOST_CPUS = 4096
@@ -140,7 +140,8 @@ def settings_in(raw: Mapping[str, Any]) -> list[str]:
 def unknown(kind: str, name: str, known: Sequence[str]) -> UsageError:
     """The error for a `kind` of that name that does not exist; suggests the nearest."""
     hint = did_you_mean(name, known, "a name that the lab does not have", cutoff=0.4)
-    return UsageError(f"There is no {kind} '{name}'.", hint, f"./lab run --servers {','.join(known)}")
+    these = nearest(name, known, cutoff=0.4) or ",".join(known)
+    return UsageError(f"There is no {kind} '{name}'.", hint, f"./lab run --servers {these}")
 
 
 def parse_cpus(variable: str, text: str) -> frozenset[int]:

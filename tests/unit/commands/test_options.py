@@ -47,7 +47,8 @@ def request_of(asked: list[Request], *words: str) -> Request:
     ("words", "fragments"),
     [
         ([], ["No command was given", "run, capacity", "Next: ./lab --help"]),
-        (["rnu"], ["no command 'rnu'", "did you mean 'run'?"]),
+        (["rnu", "--rate", "40"], ["no command 'rnu'", "did you mean 'run'?", "Next: ./lab run --rate 40"]),
+        (["qqqq"], ["no command 'qqqq'", "Next: ./lab --help"]),
         (["REPORT"], ["no command 'REPORT'", "did you mean 'report'?"]),
         (["xyzzy"], ["no command 'xyzzy'", "there are run, capacity"]),
         (
