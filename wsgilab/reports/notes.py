@@ -40,8 +40,8 @@ KEYS = {
 TURNS = ("Servers", "Rate", "Metric", "Now", "Before", "Change", "Windows")
 OF_TURNS = (
     "The revisions also took turns, a tenth of a second each, for twice the length of a window, once in each round: a "
-    "machine that others use changes its speed within seconds, and turns meet the same speed. What is marked with "
-    "taking turns comes from there; the objective is judged by windows of each revision alone."
+    "machine that others use changes its speed within seconds, and turns meet the same speed. A figure "
+    "with the words 'taking turns' comes from there; the objective is judged by windows of each revision alone."
 )
 OF_THE_FLOOR = (
     "How much k6, the connection and the machine take is measured with a fixed answer of nginx at that rate. Only "
