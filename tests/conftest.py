@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support import PORT_VARIABLES, Lab, free_ports, lab_environment
+from support import PORT_VARIABLES, Lab, lab_environment
+
+from wsgilab.machine.ports import free_ports
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

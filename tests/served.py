@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -19,6 +18,8 @@ from typing import TypeVar
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from support import ROOT
+
+from wsgilab.machine.ports import free_port
 
 SERVE = ROOT / "services" / "serve"
 APP = """
@@ -96,12 +97,6 @@ def sample_key(name: str, labels: dict[str, str]) -> str:
 
 def children(pid: int) -> list[int]:
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def until(reading: Callable[[], Value], holds: Callable[[Value], bool], what: str, within_s: float = 20) -> Value:

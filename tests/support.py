@@ -8,7 +8,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -25,15 +24,6 @@ PATIENCE_S = 60.0
 TOOL_VARIABLES = ("LAB_K6", "LAB_NGINX", "LAB_PROMETHEUS")
 K6_PATH = os.environ.get("LAB_K6") or shutil.which("k6") or shutil.which("k6", path=str(Path(sys.prefix) / "bin"))
 """Where the lab would find k6. A LAB_K6 that leads nowhere fails the tests: they were to try that one."""
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports of loopback that nobody listens on, all different."""
-    probes = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [probe.getsockname()[1] for probe in probes]
-    for probe in probes:
-        probe.close()
-    return ports
 
 
 def wait_for(condition: Callable[[], object], what: str, patience_s: float = PATIENCE_S) -> None:

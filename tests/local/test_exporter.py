@@ -15,7 +15,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from served import GUNICORN, SERVE, SERVERS, UWSGI, UWSGI_FORKING_LATE, Running, children, free_port, serving, until
+from served import GUNICORN, SERVE, SERVERS, UWSGI, UWSGI_FORKING_LATE, Running, children, serving, until
+
+from wsgilab.machine.ports import free_port
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="no /proc on this system")
 

@@ -12,13 +12,14 @@ from typing import Any
 
 import pytest
 from fake_cluster import FakeCluster
-from support import K6_PATH, ROOT, free_ports, wait_for
+from support import K6_PATH, ROOT, wait_for
 from test_generators import PLAN, RAN, target
 
 from wsgilab.kubernetes.containers import Images
 from wsgilab.kubernetes.testrun import PATH
 from wsgilab.kubernetes.testrun import testrun as of_cluster
 from wsgilab.lab.servers import load_lab
+from wsgilab.machine.ports import free_ports
 from wsgilab.measure import pod_generators
 from wsgilab.measure.k6 import version_of_k6
 from wsgilab.measure.k6_command import Traffic

@@ -18,9 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from support import free_ports, wait_for
+from support import wait_for
 
 from wsgilab.errors import MissingError
+from wsgilab.machine.ports import free_ports
 from wsgilab.machine.tools import Nginx, find_nginx
 from wsgilab.model.tuning import Setting
 from wsgilab.reports.ready_files import ready_files

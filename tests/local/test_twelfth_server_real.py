@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import twelfth
-from support import Lab, free_ports, only_run, windows_of
+from support import Lab, only_run, windows_of
+
+from wsgilab.machine.ports import free_ports
 
 
 def test_a_server_that_was_added_to_compose_yaml_is_measured_and_drawn(lab: Lab, tmp_path: Path) -> None:

@@ -21,10 +21,11 @@ from browser import marks, require_chromium, visit
 from hostile import Exchange, always, dripping, hostile, ok
 from panel_data import faults, query, targets
 from shown import sources_of
-from support import ROOT, Lab, free_ports, lab_environment, small_file_system, wait_for, windows_of
+from support import ROOT, Lab, lab_environment, small_file_system, wait_for, windows_of
 
 from wsgilab.errors import MissingError
 from wsgilab.machine import http
+from wsgilab.machine.ports import free_ports
 from wsgilab.machine.tools import find_prometheus
 from wsgilab.measure.remote_write import STALE, Series, encode, snappy, write
 from wsgilab.view.dashboards import Span, load_dashboards, panels

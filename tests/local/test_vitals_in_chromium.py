@@ -22,9 +22,10 @@ import pytest
 from browser import clicking
 from panel_data import faults, targets
 from served import SERVERS, Running, serving
-from support import ROOT, Lab, free_ports, lab_environment
+from support import ROOT, Lab, lab_environment
 
 from wsgilab.engines import Endpoint
+from wsgilab.machine.ports import free_ports
 from wsgilab.measure.browser import Browser
 from wsgilab.measure.filming import chosen, shots
 from wsgilab.measure.tab import Tab

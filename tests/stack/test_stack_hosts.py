@@ -11,7 +11,9 @@ import subprocess
 
 import pytest
 from compose_stack import Stack
-from support import PORT_VARIABLES, free_ports, windows_of
+from support import PORT_VARIABLES, windows_of
+
+from wsgilab.machine.ports import free_ports
 
 
 def docker(*words: str) -> str:

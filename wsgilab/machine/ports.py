@@ -4,30 +4,61 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 import socket
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterator, Mapping
+from itertools import repeat
 from pathlib import Path
 
 from wsgilab.errors import MissingError
 
+OUTGOING = Path("/proc/sys/net/ipv4/ip_local_port_range")
+"""From which the system gives each outgoing connection a port (Linux, Documentation/networking/ip-sysctl.rst)."""
+USUAL_OUTGOING = (49_152, 65_535)
+"""Where nobody says: the dynamic ports of RFC 6335."""
+LOWEST = 10_000
+"""Below it are ports that people know by heart."""
+
 
 def free_port() -> int:
-    """A TCP port on loopback that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A TCP port on loopback that nobody has now, and that no outgoing connection will be given."""
+    (port,) = free_ports(1)
+    return port
 
 
 def free_ports(count: int, besides: Container[int] = ()) -> list[int]:
-    """So many ports, each another one, and none of those in `besides`: asked for one by one, some would come twice."""
+    """So many such ports, each another one, and none of those in `besides`.
+
+    A port that an outgoing connection has, or had within a minute, cannot be listened on: health checks of some servers
+    would take those of others. Where the system leaves no ports but such, they have to do.
+    """
     with contextlib.ExitStack() as held:
         found: list[int] = []
-        while len(found) < count:
+        for port in _candidates():
+            if len(found) == count:
+                break
             probe = held.enter_context(socket.socket())
-            probe.bind(("127.0.0.1", 0))
-            port = int(probe.getsockname()[1])
-            found += [] if port in besides else [port]
+            with contextlib.suppress(OSError):  # somebody has it
+                probe.bind(("127.0.0.1", port))
+                given = int(probe.getsockname()[1])
+                found += [] if given in besides else [given]
         return found
+
+
+def _candidates() -> Iterator[int]:
+    lowest, highest = _outgoing()
+    others = [port for port in range(LOWEST, 65_536) if not lowest <= port <= highest]
+    random.shuffle(others)
+    yield from others
+    yield from repeat(0)  # any, says bind
+
+
+def _outgoing() -> tuple[int, int]:
+    try:
+        lowest, highest = map(int, OUTGOING.read_text().split())
+    except (OSError, ValueError):
+        return USUAL_OUTGOING
+    return lowest, highest
 
 
 def require_free(ports: Mapping[int, tuple[str, str]]) -> None:

@@ -7,10 +7,11 @@ import socket
 from pathlib import Path
 
 import pytest
-from support import ROOT, free_ports
+from support import ROOT
 
 from wsgilab.commands import doctor_workshop
 from wsgilab.lab.servers import load_lab
+from wsgilab.machine.ports import free_ports
 from wsgilab.model.finding import MISSING, ODD, OK, Finding
 
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 from fake_cluster import FakeCluster
-from support import free_ports
 
 from wsgilab.errors import LabError, MissingError
 from wsgilab.machine.cluster_api import PODS, TESTRUNS, Cluster, Refused, Unreachable, explained, of_this_pod
+from wsgilab.machine.ports import free_ports
 
 
 def made() -> dict[str, object]:

@@ -11,9 +11,9 @@ from contextlib import contextmanager, suppress
 
 import pytest
 from hostile import endless, hostile
-from support import free_ports
 
 from wsgilab.machine.http import NoAnswer, TooLarge, ask
+from wsgilab.machine.ports import free_ports
 
 
 @contextmanager

@@ -18,8 +18,9 @@ import pytest
 from factories import story
 from hostile import Hostile, hostile, ok
 from shown import LAB, runs_of, sources_of, write_run
-from support import free_ports, wait_for
+from support import wait_for
 
+from wsgilab.machine.ports import free_ports
 from wsgilab.results.judged import judge
 from wsgilab.view import live
 from wsgilab.view.addresses import Place

@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 from factories import RUN, manifest, story
 from hostile import hostile, ok
-from support import free_ports
 
 from wsgilab.analysis.pipeline import analyse
+from wsgilab.machine.ports import free_ports
 from wsgilab.view.lesson import SHARES, measured
 from wsgilab.view.prometheus import Prometheus
 from wsgilab.view.runs import Found

@@ -10,9 +10,10 @@ import msgspec
 import pytest
 from hostile import Hostile
 from shown import answers_of
-from support import ROOT, free_ports
+from support import ROOT
 
 from wsgilab.lab.servers import load_lab
+from wsgilab.machine.ports import free_ports
 from wsgilab.measure.recorder import flags
 from wsgilab.view.answers import heat, on_grid
 from wsgilab.view.dashboards import (
