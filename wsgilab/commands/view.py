@@ -14,7 +14,7 @@ from wsgilab.errors import EXIT_DONE, Interrupted, MissingError
 from wsgilab.lab.servers import parse_port
 from wsgilab.machine.cpus import pinned
 from wsgilab.machine.http import public
-from wsgilab.machine.ports import another, holder
+from wsgilab.machine.ports import another, why_taken
 from wsgilab.machine.waiting import Stop
 from wsgilab.measure.recorder import Recorder
 from wsgilab.view.html_pages import Sources
@@ -87,6 +87,6 @@ def _site(port: int, sources: Sources) -> Site:
     except OSError as error:
         raise MissingError(
             f"Port {port} on 127.0.0.1 is in use.",
-            f"{holder(port)} listens on it",
+            why_taken(port),
             f"./lab view --port {another(port)}",
         ) from error

@@ -16,7 +16,7 @@ from wsgilab.lab.servers import Lab
 from wsgilab.machine import cpus, http, processes
 from wsgilab.machine.cpu_time import used_s
 from wsgilab.machine.environment import inherited
-from wsgilab.machine.ports import free_port, holder, is_free
+from wsgilab.machine.ports import free_port, is_free, why_taken
 from wsgilab.machine.waiting import Stop, poll_until
 from wsgilab.model.listener import UNHEARD, Listener
 from wsgilab.model.needs import HOST, PORT, SCRATCH, Service, filled, for_shell
@@ -186,7 +186,7 @@ def _require_cpus(lab: Lab) -> None:
 def _port_in_use(service: Service, port: int) -> MissingError:
     return MissingError(
         f"Port {port} on {LOOPBACK}, which the service {service.name} needs, is in use.",
-        f"{holder(port)} listens on it; without `port` in lab.toml a free one is taken",
+        f"{why_taken(port)}; without `port` in lab.toml a free one is taken",
         service.edit,
     )
 

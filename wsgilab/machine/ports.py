@@ -67,7 +67,7 @@ def require_free(ports: Mapping[int, tuple[str, str]]) -> None:
         if not is_free(port):
             raise MissingError(
                 f"Port {port} on 127.0.0.1, which {server} needs, is in use.",
-                f"{holder(port)} listens on it",
+                why_taken(port),
                 f"{variable}={another(port)} ./lab run",
             )
 
@@ -86,6 +86,13 @@ def is_free(port: int) -> bool:
         except OSError:
             return False
     return True
+
+
+def why_taken(port: int) -> str:
+    """Why nobody else can listen on a port, in words."""
+    if _listening_inodes(port):
+        return f"{holder(port)} listens on it"
+    return "a connection of some program has that port, or had it less than a minute ago"
 
 
 def holder(port: int) -> str:

@@ -48,3 +48,5 @@ def test_why_the_port_of_a_connection_that_is_over_cannot_be_listened_on() -> No
             client.close()
             assert server.recv(1) == b""
         assert not ports.is_free(port)
+        assert ports.why_taken(port).startswith("a connection of some program has that port")
+        assert ports.why_taken(listener.getsockname()[1]).endswith(" listens on it")
