@@ -9,13 +9,14 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 
 from wsgilab.errors import LabError
 from wsgilab.machine import leftovers, places, processes
 from wsgilab.machine.leftovers import Leftover
 from wsgilab.machine.waiting import Stop, poll_until
 from wsgilab.model.listener import UNHEARD, Listener
+from wsgilab.model.privacy import without_values
 from wsgilab.model.server import Server
 
 INHERITED = re.compile(
@@ -52,10 +53,18 @@ class Finished:
 class Background:
     """Programs of one run: each has a log, the run's mark and the servers' CPUs. Leaving the block ends them all."""
 
-    def __init__(self, cpus: frozenset[int], environ: Mapping[str, str], listener: Listener = UNHEARD) -> None:
+    def __init__(
+        self,
+        cpus: frozenset[int],
+        environ: Mapping[str, str],
+        listener: Listener = UNHEARD,
+        given: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        """`given`: the variables that somebody gave the app. Nothing that is told of what programs write has a value."""
         self._cpus = cpus
         self._environ = environ
         self._listener = listener
+        self._given = given
         self._started: dict[str, Started] = {}
         self._escaped: dict[int, Leftover] = {}
 
@@ -139,8 +148,12 @@ class Background:
         with suppress(OSError, KeyError), self._started[name].log.open("rb") as file:
             if most_bytes is not None:
                 file.seek(max(0, file.seek(0, os.SEEK_END) - most_bytes))
-            return file.read().decode(errors="replace")
+            return self.told(file.read().decode(errors="replace"))
         return ""
+
+    def told(self, text: str) -> str:
+        """What a program of the run wrote, as others may see it."""
+        return without_values(text, self._given)
 
     def end(self, names: Sequence[str], mark: Mapping[str, str] | None = None) -> None:
         """End those of these programs that were started, with all that stayed in their groups.

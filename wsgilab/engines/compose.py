@@ -115,7 +115,7 @@ def _bring_up(docker: Docker) -> None:
             stack.lab,
             stack.services,
             stack.servers,
-            lambda *words: docker.ask(*EVERYTHING, *words).out,
+            lambda *words: docker.told(docker.ask(*EVERYTHING, *words).out),
             docker.last_lines,
         )
 
@@ -169,7 +169,8 @@ def _done(errand: Errand, docker: Docker, addition: Addition, current: CurrentCo
     if errand.what is What.RESET and errand.server in servers:
         trouble = upkeep.reset(docker, errand.server)
         return Done(ok=trouble is None, text=trouble.what if trouble else "")
-    return errands.do(errand, servers, lambda words: docker.ask(*EVERYTHING, *words, timeout_s=ERRAND_TIMEOUT_S))
+    done = errands.do(errand, servers, lambda words: docker.ask(*EVERYTHING, *words, timeout_s=ERRAND_TIMEOUT_S))
+    return replace(done, text=docker.told(done.text))
 
 
 def _put_back(docker: Docker, before: set[str], addition: Addition) -> None:

@@ -24,7 +24,7 @@ from wsgilab.machine.tools import find_nginx, nginx_at_hand
 from wsgilab.machine.waiting import Stop
 from wsgilab.model.listener import UNHEARD, Listener
 from wsgilab.model.needs import NOTHING, Needs
-from wsgilab.model.server import Server, app_of
+from wsgilab.model.server import Server, app_of, given_to
 
 LOG_BYTES = 16_384
 
@@ -52,7 +52,7 @@ class LocalEngine:
         self._listener = listener
         ports = free_ports(len(servers), {server.port for server in servers})
         self._exporter_ports = {server.name: port for server, port in zip(servers, ports, strict=True)}
-        self._background = Background(lab.cpus("SERVER_CPUS"), inherited(), listener)
+        self._background = Background(lab.cpus("SERVER_CPUS"), inherited(), listener, given_to(servers))
         self._nginx: LocalNginx | None = None
         self._services = LocalServices(lab, needs.services, servers[0], stop, listener)
         self._copies = Copies(lab, needs.state, self._background, stop)

@@ -20,7 +20,7 @@ from wsgilab.machine.ports import free_port, is_free, why_taken
 from wsgilab.machine.waiting import Stop, poll_until
 from wsgilab.model.listener import UNHEARD, Listener
 from wsgilab.model.needs import HOST, PORT, SCRATCH, Service, filled, for_shell
-from wsgilab.model.server import Server
+from wsgilab.model.server import Server, given_to
 
 LOOPBACK = "127.0.0.1"
 SHELL = ("/bin/sh", "-c")
@@ -57,7 +57,7 @@ class LocalServices:
         self._stop = stop
         self._listener = listener
         # Nobody is told of what it leaves behind: a service is free to be a daemon's parent, and ends with the run.
-        self._background = Background(lab.service_cpus, inherited())
+        self._background = Background(lab.service_cpus, inherited(), given=given_to([server]))
         self._started: list[Started] = []
 
     def __enter__(self) -> LocalServices:
@@ -151,7 +151,7 @@ class LocalServices:
             command = [*SHELL, for_shell(health.command, where)]
             environment = self._background.environment(self._environment(), programs_of(self._server))
             asked = processes.ask(command, self._folder, environment, ANSWER_TIMEOUT_S)
-            return "" if asked.ok else asked.last_line
+            return "" if asked.ok else self._background.told(asked.last_line)
         if health.http:
             return _http_answer(filled(health.http, where))
         return _tcp_answer(int(where[PORT]))

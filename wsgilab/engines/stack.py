@@ -17,8 +17,9 @@ from wsgilab.machine.environment import inherited
 from wsgilab.machine.processes import Outcome
 from wsgilab.machine.waiting import Stop
 from wsgilab.model.listener import Listener
+from wsgilab.model.privacy import without_values
 from wsgilab.model.request import Request
-from wsgilab.model.server import Server
+from wsgilab.model.server import Server, given_to
 
 ANSWER_TIMEOUT_S = 15.0
 LAST_LINES = 5
@@ -93,6 +94,10 @@ class Docker:
     def ask(self, *words: str, timeout_s: float = ANSWER_TIMEOUT_S) -> Outcome:
         """What a command answers."""
         return processes.ask(["docker", *words], self.stack.lab.root, self.environment, timeout_s)
+
+    def told(self, text: str) -> str:
+        """What a container wrote, without the values of the variables that somebody gave the app."""
+        return without_values(text, given_to(self.stack.servers))
 
     def follow(self, *words: str) -> int:
         """The exit code of a command whose lines are output. Raises Interrupted where the end was asked for."""

@@ -68,7 +68,7 @@ def reset(docker: Docker, server: str) -> ServerError | None:
         return None
     words = ["exec", "-T", "-e", TASK, server, SHELL, "-c", _limited(RESET_TIMEOUT_S)]
     answer = _with_task(docker, state.reset).ask(*EVERYTHING, *words, timeout_s=RESET_TIMEOUT_S + 15)
-    done = _finished(answer.code, f"{answer.out}\n{answer.err}", RESET_TIMEOUT_S)
+    done = _finished(answer.code, docker.told(f"{answer.out}\n{answer.err}"), RESET_TIMEOUT_S)
     return not_reset(server, state.reset, done, docker.stack.lab.app_dir) if done.problem else None
 
 
@@ -115,7 +115,7 @@ def _not_started(docker: Docker, containers: Sequence[Container]) -> LabError:
         state = states.get(container.name, {})
         if how := _trouble(state):
             log = docker.ask(*EVERYTHING, "logs", "--no-color", "--no-log-prefix", container.name)
-            lines = last_lines(f"{log.out}{log.err}") if state else list(docker.last_lines)
+            lines = last_lines(docker.told(f"{log.out}{log.err}")) if state else list(docker.last_lines)
             what = [f"The service {container.service.name} did not start: {how}", *(f"  | {line}" for line in lines)]
             cause = "its Compose file, its image or its health check"
             shown = "; the lines above are the last of it" if lines else ""
@@ -149,7 +149,7 @@ def _in_container(docker: Docker, server: str, line: str, task: str = "") -> Fin
 
     code = _with_task(docker, task).hear([*EVERYTHING, *words], hear, ["rm", "--force", name])
     docker.stack.stop.check()
-    return _finished(code, "\n".join(said), SETUP_TIMEOUT_S)
+    return _finished(code, docker.told("\n".join(said)), SETUP_TIMEOUT_S)
 
 
 def _with_task(docker: Docker, task: str) -> Docker:

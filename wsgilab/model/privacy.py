@@ -7,7 +7,7 @@ Secrets are told by the names of their variables. A value that no name gives awa
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 
@@ -24,6 +24,8 @@ SETTING = re.compile(r"\b(?P<name>[A-Z][A-Z0-9_]*)=(?P<value>'[^']*'|\"[^\"]*\"|
 PASSWORD_IN_ADDRESS = re.compile(r"(?<=://)(?P<user>[^/\s:@]*):[^/\s@]+@")
 SHORTEST_VALUE = 4
 """A shorter one is looked for nowhere else: it would be found in the middle of words."""
+SHORTEST_UNNAMED = 8
+"""The same of a value that a name does not give away."""
 ANY_HOME = r"/home/[^/\s:;,'\"]+|/Users/[^/\s:;,'\"]+|/root|[A-Za-z]:\\Users\\[^\\\s:;,'\"]+"
 WITHIN_WORDS = r"(?:(?<![\w.])|(?<=-\w))(?:%s)(?=[/\\\s:;,'\")\]]|$)"
 
@@ -47,10 +49,22 @@ def without_home(text: str, home: str) -> str:
 
 def private_text(text: str, environment: Mapping[str, object], home: str = "") -> str:
     """What a program with that environment wrote, without the values of secrets and without anybody's home folder."""
-    secrets = [str(value) for name, value in environment.items() if SECRET_NAME.search(name) and value]
-    for secret in sorted(secrets, key=len, reverse=True):
-        text = text.replace(secret, HIDDEN) if len(secret) >= SHORTEST_VALUE else text
-    return _clean(text, home)
+    secrets = (str(value) for name, value in environment.items() if SECRET_NAME.search(name) and value)
+    return _clean(_hidden(text, [secret for secret in secrets if len(secret) >= SHORTEST_VALUE]), home)
+
+
+def without_values(text: str, variables: Mapping[str, str]) -> str:
+    """What an app wrote, without the values of the variables that somebody gave it.
+
+    But for a short value whose name does not look like that of a secret: `8`, `debug` and `5432` are words of any log.
+    """
+    told = {
+        line
+        for name, value in variables.items()
+        for line in (value, *value.splitlines())  # of a key in several lines, a log may hold one
+        if len(line) >= (SHORTEST_VALUE if SECRET_NAME.search(name) else SHORTEST_UNNAMED)
+    }
+    return _hidden(text, told)
 
 
 def _private_server(server: ServerEntry, home: str) -> ServerEntry:
@@ -63,6 +77,13 @@ def _private_server(server: ServerEntry, home: str) -> ServerEntry:
         name: HIDDEN if SECRET_NAME.search(name) and value else value for name, value in cleaned.environment.items()
     }
     return replace(cleaned, environment=shown)
+
+
+def _hidden(text: str, values: Iterable[str]) -> str:
+    """The text without these values, the longest first: one may hold another."""
+    for value in sorted(values, key=len, reverse=True):
+        text = text.replace(value, HIDDEN)
+    return text
 
 
 def _clean(text: str, home: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from wsgilab.model import words
@@ -97,6 +97,11 @@ class ServerFacts:
             )
             for entry in manifest.servers
         )
+
+
+def given_to(servers: Iterable[Server]) -> dict[str, str]:
+    """The variables that somebody gave the apps of these servers; their values are told nobody."""
+    return {name: value for server in servers if server.app for name, value in server.app.variables.items()}
 
 
 def app_of(environment: Mapping[str, object], own: App | None = None) -> str:

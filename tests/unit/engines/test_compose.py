@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,7 @@ from wsgilab.model.listener import Listener
 from wsgilab.model.manifest import Manifest
 from wsgilab.model.needs import Needs, Service, State
 from wsgilab.model.request import Request
+from wsgilab.model.server import App
 from wsgilab.model.window import Window
 
 DOCKER = """#!/bin/sh
@@ -314,6 +316,16 @@ def test_the_host_does_the_runners_errands_for_servers_of_the_run_and_no_others(
         "compose --profile more restart --timeout 3 uwsgi",
         "compose --profile more logs --no-color --no-log-prefix --tail 40 gunicorn",
     ]
+
+
+def test_what_an_app_was_given_is_in_no_log_that_the_runner_gets(world: World) -> None:
+    world.says(lambda teller: teller.errand(Errand(What.LOG, "gunicorn")), name="errands")
+    world.says(finish("/results/a"))
+    stack = world.stack(REQUEST)
+    app = App(str(stack.lab.app_dir), variables={"COLUMN": "KeyError: 'price'"})
+    compose.run_inside(replace(stack, servers=[replace(server, app=app) for server in stack.servers]))
+    (answer,) = world.get("answers").splitlines()
+    assert json.loads(answer)["text"] == "Traceback\n***\n"
 
 
 def test_what_an_app_needs_comes_before_the_servers_and_goes_after_them(world: World, tmp_path: Path) -> None:

@@ -6,19 +6,22 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 from support import ROOT
 
 from wsgilab.engines import HealthCheck
-from wsgilab.engines.background import INHERITED, PROGRAMS, Background
+from wsgilab.engines.background import INHERITED, PROGRAMS, Background, Started
 from wsgilab.engines.local import LocalEngine, _launcher
 from wsgilab.engines.nginx import configuration
 from wsgilab.lab.servers import load_lab
 from wsgilab.machine import http
 from wsgilab.machine.http import Answer
+from wsgilab.machine.processes import Process
 from wsgilab.machine.tools import Nginx
 from wsgilab.machine.waiting import Stop
+from wsgilab.model.needs import Needs, Service
 from wsgilab.model.server import App
 
 
@@ -112,3 +115,16 @@ def test_gunicorns_heartbeats_are_in_memory_where_there_is_such_a_folder(
     settings: dict[str, object] = {}
     exec((ROOT / "services/gunicorn/gunicorn.conf.py").read_text(), settings)
     assert settings["worker_tmp_dir"] == folder
+
+
+def test_what_an_app_was_given_is_in_nothing_that_its_programs_are_said_to_write(tmp_path: Path) -> None:
+    lab = load_lab(ROOT, {})
+    app = App(str(tmp_path), variables={"GREETING": "not-a-word-of-it"})
+    servers = [replace(server, app=app) for server in lab.select(["gunicorn"])]
+    needs = Needs((Service("cache", "exec cache {port}"),))
+    engine = LocalEngine(lab, servers, Stop(), 1.0, needs=needs)
+    log = tmp_path / "gunicorn.log"
+    log.write_text("greets with not-a-word-of-it\n")
+    engine._background._started["gunicorn"] = Started(cast("Process", None), log)
+    assert engine.log(servers[0]) == "greets with ***\n"
+    assert engine._services._background.told("not-a-word-of-it") == "***"

@@ -11,7 +11,7 @@ from factories import manifest, window
 
 from wsgilab import api
 from wsgilab.model.manifest import Manifest, ServerEntry
-from wsgilab.model.privacy import private, without_home
+from wsgilab.model.privacy import private, without_home, without_values
 from wsgilab.results.folder import RunFolder
 
 ROOTS_HOME = "/root"
@@ -82,6 +82,25 @@ def test_a_home_that_is_none_is_not_looked_for(home: str) -> None:
 
 def test_a_page_below_home_is_a_page() -> None:
     assert private(Manifest(workload="/home/news?token=1")).workload == "/home/news?token=1"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "text", "told"),
+    [
+        ("GREETING", "not-a-word-of-it", "said not-a-word-of-it twice: not-a-word-of-it", "said *** twice: ***"),
+        ("DB_PASSWORD", "pw12", "password pw12 refused", "password *** refused"),
+        ("LOG_LEVEL", "debug", "debug: starting", "debug: starting"),
+        ("CERT", "-----BEGIN-----\nMIIBIjANBgkq\n-----END-----", "loaded MIIBIjANBgkq", "loaded ***"),
+        ("EMPTY_TOKEN", "", "nothing", "nothing"),
+    ],
+)
+def test_a_value_that_an_app_was_given_is_hidden_in_what_it_writes(name: str, value: str, text: str, told: str) -> None:
+    assert without_values(text, {name: value}) == told
+
+
+def test_of_two_values_the_one_that_holds_the_other_is_hidden_whole() -> None:
+    given = {"USER_NAME": "shop-user", "DSN_TEXT": "db://shop-user:8"}
+    assert without_values("db://shop-user:8 and shop-user", given) == "*** and ***"
 
 
 def test_reports_of_an_older_manifest_hide_them_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
