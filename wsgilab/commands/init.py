@@ -2,38 +2,50 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 import json
 import sys
+import zlib
 from collections.abc import Mapping
+from functools import partial
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 import click
 
-from wsgilab.commands import values
+from wsgilab.commands import typed, values
 from wsgilab.commands.console import say
 from wsgilab.commands.grammar import Command, debug, flag, option
-from wsgilab.commands.options import APP
+from wsgilab.commands.options import of_an_app
 from wsgilab.commands.signals import stop_on_signals
+from wsgilab.engines.background import needed, withheld
+from wsgilab.engines.start_failure import not_told
 from wsgilab.errors import EXIT_DONE, MissingError, ServerError, UsageError, to_paste
 from wsgilab.lab import ROOT, app_finder, draft_text, drafts, own_app, redraft
+from wsgilab.lab.access_log import from_log
 from wsgilab.lab.app_file import NAME, read
 from wsgilab.lab.drafts import Draft
+from wsgilab.lab.har import from_har
 from wsgilab.lab.redraft import Kept
 from wsgilab.machine import processes
 from wsgilab.machine.environment import inherited
 from wsgilab.machine.environments import Workshop
 from wsgilab.machine.packages import cache_dir
 from wsgilab.machine.requirements import Requirements
+from wsgilab.model.privacy import without_values
 from wsgilab.model.words import listed
 
 DEFAULT_APP = "app:app"
 IMPORT_TIMEOUT_S = 60.0
+GZIPPED = b"\x1f\x8b"
+"""How a file begins that was rotated away."""
+LONGEST_LINE, LARGEST_ARCHIVE = 65_536, 200_000_000
 
 
 @click.command(cls=Command, name="init", example="./lab init --app-dir ~/shop --app shop:create_app --from access.log")
-@option("--app-dir", type=values.FOLDER, required=True, group=APP, metavar="DIR", help="The folder of the app.")
-@option("--app", type=values.APP, group=APP, metavar="MODULE:ATTR", help="The WSGI app in it (default: a likely one).")
+@of_an_app()
 @option(
     "--from",
     "source",
@@ -45,7 +57,8 @@ IMPORT_TIMEOUT_S = 60.0
 @flag("--with-values", "What it is drafted from", "Keep ids and query strings that were seen; bodies never.")
 @flag("--force", "Output", "Write the requests of an existing lab.toml anew; the rest of it is kept.")
 @debug
-def command(app_dir: Path, app: str | None, source: Path | None, with_values: bool, force: bool) -> int:
+def command(app_dir: Path, source: Path | None, with_values: bool, force: bool, **asked: Any) -> int:
+| None, with_values: bool, force: bool, **asked: Any) -> int:| None, source: Path | None, with_values: bool, force: bool) -> int:
     """Write a first lab.toml: the traffic of an app, from its routes, an access log or a HAR file.
 
     Ids become parameters; query strings and whatever else could be somebody's own are left out.
@@ -59,9 +72,9 @@ def command(app_dir: Path, app: str | None, source: Path | None, with_values: bo
         raise UsageError(
             f"{path} is there already.", "it was written before", to_paste("./lab", "run", "--app-dir", app_dir)
         )
-    spec = app or _said(path) or app_finder.find(app_dir) or DEFAULT_APP
+    spec = asked.pop("app") or _said(path) or app_finder.find(app_dir) or DEFAULT_APP
     older = _older(path)
-    draft = _from_file(source, with_values) if source else _from_routes(app_dir, spec)
+    draft = _from_file(source, with_values) if source else _from_routes(app_dir, spec, asked)
     text, kept = _text(draft, spec, older, path)
     try:
         path.write_text(text, encoding="utf-8")
@@ -75,8 +88,17 @@ def command(app_dir: Path, app: str | None, source: Path | None, with_values: bo
         say(f"left out: {note}.")
     if kept.names:
         say(f"kept of the older one: {listed(kept.names)}; its requests are written anew.")
-    print(f"Look it over, then: {to_paste('./lab', 'run', '--app-dir', app_dir)}")
+    print(f"Look it over, then: {_run(app_dir, asked)}")
     return EXIT_DONE
+
+
+def _run(app_dir: Path, asked: Mapping[str, Any]) -> str:
+    """The command that measures what was drafted, with what else was said about the app."""
+    words = [word for text in asked["requirements"] for word in ("--requirement", text)]
+    words += ["--python", asked["python"]] if asked["python"] else []
+    words += [word for name, value in asked["app_variables"] for word in ("--env", f"{name}={value}")]
+    words += ["--env-file", str(asked["env_file"])] if asked["env_file"] else []
+    return f"./lab {typed.shown(['run', '--app-dir', str(app_dir), *words])}"
 
 
 def _older(path: Path) -> str:
@@ -108,35 +130,47 @@ def _said(path: Path) -> str | None:
 
 
 def _from_file(source: Path, with_values: bool) -> Draft:
+    """What a log or an archive says. A log is read a line at a time: it may be larger than the memory."""
     try:
-        text = source.read_text(encoding="utf-8", errors="replace")
-    except OSError as error:
-        what = f"{source} cannot be read: {error.strerror}."
+        with source.open("rb") as file:
+            is_packed = file.peek(len(GZIPPED)).startswith(GZIPPED)
+            packed = cast("BinaryIO", gzip.GzipFile(fileobj=file)) if is_packed else file
+            text = io.TextIOWrapper(packed, encoding="utf-8-sig", errors="replace", newline="\n")
+            lines = iter(partial(text.readline, LONGEST_LINE), "")
+            first = next((line for line in lines if not line.isspace()), "")
+            if not first.lstrip().startswith("{"):
+                return from_log(chain([first], lines), with_values)
+            archive = first + text.read(LARGEST_ARCHIVE)
+    except (OSError, EOFError, zlib.error) as error:
+        what = f"{source} cannot be read: {getattr(error, 'strerror', None) or error}."
         raise UsageError(what, "a typo, or a file that is not yours to read", to_paste("ls", "-l", source)) from error
-    if text.lstrip()[:1] == "{":
-        return drafts.from_har(text, with_values)
-    return drafts.from_log(text.splitlines(), with_values)
+    if len(archive) > LARGEST_ARCHIVE:
+        cause = f"a HAR file is read as a whole, and may have {LARGEST_ARCHIVE / 1e6:g} MB; bodies of answers are not needed"
+        raise UsageError(f"{source} is too large.", cause, to_paste("ls", "-l", source))
+    return from_har(archive, with_values)
 
 
-def _from_routes(folder: Path, spec: str) -> Draft:
+def _from_routes(folder: Path, spec: str, asked: Mapping[str, Any]) -> Draft:
     """The routes of the app, which is imported in its own environment by a process of its own."""
-    fields = own_app.fields("run", {"app_dir": str(folder)})
+    given = {name: value for name, value in asked.items() if value}
+    fields = own_app.fields("run", {**given, "app_dir": str(folder)})
     python = _python(fields)
     environment = {
-        **inherited(lambda name: name.startswith(("LAB_", "PYTHON"))),
+        **needed(inherited(), python.parent),
         **fields["app_variables"],
         "LAB_APP": spec,
         "LAB_APP_DIR": str(folder.resolve()),
         "PYTHONDONTWRITEBYTECODE": "1",
     }
     script = ROOT / "services/serve/routes.py"
-    done = processes.ask_and_end([python, str(script)], folder, environment, IMPORT_TIMEOUT_S)
+    done = processes.ask_and_end([python, script], folder, environment, IMPORT_TIMEOUT_S)
     routes = _last_json(done.out) if done.ok else None
     if routes is None:
-        reason = "it ended the process" if done.ok else done.last_line
+        reason = "it ended the process" if done.ok else without_values(done.last_line, fields["app_variables"])
+        names = withheld(inherited(), done.out)
         raise ServerError(
             f"{spec} in {folder} cannot be imported: {reason}.",
-            "another name of the module or the app, or something that it needs is not installed",
+            "another name of the module or the app, or something that it needs is not installed" + not_told(names),
             f"{to_paste('./lab', 'init', '--app-dir', folder)} --app MODULE:ATTR",
         )
     return drafts.from_routes(routes, spec)
@@ -153,12 +187,12 @@ def _last_json(text: str) -> list[dict[str, Any]] | None:
     return None
 
 
-def _python(fields: Mapping[str, Any]) -> str:
+def _python(fields: Mapping[str, Any]) -> Path:
     requirements = Requirements(
         tuple(fields.get("requirements", ())), tuple(map(Path, fields.get("requirement_files", ())))
     )
     if not requirements and not fields.get("python"):
-        return sys.executable
+        return Path(sys.executable)
     with stop_on_signals() as stop:
         workshop = Workshop(cache_dir(), ROOT / "services/install.py", ROOT / "locks/server.txt", say, stop)
-        return str(workshop.environment(requirements, fields.get("python")).python)
+        return workshop.environment(requirements, fields.get("python")).python

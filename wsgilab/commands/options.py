@@ -297,11 +297,17 @@ def _servers(command: str) -> list[Callable[[Any], Any]]:
     ]
 
 
-def _app() -> list[Callable[[Any], Any]]:
+def of_an_app() -> Callable[[Any], Any]:
+    """A decorator for the options that say which app it is, of a command that needs its folder."""
+    return _all_of(_app(folder_required=True))
+
+
+def _app(folder_required: bool = False) -> list[Callable[[Any], Any]]:
     return [
         _app_name(),
         option(
             "--app-dir",
+            required=folder_required,
             type=values.FOLDER,
             group=APP,
             metavar="DIR",

@@ -120,9 +120,7 @@ class Background:
 
     def environment(self, own: Mapping[str, str], programs: Path = PROGRAMS) -> dict[str, str]:
         """All that a program finds in its environment: its own variables, what it needs of ours, and the run's mark."""
-        inherited = {name: value for name, value in self._environ.items() if INHERITED.fullmatch(name)}
-        path = f"{programs}{os.pathsep}{inherited.get('PATH') or os.defpath}"
-        return {**inherited, "PATH": path, **own, **self._place.environment}
+        return {**needed(self._environ, programs), **own, **self._place.environment}
 
     def finish(self, name: str, stop: Stop, timeout_s: float) -> Finished:
         """Wait for the end of a program that was started; after `timeout_s` it is ended. Raises Interrupted."""
@@ -166,11 +164,22 @@ class Background:
 
     def withheld(self, text: str) -> list[str]:
         """The variables of our environment that `text` names and that no program got."""
-        words = set(re.findall(r"[A-Za-z_][A-Za-z0-9_]{2,}", text))
-        return sorted(name for name in self._environ if name in words and not INHERITED.fullmatch(name))
+        return withheld(self._environ, text)
 
     def _remember(self, escaped: Sequence[Leftover]) -> None:
         self._escaped |= {leftover.pid: leftover for leftover in escaped}
+
+
+def needed(environ: Mapping[str, str], programs: Path = PROGRAMS) -> dict[str, str]:
+    """What a program needs of our environment. What it calls by name is looked for in `programs` first."""
+    inherited = {name: value for name, value in environ.items() if INHERITED.fullmatch(name)}
+    return {**inherited, "PATH": f"{programs}{os.pathsep}{inherited.get('PATH') or os.defpath}"}
+
+
+def withheld(environ: Mapping[str, str], text: str) -> list[str]:
+    """The variables of our environment that `text` names and that no program got."""
+    words = set(re.findall(r"[A-Za-z_][A-Za-z0-9_]{2,}", text))
+    return sorted(name for name in environ if name in words and not INHERITED.fullmatch(name))
 
 
 def programs_of(server: Server) -> Path:

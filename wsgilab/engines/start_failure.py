@@ -68,9 +68,7 @@ def did_not_start(server: Server, reason: str, log: str, again: str, withheld: S
     that no server gets.
     """
     finding = read(log, server)
-    cause = finding.cause
-    if withheld:
-        cause += f"; {', '.join(withheld)} in your shell did not reach it: a server gets only what --env gives it"
+    cause = finding.cause + not_told(withheld)
     if len(finding.lines) < len(log.strip().splitlines()) and (kept := _keep(log, server.name)):
         cause += f"; its whole log is {kept}"
     what = "\n".join([f"{server.name} did not start: {reason}", *(f"  | {line}" for line in finding.lines)])
@@ -112,6 +110,12 @@ def read(log: str, server: Server) -> Finding:
         return Finding(tuple(lines[-LOG_LINES:]), why)
     cause = "the app or a setting of this server" + ("; the lines above are the end of its log" if lines else "")
     return Finding(tuple(lines[-LOG_LINES:]), cause)
+
+
+def not_told(withheld: Sequence[str]) -> str:
+    """What is added to a cause for variables that the app asks for, and that are set in the shell alone."""
+    named = ", ".join(withheld)
+    return f"; {named} in your shell did not reach it: an app gets only what --env gives it" if withheld else ""
 
 
 def last_lines(log: str) -> list[str]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections import Counter
 from collections.abc import Iterator, Sequence
-from itertools import chain
+from itertools import chain, count
 
 from wsgilab.lab.drafts import BODIES, Draft, Kind
 from wsgilab.lab.redraft import Kept
+from wsgilab.model.app_file import MOST_WEIGHT
 
 NOTHING = Kept()
 
@@ -22,7 +22,9 @@ def written(draft: Draft, app: str, kept: Kept = NOTHING) -> str:
     lines += ["[app]", f"app = {_quoted(app)}", *health, *kept.app, "", "[traffic]", *_rates(draft, kept)]
     lines += [*kept.traffic, "", *kept.tables, ""] if kept.tables else [*kept.traffic, ""]
     lines += _login(draft.login) if draft.login and "login" not in kept.names else []
-    return "\n".join(chain(lines, *map(_kind_lines, _named(draft.kinds)))).rstrip() + "\n"
+    scale = min(1.0, MOST_WEIGHT / max(kind.count for kind in draft.kinds))
+    tables = (_kind_lines(name, kind, scale) for name, kind in _named(draft.kinds))
+    return "\n".join(chain(lines, *tables)).rstrip() + "\n"
 
 
 def _rates(draft: Draft, kept: Kept) -> Iterator[str]:
@@ -51,17 +53,16 @@ def _login(path: str) -> list[str]:
     ]
 
 
-def _kind_lines(named: tuple[str, Kind]) -> Iterator[str]:
-    name, kind = named
-    for line in _table(name, kind):
+def _kind_lines(name: str, kind: Kind, scale: float) -> Iterator[str]:
+    for line in _table(name, kind, scale):
         yield f"# {line}" if kind.aside else line
     yield ""
 
 
-def _table(name: str, kind: Kind) -> Iterator[str]:
+def _table(name: str, kind: Kind, scale: float) -> Iterator[str]:
     yield "[[requests]]"
     yield f"name = {_quoted(name)}"
-    yield f"weight = {kind.count}"
+    yield f"weight = {kind.count * scale:.7g}"
     if kind.method != "GET":
         yield f"method = {_quoted(kind.method)}"
     yield f"path = {_quoted(kind.path)}"
@@ -86,12 +87,17 @@ def _table(name: str, kind: Kind) -> Iterator[str]:
 
 def _named(kinds: Sequence[Kind]) -> Iterator[tuple[str, Kind]]:
     """Each kind with a name of its own: `GET items id`."""
-    taken: Counter[str] = Counter()
+    taken: set[str] = set()
     for kind in kinds:
         words = re.sub(r"[^A-Za-z0-9_.-]+", " ", f"{kind.method} {kind.path.partition('?')[0]}").strip()
         name = (words if words != kind.method else f"{kind.method} home")[:34].strip()
-        taken[name] += 1
-        yield (name if taken[name] == 1 else f"{name} {taken[name]}"), kind
+        number = next(number for number in count(1) if _numbered(name, number) not in taken)
+        taken.add(_numbered(name, number))
+        yield _numbered(name, number), kind
+
+
+def _numbered(name: str, number: int) -> str:
+    return name if number == 1 else f"{name} {number}"
 
 
 def _quoted(text: str) -> str:

@@ -1,4 +1,4 @@
-"""A first lab.toml: from the routes of an app, from an access log, or from what a browser recorded (HAR).
+"""A first lab.toml: from the routes of an app, or from requests that were made of it (see access_log and har).
 
 What somebody asked for is theirs: query strings, bodies and the values in paths are left out unless wanted, and
 a draft says what to fill in instead.
@@ -6,27 +6,22 @@ a draft says what to fill in instead.
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from wsgilab.errors import UsageError
+from wsgilab.model.app_file import MOST_REQUESTS
 
 MOST_KINDS = 30
 """Kinds of requests in a draft: the commonest. A mix of hundreds is measured no better by all of them."""
+MOST_TOLD_APART = 100_000
+"""Kinds that are counted: a log may be larger than the memory, and each of its paths another."""
 MOST_VALUES = 50
-LINE = re.compile(
-    r'^\S+ \S+ \S+ \[(?P<at>[^\]]+)\] "(?P<method>[A-Z]+) (?P<target>\S+)(?: HTTP/[\d.]+)?" '
-    r"(?P<status>\d{3}) (?:\d+|-)(?: .*)?$"
-)
-"""The common and the combined log format of Apache and nginx
-(https://httpd.apache.org/docs/current/logs.html#accesslog)."""
-TIME = "%d/%b/%Y:%H:%M:%S %z"
+LONGEST_TARGET = 8_000
 VALUES = (
     re.compile(r"\d+"),
     re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}"),
@@ -36,11 +31,15 @@ VALUES = (
 )
 """Segments of a path that stand for one thing out of many: a number, a UUID, a hash, an address, a token."""
 STATIC = re.compile(r"\.(?:css|js|map|png|jpe?g|gif|svg|ico|webp|avif|woff2?|ttf|txt|xml)$", re.IGNORECASE)
+GOOD = re.compile(r"[23]\d\d|")
+NOT_MODIFIED = "304"
 BODIES = ("POST", "PUT", "PATCH", "DELETE")
 METHODS = ("GET", "HEAD", "OPTIONS", *BODIES)
 LOGIN = re.compile(r"(?:/|_|-)(?:log|sign)[-_]?in/?$", re.IGNORECASE)
 HEALTH = ("/health", "/healthz", "/health/", "/livez", "/ping", "/up")
 """Paths by which apps say that they are there, the likeliest first."""
+FAILED, FOR_FILES = "that were not answered 2xx or 3xx", "for static files, which a proxy or a CDN should answer"
+NOWHERE, TOO_MANY = "for what is no path", f"of further kinds, beyond the first {MOST_TOLD_APART:,}"
 
 
 @dataclass
@@ -82,7 +81,7 @@ def from_routes(routes: Sequence[Mapping[str, Any]], app: str) -> Draft:
     """The routes of an app: `rule` (`/items/<int:id>`) and `methods`, as services/serve/routes.py prints them."""
     kinds = []
     for route in routes:
-        path = re.sub(r"<(?:[^:<>]+:)?(\w+)>", r"{\1}", str(route["rule"]))
+        path = re.sub(r"<(?:[^:<>]+:)?(\w+)>", r"{\1}", str(route["rule"])).replace(" ", "%20")
         converters: Mapping[str, str] = route.get("converters") or {}
         methods = [method for method in METHODS if method in route["methods"]]
         for method in [name for name in methods if name not in ("HEAD", "OPTIONS")]:
@@ -90,89 +89,79 @@ def from_routes(routes: Sequence[Mapping[str, Any]], app: str) -> Draft:
             kinds.append(Kind(method, path, 1, rows=[row] if row else [], aside=method in BODIES))
     health = next((kind.path for kind in kinds if kind.method == "GET" and kind.path in HEALTH), None)
     login = next((kind.path for kind in kinds if kind.method == "POST" and LOGIN.search(kind.path)), None)
-    asked = [kind for kind in kinds if kind.path not in (health, login)]
+    wanted = [kind for kind in kinds if kind.path not in (health, login)]
+    asked = list(_first(wanted))
     changing = [f"{kind.method} {kind.path}" for kind in asked if kind.aside]
     notes = [f"what changes something, until you say what it sends: {', '.join(changing)}"] if changing else []
+    if len(asked) < len(wanted):
+        notes.append(f"{len(wanted) - len(asked)} routes, for a lab.toml has {MOST_REQUESTS} requests at most")
     if not any(kind.method == "GET" for kind in asked):
         asked.insert(0, Kind("GET", "/", 1))
         notes.append("the app names no routes to read: put its paths in here")
     return Draft(asked, f"the routes of {app}", notes=notes, health=health, login=login)
 
 
-def from_log(lines: Iterable[str], values: bool = False) -> Draft:
-    """An access log in the common or the combined format. Raises UsageError where hardly a line is one of it."""
-    kinds: dict[tuple[str, str], Kind] = {}
-    seconds: Counter[int] = Counter()
-    read = unread = failed = static = 0
-    for line in lines:
-        found = LINE.match(line.strip())
-        if not found or found["method"] not in METHODS:
-            unread += bool(line.strip())
-            continue
-        read += 1
-        if at := _epoch(found["at"]):
-            seconds[at] += 1
-        if found["status"][0] not in "23":
-            failed += 1
-        elif STATIC.search(urlsplit(found["target"]).path):
-            static += 1
-        else:
-            _count(kinds, found["method"], found["target"], found["status"], values)
-    if unread > read:
-        raise UsageError(
-            f"{unread} of {read + unread} lines are not from an access log in the common or combined format.",
-            'another kind of file; lines look like 127.0.0.1 - - [10/Oct/2026:13:55:36 +0000] "GET / HTTP/1.1" 200 26',
-            "./lab init --help",
-        )
-    notes = [
-        *_left_out(failed, "that were answered 4xx or 5xx"),
-        *_left_out(static, "for static files, which a proxy or a CDN should answer"),
-        *_left_out(unread, "that are not in that format", "lines"),
-    ]
-    return _commonest(kinds, f"an access log of {read} requests", notes, _rates(seconds))
+def _first(kinds: Sequence[Kind]) -> Iterator[Kind]:
+    """As many as a lab.toml may have, and as many again of those that are to be comments."""
+    room = {False: MOST_REQUESTS, True: MOST_REQUESTS}
+    for kind in kinds:
+        if room[kind.aside]:
+            room[kind.aside] -= 1
+            yield kind
 
 
-def from_har(text: str, values: bool = False) -> Draft:
-    """What a browser recorded (HTTP Archive 1.2), of its commonest host. Raises UsageError where it is none."""
+class Collected:
+    """Requests that were made of an app, by kind."""
+
+    def __init__(self, values: bool) -> None:
+        """`values`: whether what was in paths and query strings is wanted."""
+        self._values = values
+        self._kinds: dict[tuple[str, str], Kind] = {}
+        self._left_out: Counter[str] = Counter()
+
+    def add(self, method: str, target: str, status: str) -> Kind | None:
+        """Count a request (`status` is empty where nobody knows it), and give its kind; None if it is left out."""
+        url = _split(target)
+        if url is None or not GOOD.fullmatch(status) or STATIC.search(url.path):
+            self._left_out[FAILED if not GOOD.fullmatch(status) else FOR_FILES if url else NOWHERE] += 1
+            return None
+        path, row = _template(url.path or "/")
+        if self._values and url.query:
+            path += "?" + url.query.replace("{", "%7B").replace("}", "%7D")
+        if (method, path) not in self._kinds and len(self._kinds) >= MOST_TOLD_APART:
+            self._left_out[TOO_MANY] += 1
+            return None
+        kind = self._kinds.setdefault((method, path), Kind(method, path))
+        kind.count += 1
+        # A browser had it already, and said so; k6 does not.
+        kind.statuses["200" if status == NOT_MODIFIED else status] += bool(status)
+        if self._values and row and row not in kind.rows and len(kind.rows) < MOST_VALUES:
+            kind.rows.append(row)
+        return kind
+
+    def draft(self, source: str, rates: tuple[float, ...] = (), notes: Sequence[str] = ()) -> Draft:
+        """The draft of the commonest kinds. Raises UsageError where there is none at all."""
+        found = sorted(self._kinds.values(), key=lambda kind: -kind.count)
+        if not found:
+            raise UsageError(
+                f"There is nothing to draft from in {source}.",
+                "no request in it was answered 2xx or 3xx, or all were for static files; the app's own routes may do",
+                "./lab init --app-dir . --app app:app",
+            )
+        left_out = [f"{count} requests {which}" for which, count in self._left_out.items()]
+        if rest := sum(kind.count for kind in found[MOST_KINDS:]):
+            left_out.append(f"{rest} requests beyond the {MOST_KINDS} commonest kinds")
+        return Draft(found[:MOST_KINDS], source, rates, [*left_out, *notes])
+
+
+def _split(target: str) -> SplitResult | None:
+    """The parts of a target; None for what nobody could ask for again: `*`, half an address, binary rubbish."""
     try:
-        entries = json.loads(text)["log"]["entries"]
-        requests = [entry["request"] for entry in entries]
-        hosts = Counter(urlsplit(request["url"]).netloc for request in requests)
-        host = hosts.most_common(1)[0][0]
-    except (ValueError, KeyError, TypeError, IndexError, RecursionError, AttributeError) as error:
-        raise UsageError(
-            f"This is not a HAR file: {type(error).__name__}: {error}.",
-            "it was cut off, or is another kind of file; the browser's developer tools save one, under Network",
-            "./lab init --help",
-        ) from error
-    kinds: dict[tuple[str, str], Kind] = {}
-    static = 0
-    for entry, request in zip(entries, requests, strict=True):
-        url = urlsplit(str(request.get("url")))
-        if url.netloc != host or request.get("method") not in METHODS:
-            continue
-        if STATIC.search(url.path):
-            static += 1
-            continue
-        status = str((entry.get("response") or {}).get("status") or "")
-        target = url.path + (f"?{url.query}" if url.query else "")
-        _describe_body(_count(kinds, request["method"], target, status, values), request.get("postData") or {})
-    others = sum(hosts.values()) - hosts[host]
-    notes = [*_left_out(others, f"to other hosts than {host}"), *_left_out(static, "for static files")]
-    return _commonest(kinds, f"{hosts[host]} requests that a browser recorded", notes, ())
-
-
-def _count(kinds: dict[tuple[str, str], Kind], method: str, target: str, status: str, values: bool) -> Kind:
-    url = urlsplit(target)
-    path, row = _template(url.path or "/")
-    if values and url.query:
-        path += "?" + url.query.replace("{", "%7B").replace("}", "%7D")
-    kind = kinds.setdefault((method, path), Kind(method, path))
-    kind.count += 1
-    kind.statuses[status] += bool(status)
-    if values and row and row not in kind.rows and len(kind.rows) < MOST_VALUES:
-        kind.rows.append(row)
-    return kind
+        url = urlsplit(target)
+    except ValueError:
+        return None
+    sound = target.isprintable() and len(target) <= LONGEST_TARGET
+    return url if sound and url.path[:1] in ("", "/") else None
 
 
 def _template(path: str) -> tuple[str, dict[str, str]]:
@@ -187,55 +176,6 @@ def _template(path: str) -> tuple[str, dict[str, str]]:
         else:
             segments.append(segment)
     return "/".join(segments), row
-
-
-def _describe_body(kind: Kind, posted: Mapping[str, Any]) -> None:
-    """The names in a body, never what they hold."""
-    text = str(posted.get("text") or "")
-    if "json" in str(posted.get("mimeType")):
-        try:
-            found = json.loads(text)
-        except (ValueError, RecursionError):
-            return
-        kind.keys = tuple(map(str, found)) if isinstance(found, dict) else ()
-    elif "urlencoded" in str(posted.get("mimeType")):
-        parameters = posted.get("params") or [{"name": name} for name, _ in parse_qsl(text, keep_blank_values=True)]
-        kind.form = tuple(dict.fromkeys(str(parameter["name"]) for parameter in parameters))
-
-
-def _commonest(kinds: Mapping[tuple[str, str], Kind], source: str, notes: list[str], rates: tuple[float, ...]) -> Draft:
-    found = sorted(kinds.values(), key=lambda kind: -kind.count)
-    if not found:
-        raise UsageError(
-            f"There is nothing to draft from in {source}.",
-            "no request in it was answered 2xx or 3xx, or all were for static files; the app's own routes may do",
-            "./lab init --app-dir . --app app:app",
-        )
-    rest = sum(kind.count for kind in found[MOST_KINDS:])
-    return Draft(
-        found[:MOST_KINDS], source, rates, [*notes, *_left_out(rest, f"beyond the {MOST_KINDS} commonest kinds")]
-    )
-
-
-def _left_out(count: int, which: str, what: str = "requests") -> list[str]:
-    return [f"{count} {what} {which}"] if count else []
-
-
-def _rates(seconds: Counter[int]) -> tuple[float, ...]:
-    """(mean, busiest second) in requests per second; the mean over the time that the log covers."""
-    if len(seconds) < 2:
-        return ()
-    mean = sum(seconds.values()) / (max(seconds) - min(seconds) + 1)
-    rounded = float(f"{max(mean, 0.1):.2g}")
-    peak = float(max(seconds.values()))
-    return (rounded, peak) if peak > rounded else (rounded,)
-
-
-def _epoch(text: str) -> int | None:
-    try:
-        return int(datetime.strptime(text, TIME).timestamp())
-    except ValueError:
-        return None
 
 
 def _example(converter: str) -> str:

@@ -11,6 +11,7 @@ from wsgilab.model import needs
 
 MOST_REQUESTS = 100
 """Each has figures of its own in every window: more would be a table that nobody reads."""
+MOST_WEIGHT = 1e6
 
 Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9 _.-]{0,39}$", description="Shown in reports.")]
 Path = Annotated[str, Meta(pattern=r"^/\S*$", max_length=8_000, description="Begins with a slash; {placeholders}.")]
@@ -55,7 +56,7 @@ class TrafficRequest(Exchange, frozen=True, kw_only=True):
     """One kind of request in the mix."""
 
     name: Name
-    weight: Annotated[float, Meta(gt=0, le=1e6)] = 1.0
+    weight: Annotated[float, Meta(gt=0, le=MOST_WEIGHT)] = 1.0
     """Its share of the traffic, relative to the others."""
     data: Rows | None = None
     """Rows that fill {placeholders}, one after the other."""

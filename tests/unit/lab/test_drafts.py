@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from wsgilab.commands.init import _from_file
 from wsgilab.errors import UsageError
+from wsgilab.lab import drafts
+from wsgilab.lab.access_log import from_log
 from wsgilab.lab.app_file import NAME, read, traffic_for_k6
 from wsgilab.lab.draft_text import written
-from wsgilab.lab.drafts import Draft, from_har, from_log, from_routes
-from wsgilab.model.app_file import AppFile
+from wsgilab.lab.drafts import Draft, from_routes
+from wsgilab.lab.har import from_har
+from wsgilab.model.app_file import MOST_REQUESTS, MOST_WEIGHT, AppFile
 
 LOG = """\
 203.0.113.9 - ann [10/Oct/2026:13:55:36 +0000] "GET /items/7?token=s3cret HTTP/1.1" 200 2326 "-" "Mozilla/5.0"
@@ -55,7 +61,7 @@ def test_nothing_of_a_visitor_is_kept_unless_it_is_wanted(tmp_path: Path) -> Non
 
 def test_what_a_log_leaves_out_is_said() -> None:
     notes = " ".join(from_log(LOG.splitlines()).notes)
-    assert "1 requests that were answered 4xx or 5xx" in notes
+    assert "1 requests that were not answered 2xx or 3xx" in notes
     assert "1 requests for static files" in notes
     assert "1 lines that are not in that format" in notes
 
@@ -128,3 +134,95 @@ def test_a_har_gives_names_of_fields_and_no_values(tmp_path: Path) -> None:
 def test_a_damaged_har_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="not a HAR file"):
         from_har(text)
+
+
+# ── odd shapes ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def line(request: str, status: int = 200, client: str = "203.0.113.9") -> str:
+    return f'{client} - - [10/Oct/2026:13:55:36 +0000] "{request}" {status} 12 "-" "a \\"quoted\\" agent"\n'
+
+
+def test_whatever_stands_in_a_log_what_is_drafted_can_be_read(tmp_path: Path) -> None:
+    asked = (
+        *("GET /a HTTP/1.1", "OPTIONS * HTTP/1.1", "GET //[ HTTP/1.1", "GET http://[x/ HTTP/1.1", "GET half HTTP/1.1"),
+        *("GET /\x07bell HTTP/1.1", f"GET /{'x' * 9_000} HTTP/1.1", "GET http://shop.example/b HTTP/1.1", "GET /a/+2"),
+        *("GET /a/ HTTP/1.1", "GET /käse HTTP/1.1", "PRI * HTTP/2.0", "GET /{id} HTTP/1.1"),
+    )
+    lines = [line(request, client="2001:db8::1") for request in asked]
+    draft = from_log([*lines, *lines, lines[0][:40], "\ufffd\x00\n"])
+    assert sorted(kind.path for kind in parsed(draft, tmp_path).requests) == sorted(
+        ["/a", "/b", "/a/+2", "/a/", "/käse", "/%7Bid%7D"]
+    )
+    assert "12 requests for what is no path" in draft.notes
+    assert "4 lines that are not in that format" in draft.notes, "two of PRI, an unfinished one, and rubbish"
+
+
+def test_what_a_browser_had_already_is_an_answer_like_others(tmp_path: Path) -> None:
+    found = parsed(from_log([line("GET /a HTTP/1.1", 304), line("GET /b HTTP/1.1", 302)]), tmp_path)
+    assert [kind.expect.status for kind in found.requests] == [None, 302]
+
+
+def test_a_log_of_millions_is_a_mix_that_can_be_read(tmp_path: Path) -> None:
+    found = from_log([line("GET /a HTTP/1.1"), line("GET /b HTTP/1.1")])
+    found.kinds[0].count, found.kinds[1].count = 7_000_000, 3_500_000
+    assert [kind.weight for kind in parsed(found, tmp_path).requests] == [MOST_WEIGHT, MOST_WEIGHT / 2]
+
+
+def test_a_log_of_which_each_path_is_another_does_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(drafts, "MOST_TOLD_APART", 2)
+    draft = from_log(line(f"GET /{name} HTTP/1.1") for name in ("a", "b", "c", "d", "b"))
+    assert [kind.path for kind in draft.kinds] == ["/b", "/a"]
+    assert any(note.startswith("2 requests of further kinds") for note in draft.notes)
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_a_log_is_read_by_line_packed_or_not_with_a_mark_of_its_encoding_or_without(
+    tmp_path: Path, pack: Callable[[bytes], bytes]
+) -> None:
+    path = tmp_path / "access.log"
+    path.write_bytes(pack(b"\xef\xbb\xbf\r\n" + line("GET /a HTTP/1.1").encode() * 9 + b"\xff\xfe\x00" * 50_000))
+    assert [kind.path for kind in _from_file(path, False).kinds] == ["/a"]
+
+
+def test_a_packed_log_that_was_cut_off_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "access.log.gz"
+    path.write_bytes(gzip.compress(line("GET /a HTTP/1.1").encode() * 9)[:-9])
+    with pytest.raises(UsageError, match="cannot be read"):
+        _from_file(path, False)
+
+
+def test_an_archive_of_odd_entries_is_what_can_be_made_of_it(tmp_path: Path) -> None:
+    plain = entry("GET", "https://shop.example/a")
+    odd = [
+        plain,
+        {**plain, "response": {"status": 0}},  # blocked, or given up
+        {**plain, "response": {"status": 304}},
+        {**plain, "response": {"status": 404}},
+        {**plain, "response": None},
+        {"request": {"method": "GET", "url": "http://[half"}},
+        {"request": {"method": ["GET"], "url": "https://shop.example/b"}},
+        {"request": {"method": "POST", "url": "https://shop.example/c", "postData": [1]}},
+        entry("POST", "https://shop.example/d", mimeType="application/x-www-form-urlencoded", params=[{"x": 1}, 5]),
+    ]
+    path = tmp_path / "recorded.har"
+    path.write_text("\ufeff\n" + json.dumps({"log": {"entries": odd}}))
+    draft = _from_file(path, False)
+    found = parsed(draft, tmp_path)
+    assert [(kind.path, kind.weight, kind.expect.status) for kind in found.requests] == [
+        ("/a", 3, None),
+        ("/c", 1, None),
+        ("/d", 1, None),
+    ]
+    assert "2 requests that were not answered 2xx or 3xx" in draft.notes
+    with pytest.raises(UsageError, match="not a HAR file"):
+        from_har('{"log": {"entries": [{"request": {"url": "/"}, "response": 5}]}}')
+
+
+def test_of_an_app_with_hundreds_of_routes_the_first_are_taken(tmp_path: Path) -> None:
+    routes = [{"rule": f"/page-{number}x", "methods": ["GET", "POST"]} for number in range(MOST_REQUESTS + 7)]
+    draft = from_routes([{"rule": "/two words", "methods": ["GET"]}, *routes], "shop:app")
+    found = parsed(draft, tmp_path)
+    assert len(found.requests) == MOST_REQUESTS
+    assert found.requests[0].path == "/two%20words"
+    assert f"15 routes, for a lab.toml has {MOST_REQUESTS} requests at most" in draft.notes
