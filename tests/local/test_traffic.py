@@ -15,7 +15,8 @@ from support import K6_PATH
 
 from wsgilab.engines import Endpoint
 from wsgilab.errors import LabError, UsageError
-from wsgilab.lab.app_file import NAME, read, traffic_for_k6
+from wsgilab.lab.app_file import NAME, read
+from wsgilab.lab.traffic import traffic_for_k6
 from wsgilab.measure.k6_command import K6, Traffic
 from wsgilab.measure.k6_script import require_loads
 from wsgilab.measure.load import start

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from wsgilab.errors import did_you_mean
-from wsgilab.lab.toml_words import Where
+from wsgilab.lab.toml_words import Where, texts_in
 from wsgilab.lab.variants import THE_LABS_OWN, VARIABLE_NAME
 from wsgilab.model.app_file import AppFile, HealthSection, ServiceSection
 from wsgilab.model.needs import PLACEHOLDER, PLACES, PORT, Health, Needs, Service, State
@@ -20,6 +20,7 @@ NAME = "lab.toml"
 
 SERVICE_NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
 IN_BRACES = re.compile(r"(?<!\$)\{(\w+)\}")
+A_NAME = "a name has letters, digits and underscores, and no digit at its beginning"
 
 Problem = tuple[Where, str, str]
 """Where it stands, what is wrong with it, and the likely cause."""
@@ -27,6 +28,10 @@ Problem = tuple[Where, str, str]
 
 def problems(file: AppFile) -> Iterator[Problem]:
     """What is of the right type and still cannot be."""
+    yield from _unheard_of(file)
+    for variable in file.app.env:
+        if not VARIABLE_NAME.fullmatch(variable):
+            yield ("app", "env"), f"'{variable}' cannot name a variable", A_NAME
     exported = Counter(variable for service in file.services.values() for variable in service.export)
     for name, service in file.services.items():
         where = ("services", name)
@@ -35,8 +40,7 @@ def problems(file: AppFile) -> Iterator[Problem]:
         yield from _of_service(service, where)
         for variable in service.export:
             if not VARIABLE_NAME.fullmatch(variable):
-                cause = "a name has letters, digits and underscores, and no digit at its beginning"
-                yield (*where, "export"), f"'{variable}' cannot name a variable", cause
+                yield (*where, "export"), f"'{variable}' cannot name a variable", A_NAME
             elif THE_LABS_OWN.match(variable):
                 yield (*where, "export"), f"'{variable}' cannot be a variable for the app", "the lab itself has it"
             elif variable in file.app.env:
@@ -47,6 +51,16 @@ def problems(file: AppFile) -> Iterator[Problem]:
         if PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
             cause = "each server has a copy of the app's folder, and of nothing around it; a variable may lead there"
             yield ("app", "writes"), f"'{path}' is not in the app's folder", cause
+
+
+def _unheard_of(file: AppFile) -> Iterator[Problem]:
+    """Texts that no variable and no command can have: what is behind a NUL nobody would hear of."""
+    sections: list[tuple[Where, Any]] = [(("app",), file.app)]
+    sections += [(("services", name), section) for name, section in file.services.items()]
+    for where, section in sections:
+        for key, value in msgspec.to_builtins(section).items():
+            if any("\0" in text for text in texts_in(value)):
+                yield (*where, key), "it has a NUL character", "made by a program, or by an escape such as \\u0000"
 
 
 def with_name(where: list[str | int], document: Mapping[str, Any]) -> list[str | int]:

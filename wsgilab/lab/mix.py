@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from wsgilab.lab import app_file, drafts
+from wsgilab.lab.traffic import traffic_for_k6
 from wsgilab.model.checkup import Question
 
 MOST_QUESTIONS = 40
@@ -76,7 +77,7 @@ class Mix:
 def described(path: Path) -> Mix:
     """The mix of a lab.toml. Raises UsageError."""
     file = app_file.read(path)
-    traffic = app_file.traffic_for_k6(file, path)
+    traffic = traffic_for_k6(file, path)
     redirects = (301, 302, 303, 307, 308) if file.traffic.follow_redirects else ()
     users = traffic["login_rows"]
     return Mix(

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from dotenv import dotenv_values
+from dotenv.parser import parse_stream
 
-from wsgilab.errors import UsageError, did_you_mean, to_paste
+from wsgilab.errors import UsageError, did_you_mean, to_edit, to_paste
 from wsgilab.lab import app_needs
 from wsgilab.lab.app_file import NAME, read
+from wsgilab.lab.toml_source import Source
+from wsgilab.lab.variants import VARIABLE_NAME
 from wsgilab.lab.workloads import SCRIPT, TRAFFIC
 from wsgilab.machine.requirements import names_a_file, told_from
 from wsgilab.model import slo
@@ -167,18 +170,42 @@ def _of_project(path: Path) -> tuple[str, ...]:
         if "build-system" in said and "dependencies" in project.get("dynamic", ()):
             return (str(path.parent.resolve()),)
         return tuple(map(str, project.get("dependencies", ())))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, AttributeError) as error:
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, AttributeError, TypeError, RecursionError) as error:
         cause = "no TOML, or not yours to read; --requirement says what to install instead"
         raise UsageError(f"{path} cannot be read: {error}.", cause, to_paste("ls", "-l", path)) from error
 
 
 def _variables(file: AppFile, folder: Path | None) -> dict[str, str]:
-    named = _of_file(folder / file.app.env_file) if folder and file.app.env_file else {}
-    return {**named, **file.app.env}
+    if not (folder and file.app.env_file):
+        return dict(file.app.env)
+    named = folder / file.app.env_file
+    if not named.is_file():
+        cause = "a typo, or a path that is not relative to lab.toml"
+        Source.open(folder / NAME).refuse(("app", "env_file"), f"there is no {named} to read variables from", cause)
+    return {**_of_file(named), **file.app.env}
 
 
 def _of_file(path: Path) -> dict[str, str]:
+    """The variables in a file. What is wrong there is told by its line, and without its text, which may be a secret."""
     if not path.is_file():
         what = f"There is no {path} to read variables from."
-        raise UsageError(what, "a typo in --env-file or env_file", to_paste("ls", path.parent))
-    return {name: value or "" for name, value in dotenv_values(path, interpolate=False).items()}
+        raise UsageError(what, "a typo in --env-file", to_paste("ls", path.parent))
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        what = f"{path} cannot be read: {getattr(error, 'strerror', None) or 'it is not UTF-8'}."
+        raise UsageError(what, "not a text file, or not yours to read", to_paste("ls", "-l", path)) from error
+    found: dict[str, str] = {}
+    for said in parse_stream(io.StringIO(text)):
+        if said.error or (said.key is not None and not _is_variable(said.key, said.value)):
+            blank = len(said.original.string) - len(said.original.string.lstrip())
+            line = said.original.line + said.original.string[:blank].count("\n")
+            cause = "each line is NAME=VALUE, a comment, or empty; a value of several lines wants quotes"
+            raise UsageError(f"{path}, line {line}: this is no variable.", cause, to_edit(path, line))
+        if said.key is not None:
+            found[said.key] = said.value or ""
+    return found
+
+
+def _is_variable(name: str, value: str | None) -> bool:
+    return value is not None and "\0" not in value and VARIABLE_NAME.fullmatch(name) is not None

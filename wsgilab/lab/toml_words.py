@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -14,6 +14,30 @@ from wsgilab.model.app_file import AppFile
 Where = Sequence[str | int]
 """Keys and positions from the top of the file: ("requests", 0, "path"); "*" for a key of any name."""
 REFERENCE = "docs/reference.md lists the keys of lab.toml"
+FORMS = {
+    "path": "a path begins with a slash, and has no space and no control character",
+    "name": "a name has letters, digits, spaces and . _ -, 40 at most, and begins with a letter or a digit",
+}
+"""Of texts that have one, by their keys; those of other keys are paths."""
+NEEDED = {"login": "every step needs a path", "vitals": "every click needs a name, a page, click and content"}
+
+
+def texts_in(node: Any) -> Iterator[str]:
+    """Every text in a value, but for the keys of tables."""
+    if isinstance(node, str):
+        yield node
+    elif isinstance(node, Mapping):
+        for inner in node.values():
+            yield from texts_in(inner)
+    elif isinstance(node, list):
+        for inner in node:
+            yield from texts_in(inner)
+
+
+def line_in(message: str) -> int | None:
+    """The line that a message of tomllib names."""
+    found = re.search(r"\(at line (\d+)", message)
+    return int(found[1]) if found else None
 
 
 def parts(at_path: str) -> list[str | int]:
@@ -74,10 +98,10 @@ def cause(message: str, where: Where) -> str:
     """The likely cause of what msgspec says is wrong at that place."""
     if key := key_in(message):
         return did_you_mean(key, _keys_at(where), REFERENCE)
-    if "matching regex" in message and where[-1:] == ["path"]:
-        return "a path begins with a slash and holds no space"
+    if "matching regex" in message:
+        return FORMS.get(str(where[-1]) if where else "", FORMS["path"])
     if "missing" in message:
-        return "every request needs a name and a path"
+        return NEEDED.get(str(where[0]) if where else "", "every request needs a name and a path")
     return f"a value of another kind; {REFERENCE}"
 
 

@@ -13,6 +13,7 @@ from urllib.parse import unquote, urlsplit
 from wsgilab.engines import Endpoint
 from wsgilab.lab import ROOT, app_file
 from wsgilab.lab.app_file import NAME
+from wsgilab.lab.traffic import traffic_for_k6
 from wsgilab.lab.workloads import SCRIPT, TRAFFIC
 from wsgilab.machine import http
 from wsgilab.model import slo
@@ -35,7 +36,7 @@ class Traffic:
     """What requests are made of where no named workload says it."""
 
     described: Mapping[str, Any] | None = None
-    """The traffic of a lab.toml, as `app_file.traffic_for_k6` gives it."""
+    """The traffic of a lab.toml, as `traffic_for_k6` gives it."""
     script: Path | None = None
     """A k6 script of the user's own: its default function is one tick of the schedule."""
     keep_alive: bool = False
@@ -108,7 +109,7 @@ def traffic_of(request: Request) -> Traffic:
         file = app_file.read(path)
         for rate in request.loads_rps if request.command not in SEARCHES else ():
             app_file.require_time_to_think(file, rate, path)
-        described = app_file.traffic_for_k6(file, path)
+        described = traffic_for_k6(file, path)
     script = Path(request.script) if request.script and request.workload == SCRIPT else None
     return Traffic(described, script, request.keep_alive, _patience_s(request))
 

@@ -13,8 +13,10 @@ MOST_REQUESTS = 100
 """Each has figures of its own in every window: more would be a table that nobody reads."""
 MOST_WEIGHT = 1e6
 
-Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9 _.-]{0,39}$", description="Shown in reports.")]
-Path = Annotated[str, Meta(pattern=r"^/\S*$", max_length=8_000, description="Begins with a slash; {placeholders}.")]
+END = r"$(?!\n)"
+"""To Python, `$` alone is also before a line end that is the last character."""
+Name = Annotated[str, Meta(pattern=rf"^[A-Za-z0-9][A-Za-z0-9 _.-]{{0,39}}{END}", description="Shown in reports.")]
+Path = Annotated[str, Meta(pattern=rf"^/[^\s\x00-\x1f\x7f]*{END}", max_length=8_000, description="Begins with a slash; {placeholders}.")]
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
 Status = Annotated[int, Meta(ge=100, le=599)]
 Rate = Annotated[float, Meta(gt=0, le=20_000, description="Requests per second.")]
@@ -31,7 +33,7 @@ class _Strict(Struct, frozen=True, forbid_unknown_fields=True):
 class Expectation(_Strict, frozen=True):
     """What a good answer looks like."""
 
-    status: Status | list[Status] | None = None
+    status: Status | Annotated[list[Status], Meta(min_length=1)] | None = None
     """One status code or several; any 2xx where it is left out."""
     text: Annotated[str, Meta(min_length=1)] | None = None
     """Text that the answer's body must hold."""

@@ -9,8 +9,9 @@ import pytest
 from support import ROOT
 
 from wsgilab.errors import UsageError
-from wsgilab.lab.app_file import NAME, read, traffic_for_k6
+from wsgilab.lab.app_file import NAME, read
 from wsgilab.lab.toml_lines import line_of
+from wsgilab.lab.traffic import traffic_for_k6
 from wsgilab.model.app_file import schema
 
 GOOD = """\
@@ -25,7 +26,7 @@ slo = "p99<250ms and failed<1%"
 [[login]]
 path = "/login"
 method = "POST"
-form = {user = "{user}", csrf = "{csrf}"}
+form = {user = "ann", csrf = "{csrf}"}
 save = {csrf = 'name="csrf" value="([^"]+)"'}
 
 [[requests]]
@@ -110,6 +111,21 @@ WRONG = {
     "an expression without a group": ("([^\"]+)\"'", "[^\"]+\"'", 13, "save.csrf has 0 groups", "in brackets"),
     "a click twice": ('name = "next"', 'name = "add"', 36, "a second click is named 'add'", "figures of its own"),
     "a page of many": ('page = "/items/7"', 'page = "/items/{id}"', 31, "nothing fills {id} in '/items/{id}'", "[[requests]]"),
+    "a rate twice": ("rates = [20, 60]", "rates = [20, 20.0]", 6, "20 stands there twice", "once a round"),
+    "a variable that is none": ('SHOP_MODE = "lab"', '"SHOP MODE" = "lab"', 3, "'SHOP MODE' cannot name a variable", "no digit"),
+    "a variable that ends early": ('SHOP_MODE = "lab"', 'SHOP_MODE = "l\\u0000b"', 3, "app.env: it has a NUL", "escape"),
+    "a header that is none": ("weight = 5", 'headers = {"X Y" = "1"}', 17, "requests[1].headers: no request can have the header 'X Y'", "a space in a name"),
+    "a header of two lines": ("weight = 5", 'headers = {X = "1\\r\\nY: 2"}', 17, "the header 'X'", "a line end in a value"),
+    "no status at all": ("status = [201, 202]", "status = []", 27, "its length must be >= 1", ""),
+    "a saved name in no braces": ("save = {csrf =", 'save = {"cs-rf" =', 13, "'cs-rf' cannot name a placeholder", "underscores"),
+    "an expression of Python's": ("([^\"]+)\"'", "(?P<x>[^\"]+)\"'", 13, "save.csrf has '(?P<', which k6 does not know", "JavaScript"),
+    "a row without a column": ('path = "/orders"\njson = {item = "{id}", express = true}\ndata = [{id = 1}, {id = 2}]', 'path = "/orders/{id}"\ndata = [{id = 1}, {x = 2}]', 25, "row 2 has no 'id'", "each row"),
+    "a form that nothing fills": ('csrf = "{csrf}"}', 'csrf = "{crsf}"}', 12, "login[1].form: nothing fills {crsf}", "did you mean 'csrf'?"),
+    "a value that nobody has": ('item = "{id}"', 'item = "{article}"', 25, "requests[2].json: nothing fills {article}", "no column"),
+    "an answer that nothing fills": ('text = "ordered"', 'text = "{oder}"', 27, "requests[2].expect: nothing fills {oder}", "no column"),
+    "a name with a line end": ('name = "catalogue"', 'name = "catalogue\\n"', 16, "requests[1].name", "40 at most"),
+    "a path with a bell": ('path = "/orders"', 'path = "/orders\\u0007"', 24, "requests[2].path", "no control character"),
+    "no page to click on": ('page = "/items/7"\n', "", 29, "the key 'page' is missing", "every click needs a name, a page"),
     "no TOML": ('app = "shop:create_app()"', 'app = "shop:create_app()', 2, "this is not TOML", ""),
 }  # fmt: skip
 
@@ -156,3 +172,50 @@ def test_the_published_schema_is_the_one_that_is_read() -> None:
         "> docs/lab.toml.schema.json"
     )
     assert json.loads((ROOT / "docs/lab.toml.schema.json").read_text()) == schema(), anew
+
+
+def test_a_file_that_begins_with_a_mark_of_its_encoding_is_read(folder: Path) -> None:
+    (folder / NAME).write_bytes(b"\xef\xbb\xbf" + GOOD.encode())
+    assert read(folder / NAME).app.app == "shop:create_app()"
+
+
+def test_what_is_nested_without_end_is_refused(folder: Path) -> None:
+    with pytest.raises(UsageError, match="nested too deeply"):
+        read(written(folder, f"a = {'[' * 9_000}{']' * 9_000}\n"))
+
+
+CSV = {
+    "a column twice": ("id,page,id\n1,2,3\n", "the header of items.csv has 'id' twice"),
+    "a quote that does not end": ('id,page\n"1,2\n3,4\n', "items.csv is not a CSV file"),
+    "a row too short, after one of two lines": ('id,page\n"1\n",2\n3\n', "items.csv, line 4, has not as many columns"),
+    "other letters": ("id,größe\n1,2\n", "nothing fills {page}"),
+}
+
+
+@pytest.mark.parametrize("case", CSV)
+def test_a_csv_that_would_be_misread_is_refused(folder: Path, case: str) -> None:
+    text, what = CSV[case]
+    (folder / "items.csv").write_text(text)
+    path = written(folder, GOOD)
+    with pytest.raises(UsageError) as refused:
+        traffic_for_k6(read(path), path)
+    assert what in refused.value.what
+
+
+def test_a_field_of_a_csv_may_have_line_ends(folder: Path) -> None:
+    (folder / "items.csv").write_bytes('id,page\r\n"1\r\n2",\u2028\r\n'.encode())
+    path = written(folder, GOOD)
+    assert traffic_for_k6(read(path), path)["requests"][0]["rows"] == [{"id": "1\r\n2", "page": "\u2028"}]
+
+
+def test_a_placeholder_that_k6_would_not_fill_is_refused(folder: Path) -> None:
+    (folder / "items.csv").write_text("id,größe\n1,2\n")
+    path = written(folder, GOOD.replace("page={page}", "page={größe}"))
+    with pytest.raises(UsageError, match=r"nothing fills \{größe\}") as refused:
+        traffic_for_k6(read(path), path)
+    assert "letters from a to z" in refused.value.cause
+
+
+def test_braces_that_are_meant_are_left_alone(folder: Path) -> None:
+    path = written(folder, GOOD.replace("express = true", 'text = "Dear {customer},"'))
+    assert traffic_for_k6(read(path), path)["requests"][1]["json"]["text"] == "Dear {customer},"

@@ -14,10 +14,11 @@ from wsgilab.commands.init import _from_file
 from wsgilab.errors import UsageError
 from wsgilab.lab import drafts
 from wsgilab.lab.access_log import from_log
-from wsgilab.lab.app_file import NAME, read, traffic_for_k6
+from wsgilab.lab.app_file import NAME, read
 from wsgilab.lab.draft_text import written
 from wsgilab.lab.drafts import Draft, from_routes
 from wsgilab.lab.har import from_har
+from wsgilab.lab.traffic import traffic_for_k6
 from wsgilab.model.app_file import MOST_REQUESTS, MOST_WEIGHT, AppFile
 
 LOG = """\

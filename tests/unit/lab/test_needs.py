@@ -71,6 +71,40 @@ def test_a_file_of_variables_is_not_looked_for_in_the_revision(folders: tuple[Pa
     assert at_revision(request_for(now), now, was, "main").app_variables == {"TOKEN": "abc"}
 
 
+BAD_VARIABLES = {
+    "no value": ("A=1\n\n\nTOKEN\n", "line 4: this is no variable"),
+    "no name": ("# a comment\nexport A=1\nmy secret = x\n", "line 3: this is no variable"),
+    "a quote that does not end": ("A='s3cret\n", "line 1: this is no variable"),
+    "another encoding": ("A=\xff", "it is not UTF-8"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_VARIABLES)
+def test_a_file_of_variables_that_cannot_be_read_is_told_by_its_line_and_not_by_its_text(
+    tmp_path: Path, case: str
+) -> None:
+    text, what = BAD_VARIABLES[case]
+    (tmp_path / "lab.env").write_bytes(text.encode("latin-1"))
+    with pytest.raises(UsageError) as refused:
+        fields("run", {"env_file": str(tmp_path / "lab.env")})
+    assert what in refused.value.what
+    assert "secret" not in str(refused.value)
+    assert "s3cret" not in str(refused.value)
+
+
+def test_variables_of_a_file_are_read_as_they_are_written(tmp_path: Path) -> None:
+    (tmp_path / "lab.env").write_text('\ufeffA=1 # one\nexport B="two\nlines"\nC=$A\nD=\n')
+    found = fields("run", {"env_file": str(tmp_path / "lab.env"), "app_variables": (("A", "2"),)})
+    assert found["app_variables"] == {"A": "2", "B": "two\nlines", "C": "$A", "D": ""}
+
+
+def test_a_file_of_variables_that_is_not_there_is_told_with_the_line_that_names_it(tmp_path: Path) -> None:
+    (tmp_path / "lab.toml").write_text('[app]\nenv_file = "lab.env"\n')
+    with pytest.raises(UsageError) as refused:
+        fields("run", {"app_dir": str(tmp_path)})
+    assert refused.value.what.startswith(f"{tmp_path}/lab.toml, line 2: app.env_file: there is no {tmp_path}/lab.env")
+
+
 @pytest.mark.parametrize(
     ("name", "text", "is_installed"),
     [
