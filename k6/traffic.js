@@ -128,6 +128,8 @@ export function described(file, target, timeout) {
 export function scripted(file) {
   const script = require(file); // eslint-disable-line
   if (typeof script.default !== 'function') throw new Error(`${file} exports no default function`);
+  // Its promise would be taken for an answer, at once.
+  if (String(script.default).startsWith('async')) throw new Error('its default function is async: a tick is over when it returns');
   let made; // what its own setup() gave, if it has one
   return {
     names: [],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import fcntl
 import hashlib
 import os
 import subprocess
@@ -14,9 +15,10 @@ import pytest
 from support import ROOT, small_file_system
 
 from wsgilab.errors import Interrupted, MissingError, UsageError
-from wsgilab.machine.environments import COMPLETE, Environment, Workshop, find_python
+from wsgilab.machine.environments import COMPLETE, WAITING, Environment, Workshop, find_python
 from wsgilab.machine.processes import ask
 from wsgilab.machine.requirements import Requirements
+from wsgilab.machine.turns import LOCK
 from wsgilab.machine.waiting import Stop
 
 
@@ -116,6 +118,21 @@ def test_what_a_crash_left_half_made_is_made_anew(workshop: Workshop) -> None:
     (made.path / COMPLETE).unlink()
     (made.path / "lib").rename(made.path / "torn")
     assert versions(workshop.environment(Requirements(("shop",))), "shop") == ["1.0"]
+
+
+def test_two_commands_do_not_make_the_same_environment_at_once(workshop: Workshop, said: list[str]) -> None:
+    workshop.cache.mkdir()
+    lock = os.open(workshop.cache / LOCK, os.O_RDONLY | os.O_CREAT)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+
+    def hear(line: str) -> None:
+        said.append(line)
+        if line == WAITING:  # the other one has made it meanwhile
+            os.close(lock)
+
+    made = replace(workshop, announce=hear).environment(Requirements(("shop",)))
+    assert said[0] == WAITING
+    assert versions(made, "shop") == ["1.0"]
 
 
 def test_a_file_of_requirements_counts_by_what_it_says(workshop: Workshop, tmp_path: Path) -> None:

@@ -206,6 +206,8 @@ def test_a_script_of_the_users_own_is_the_load(shop: Shop, url: str, tmp_path: P
         ("export const x = 1;\n", "mine.js exports no default function"),
         ("import x from './missing.js';\nexport default function () {}\n", 'The moduleSpecifier "./missing.js"'),
         ("nowhere();\nexport default function () {}\n", "nowhere is not defined"),
+        ("export default async function () {}\n", "its default function is async"),
+        ("export default async () => {};\n", "its default function is async"),
     ],
 )
 def test_a_script_that_cannot_be_loaded_is_refused_with_k6s_own_reason(

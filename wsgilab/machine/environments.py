@@ -19,6 +19,7 @@ from pathlib import Path
 from wsgilab.errors import Interrupted, MissingError, to_paste
 from wsgilab.machine import pip_words, processes
 from wsgilab.machine.requirements import Gathered, Requirements, gather
+from wsgilab.machine.turns import turn_in
 from wsgilab.machine.waiting import Stop
 
 OLDEST_PYTHON = (3, 9)
@@ -30,6 +31,7 @@ VENV_TIMEOUT_S = 300.0
 PIP_WHEELS = ("pip/usr/share/python-wheels/pip-*.whl", "wheels/pip-*.whl")
 """Below .venv: where the bootstrap put one that was in Debian's package, or in a bundle."""
 AT = ("Collecting ", "Processing ", "Building wheel", "Installing collected", "install: ")
+WAITING = "Another command installs an app's requirements: waiting for it …"
 
 Announce = Callable[[str], None]
 
@@ -74,13 +76,20 @@ class Workshop:
             gathered = gather(requirements, Path(name), name)
             kept = self.cache / "environments" / self._key(gathered.digest, interpreter)
             if not (kept / COMPLETE).exists():
-                self._sweep(kept)
-                try:
-                    self._make(kept, requirements, gathered, interpreter)
-                except BaseException:
-                    shutil.rmtree(kept, ignore_errors=True)
-                    raise
+                with turn_in(self.cache, self.stop, lambda: self.announce(WAITING)):
+                    self._make_once(kept, requirements, gathered, interpreter)
         return Environment(kept)
+
+    def _make_once(self, kept: Path, requirements: Requirements, gathered: Gathered, interpreter: Path) -> None:
+        """Make it, unless another command has done that meanwhile. Nothing half made is left."""
+        if (kept / COMPLETE).exists():
+            return
+        self._sweep(kept)
+        try:
+            self._make(kept, requirements, gathered, interpreter)
+        except BaseException:
+            shutil.rmtree(kept, ignore_errors=True)
+            raise
 
     def _key(self, digest: str, interpreter: Path) -> str:
         version = processes.ask([interpreter, "-VV"]).out

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import fcntl
+import math
 import os
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from wsgilab.errors import MissingError
 from wsgilab.machine.ports import describe_process
+from wsgilab.machine.waiting import Stop, poll_until
 
 LOCK = "wsgilab.lock"
 
@@ -72,3 +74,30 @@ def _holder(descriptor: int) -> str:
             if found := re.search(rf"FLOCK .* (\d+) [0-9a-f]+:[0-9a-f]+:{inode} ", line):
                 return f"{describe_process(int(found[1]))} has it"
     return "a ./lab run in another terminal, or of another user"
+
+
+@contextmanager
+def turn_in(folder: Path, stop: Stop, wait: Callable[[], None]) -> Iterator[None]:
+    """Hold the lock of a folder that several commands write to; `wait` is called once if another one has it.
+
+    Raises Interrupted. Where there can be no lock, nobody waits: what is written next says why.
+    """
+    with suppress(OSError):
+        folder.mkdir(parents=True, exist_ok=True)
+    descriptor = _opened(folder / LOCK)
+    try:
+        if descriptor is not None and not _is_free(descriptor):
+            wait()
+            poll_until(lambda: _is_free(descriptor), stop, math.inf)
+        yield
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
+
+
+def _is_free(descriptor: int) -> bool:
+    """Whether nobody else had the lock: it is ours then."""
+    with suppress(BlockingIOError):
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return True
+    return False
