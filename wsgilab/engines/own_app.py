@@ -64,12 +64,10 @@ def _image(stack: Stack, requirements: Requirements, python: str | None) -> str:
     docker = Docker(stack, stack.environment())
     base = _python_image(stack, python)
     lock = (stack.lab.root / "locks/server.txt").read_text(encoding="utf-8")
-    services = sorted((stack.lab.root / "services").rglob("*.py"))
-    code = "".join(path.read_text(encoding="utf-8") for path in services)
     with tempfile.TemporaryDirectory(prefix="wsgilab-requirements-") as name:
         folder = Path(name)
         gathered = gather(requirements, folder, BUILT_FROM)
-        digest = hashlib.sha256("\0".join([base, gathered.digest, lock, code]).encode()).hexdigest()
+        digest = hashlib.sha256("\0".join([base, gathered.digest, lock, baked_in(stack.lab.root)]).encode()).hexdigest()
         tag = f"{IMAGE}:{digest[:16]}"
         if docker.ask("image", "inspect", tag).ok:
             return tag
@@ -91,6 +89,15 @@ def _image(stack: Stack, requirements: Requirements, python: str | None) -> str:
             "./lab run --engine local",
         )
     return tag
+
+
+def baked_in(root: Path) -> str:
+    """A digest of what of the lab is in an image, and of how it is built."""
+    found = hashlib.sha256()
+    for path in sorted(path for path in (root / "services").rglob("*") if path.is_file() and "__pycache__" not in path.parts):
+        content = path.read_bytes()
+        found.update(f"{path.relative_to(root)} {len(content)}\n".encode() + content)
+    return found.hexdigest()
 
 
 def _network(docker: Docker) -> list[str]:

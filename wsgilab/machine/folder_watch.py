@@ -6,11 +6,13 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from itertools import islice
-from pathlib import Path
+from pathlib import Path, PurePath
 
 MOST_FILES = 20_000
 """Of a larger folder only so many are looked at: it is a service, and no proof."""
 NOBODYS = {".git", "__pycache__", "node_modules", ".venv", "venv"}
+RESULTS = (".run.lock", "windows.jsonl", "blocks.jsonl")
+"""One of these is in a folder of results, or in that of a run."""
 
 Seen = Mapping[str, tuple[int, int]]
 """Path in the folder → when it was written (ns), and its size."""
@@ -22,9 +24,16 @@ def seen(folder: Path) -> Seen:
 
 
 def changed(before: Seen, folder: Path) -> list[str]:
-    """The files that have been written, made or removed since, in alphabetical order."""
+    """The files that have been written, made or removed since, in alphabetical order. Results of a run are the lab's."""
     now = seen(folder)
-    return sorted(path for path in {**before, **now} if before.get(path) != now.get(path))
+    paths = sorted(path for path in {**before, **now} if before.get(path) != now.get(path))
+    return [path for path in paths if not _is_a_result(folder, path)]
+
+
+def _is_a_result(folder: Path, path: str) -> bool:
+    """Whether a folder around it holds a run, or runs: `--out` may be in an app's folder, and so may the whole lab."""
+    around = PurePath(path).parents[:-1]
+    return any((folder / place / name).exists() for place in around for name in RESULTS)
 
 
 def _files(folder: str, inside: str) -> Iterator[tuple[str, tuple[int, int]]]:

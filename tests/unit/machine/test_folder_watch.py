@@ -33,3 +33,15 @@ def test_a_link_in_a_circle_and_a_folder_that_is_gone_are_no_trouble(tmp_path: P
     (tmp_path / "here").symlink_to(tmp_path)
     assert seen(tmp_path) == {}
     assert seen(tmp_path / "gone") == {}
+
+
+def test_what_a_run_writes_there_is_no_doing_of_the_app(tmp_path: Path) -> None:
+    for name in (".lab/results/.gitkeep", "out/old.txt"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).touch()
+    before = seen(tmp_path)
+    for name in (".lab/results/.run.lock", ".lab/results/1-run/manifest.json", "out/windows.jsonl", "out/report.md"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "shop.db").touch()
+    assert changed(before, tmp_path) == ["shop.db"]
