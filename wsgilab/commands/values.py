@@ -11,6 +11,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from wsgilab.errors import did_you_mean
+from wsgilab.lab.variants import NOT_FOR_APPS
 from wsgilab.model.request import ATTACHED, DEFAULTS, ENGINES, MAX_RATE_RPS, MAX_SLOTS
 
 MUST_BE = f"it must be one of {', '.join(ENGINES)}"
@@ -174,6 +175,8 @@ def _variable(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not equals or not re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII):
         raise ValueError("a variable is NAME=VALUE")  # without what was typed: it may be a secret
+    if NOT_FOR_APPS.match(name):
+        raise ValueError(f"{name} cannot be a variable for the app: the lab itself has it")
     return name, value
 
 

@@ -24,7 +24,7 @@ from wsgilab.machine.tools import find_nginx, nginx_at_hand
 from wsgilab.machine.waiting import Stop
 from wsgilab.model.listener import UNHEARD, Listener
 from wsgilab.model.needs import NOTHING, Needs
-from wsgilab.model.server import Server, app_of, given_to
+from wsgilab.model.server import Server, app_of, given_to, import_path
 
 LOG_BYTES = 16_384
 
@@ -195,7 +195,8 @@ class LocalEngine:
         shared["LAB_EXPORTER_PORT"] = str(self._exporter_ports[server.name])
         # As in a container: nothing is written next to the code of an app.
         shared["PYTHONDONTWRITEBYTECODE"] = "1"
-        return {**shared, **self._services.variables, **(server.app.variables if server.app else {})}
+        told = {**self._services.variables, **(server.app.variables if server.app else {})}
+        return {**shared, **told, **import_path(shared, told, str(self._copies.folder(server)))}
 
     def _localized(self, text: str, server: Server) -> str:
         """A word of compose.yaml's command or environment, as it must be outside a container."""

@@ -12,7 +12,7 @@ from typing import Any
 from wsgilab.lab.servers import Lab
 from wsgilab.lab.variants import PROXY, nginx_blocks
 from wsgilab.machine import places
-from wsgilab.model.server import Server
+from wsgilab.model.server import Server, import_path
 
 EXPORTER = f"{PROXY}-exporter"
 NGINX_CONF = "/etc/wsgilab/nginx.conf"
@@ -66,7 +66,8 @@ def _service(lab: Lab, server: Server) -> dict[str, Any]:
     if server.app is None:
         return whole
     image = {"image": server.app.image} if server.app.image else {}
-    return {**whole, **image, "environment": {**whole.get("environment", {}), **server.app.variables}}
+    told = {**server.app.variables, **import_path(server.environment, server.app.variables, server.environment["LAB_APP_DIR"])}
+    return {**whole, **image, "environment": {**whole.get("environment", {}), **told}}
 
 
 def _proxy(lab: Lab, nginx_conf: Path) -> dict[str, Any]:

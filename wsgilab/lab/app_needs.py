@@ -12,7 +12,7 @@ import msgspec
 
 from wsgilab.errors import did_you_mean
 from wsgilab.lab.toml_words import Where, texts_in
-from wsgilab.lab.variants import THE_LABS_OWN, VARIABLE_NAME
+from wsgilab.lab.variants import NOT_FOR_APPS, THE_LABS_OWN, VARIABLE_NAME
 from wsgilab.model.app_file import AppFile, HealthSection, ServiceSection
 from wsgilab.model.needs import PLACEHOLDER, PLACES, PORT, Health, Needs, Service, State
 
@@ -32,6 +32,8 @@ def problems(file: AppFile) -> Iterator[Problem]:
     for variable in file.app.env:
         if not VARIABLE_NAME.fullmatch(variable):
             yield ("app", "env"), f"'{variable}' cannot name a variable", A_NAME
+        elif NOT_FOR_APPS.match(variable):
+            yield ("app", "env"), f"'{variable}' cannot be a variable for the app", "the lab itself has it"
     exported = Counter(variable for service in file.services.values() for variable in service.export)
     for name, service in file.services.items():
         where = ("services", name)

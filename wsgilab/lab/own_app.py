@@ -15,7 +15,7 @@ from wsgilab.errors import UsageError, did_you_mean, to_edit, to_paste
 from wsgilab.lab import app_needs
 from wsgilab.lab.app_file import NAME, read
 from wsgilab.lab.toml_source import Source
-from wsgilab.lab.variants import VARIABLE_NAME
+from wsgilab.lab.variants import NOT_FOR_APPS, VARIABLE_NAME
 from wsgilab.lab.workloads import SCRIPT, TRAFFIC
 from wsgilab.machine.requirements import names_a_file, told_from
 from wsgilab.model import slo
@@ -202,8 +202,12 @@ def _of_file(path: Path) -> dict[str, str]:
             line = said.original.line + said.original.string[:blank].count("\n")
             cause = "each line is NAME=VALUE, a comment, or empty; a value of several lines wants quotes"
             raise UsageError(f"{path}, line {line}: this is no variable.", cause, to_edit(path, line))
-        if said.key is not None:
-            found[said.key] = said.value or ""
+        if said.key is None:
+            continue
+        if NOT_FOR_APPS.match(said.key):
+            what = f"{path} has {said.key}, which cannot be a variable for the app."
+            raise UsageError(what, "the lab itself has it", to_edit(path))
+        found[said.key] = said.value or ""
     return found
 
 

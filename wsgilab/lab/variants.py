@@ -24,6 +24,8 @@ NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
 VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 THE_LABS_OWN = re.compile(r"LAB_|PYTHONPATH$|PATH$|PROMETHEUS_MULTIPROC_DIR$")
 """Variables that carry the lab itself; compose.yaml names those of them that may be set."""
+NOT_FOR_APPS = re.compile(r"LAB_|PATH$|PROMETHEUS_MULTIPROC_DIR$")
+"""Those that no app can be told: PYTHONPATH is told it besides."""
 PROXY = "nginx-variants"
 """In Compose, variants get an nginx besides the one that runs: that one would have to start anew to know of them."""
 FIRST_PROXY_PORT = 8101

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -9,6 +10,7 @@ from dataclasses import dataclass, field
 from wsgilab.model import words
 from wsgilab.model.manifest import Manifest
 
+PYTHONPATH = "PYTHONPATH"
 OF_SERVERS = re.compile(r"LAB_(?!APP)|(GUNICORN|UWSGI|WAITRESS|GRANIAN|FLASK|PYTHON)")
 """Variables that servers read, by how their names begin; all others are the app's."""
 
@@ -102,6 +104,17 @@ class ServerFacts:
 def given_to(servers: Iterable[Server]) -> dict[str, str]:
     """The variables that somebody gave the apps of these servers; their values are told nobody."""
     return {name: value for server in servers if server.app for name, value in server.app.variables.items()}
+
+
+def import_path(environment: Mapping[str, str], told: Mapping[str, str], folder: str) -> dict[str, str]:
+    """PYTHONPATH for a server whose app is told one, too: the server's own first; nothing where the app is told none.
+
+    `folder`: of the app, which relative entries are told from.
+    """
+    if PYTHONPATH not in told:
+        return {}
+    entries = (os.path.join(folder, entry) for entry in told[PYTHONPATH].split(os.pathsep) if entry)
+    return {PYTHONPATH: os.pathsep.join([environment[PYTHONPATH], *entries])}
 
 
 def app_of(environment: Mapping[str, object], own: App | None = None) -> str:

@@ -15,6 +15,7 @@ from wsgilab.engines import HealthCheck
 from wsgilab.engines.background import INHERITED, PROGRAMS, Background, Started
 from wsgilab.engines.local import LocalEngine, _launcher
 from wsgilab.engines.nginx import configuration
+from wsgilab.engines.override import compose_file
 from wsgilab.lab.servers import load_lab
 from wsgilab.machine import http
 from wsgilab.machine.http import Answer
@@ -128,3 +129,14 @@ def test_what_an_app_was_given_is_in_nothing_that_its_programs_are_said_to_write
     engine._background._started["gunicorn"] = Started(cast("Process", None), log)
     assert engine.log(servers[0]) == "greets with ***\n"
     assert engine._services._background.told("not-a-word-of-it") == "***"
+
+
+def test_an_import_path_of_the_apps_own_comes_after_the_labs_and_is_told_from_its_folder(tmp_path: Path) -> None:
+    lab = load_lab(ROOT, {})
+    app = App(str(tmp_path), variables={"PYTHONPATH": "lib:/opt/more:"})
+    (server,) = [replace(server, app=app) for server in lab.select(["gunicorn"])]
+    with LocalEngine(lab, [server], Stop(), 1.0) as engine:
+        found = engine._environment(server)["PYTHONPATH"]
+    assert found == f"{ROOT}/services/serve:{tmp_path}/lib:/opt/more"
+    content = compose_file(lab, [server], tmp_path)["services"]["gunicorn"]
+    assert content["environment"]["PYTHONPATH"] == "/srv/serve:/srv/app/lib:/opt/more"

@@ -114,6 +114,7 @@ WRONG = {
     "a rate twice": ("rates = [20, 60]", "rates = [20, 20.0]", 6, "20 stands there twice", "once a round"),
     "a variable that is none": ('SHOP_MODE = "lab"', '"SHOP MODE" = "lab"', 3, "'SHOP MODE' cannot name a variable", "no digit"),
     "a variable that ends early": ('SHOP_MODE = "lab"', 'SHOP_MODE = "l\\u0000b"', 3, "app.env: it has a NUL", "escape"),
+    "a variable of the lab": ('SHOP_MODE = "lab"', 'LAB_RUN_DIR = "/tmp"', 3, "'LAB_RUN_DIR' cannot be a variable for the app", "the lab itself"),
     "a header that is none": ("weight = 5", 'headers = {"X Y" = "1"}', 17, "requests[1].headers: no request can have the header 'X Y'", "a space in a name"),
     "a header of two lines": ("weight = 5", 'headers = {X = "1\\r\\nY: 2"}', 17, "the header 'X'", "a line end in a value"),
     "no status at all": ("status = [201, 202]", "status = []", 27, "its length must be >= 1", ""),

@@ -75,6 +75,7 @@ BAD_VARIABLES = {
     "no value": ("A=1\n\n\nTOKEN\n", "line 4: this is no variable"),
     "no name": ("# a comment\nexport A=1\nmy secret = x\n", "line 3: this is no variable"),
     "a quote that does not end": ("A='s3cret\n", "line 1: this is no variable"),
+    "a variable of the lab": ("PATH=/bin\n", "has PATH, which cannot be a variable for the app"),
     "another encoding": ("A=\xff", "it is not UTF-8"),
 }
 
