@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -17,12 +18,15 @@ from wsgilab.lab.app_file import NAME, read
 from wsgilab.lab.toml_source import Source
 from wsgilab.lab.variants import NOT_FOR_APPS, VARIABLE_NAME
 from wsgilab.lab.workloads import SCRIPT, TRAFFIC
-from wsgilab.machine.requirements import names_a_file, told_from
+from wsgilab.machine.locks import LOCKS
+from wsgilab.machine.requirements import CONSTRAINT, names_a_file, told_from
 from wsgilab.model import slo
 from wsgilab.model.app_file import AppFile
 from wsgilab.model.request import DEFAULT_SLO, SEARCHES, Request, Revision
 
 REQUIREMENTS, PROJECT, SETUP = "requirements.txt", "pyproject.toml", "setup.py"
+AS_A_FILE = re.compile(r"^(?:-r|--requirement)[ =]\s*")
+"""How a file of requirements is named in another one."""
 
 
 def fields(command: str, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -147,11 +151,19 @@ def _requirements(asked: Sequence[str], file: AppFile, folder: Path | None) -> d
     if (folder / REQUIREMENTS).is_file():
         return _lines_and_files([REQUIREMENTS], folder)
     if (folder / PROJECT).is_file():
-        return {"requirements": _of_project(folder / PROJECT)}
+        wanted = _of_project(folder / PROJECT)
+        return {"requirements": (*wanted, *_locked(folder)) if wanted else ()}
     return {"requirements": (str(folder.resolve()),) if (folder / SETUP).is_file() else ()}
 
 
-def _lines_and_files(words: Sequence[str], base: Path) -> dict[str, Any]:
+def _locked(folder: Path) -> tuple[str, ...]:
+    """The lock file of a folder, which settles what pip may choose of the versions that the project would do with."""
+    found = next((folder / name for name in LOCKS if (folder / name).is_file()), None)
+    return (f"{CONSTRAINT}{found.resolve()}",) if found else ()
+
+
+def _lines_and_files(asked: Sequence[str], base: Path) -> dict[str, Any]:
+    words = [AS_A_FILE.sub("", word) for word in asked]
     files = [word for word in words if names_a_file(word, base)]
     return {
         "requirements": tuple(told_from(word, base) for word in words if word not in files),

@@ -16,8 +16,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from wsgilab.errors import UsageError, to_paste
+from wsgilab.machine.locks import LOCKS, pins
 
 NAME = "requirements.txt"
+CONSTRAINT = "--constraint "
 OPTION = re.compile(r"(-r|--requirement|-c|--constraint|-e|--editable)(?:[ \t]+|=|(?<=-[rce]))(\S.*)")
 COMMENT = re.compile(r"(^|\s+)#.*$")
 PROJECT_FILES = ("pyproject.toml", "setup.py")
@@ -40,7 +42,8 @@ class Requirements:
 
     def arguments(self) -> list[str]:
         """The same as arguments for `pip install`, as somebody would type them."""
-        return [*self.lines, *(word for file in self.files for word in ("--requirement", str(file)))]
+        told = (line for line in self.lines if not line.startswith(CONSTRAINT))
+        return [*told, *(word for file in self.files for word in ("--requirement", str(file)))]
 
 
 def names_a_file(word: str, base: Path) -> bool:
@@ -76,7 +79,7 @@ def gather(requirements: Requirements, folder: Path, seen_as: str) -> Gathered:
     `seen_as`: what the folder is called where pip runs. Raises UsageError for a file that cannot be read.
     """
     gathering = _Gathering(folder, seen_as)
-    lines = [gathering.line(line, Path()) for line in requirements.lines]
+    lines = [told for line in requirements.lines for told in gathering.any_line(line, Path())]
     for file in requirements.files:
         lines += gathering.file(file)
     (folder / NAME).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
@@ -102,16 +105,20 @@ class _Gathering:
             )
         self.open.append(path.resolve())
         for line in _read(path).splitlines():
-            option = OPTION.fullmatch(COMMENT.sub("", line.strip()))
-            if option and option[1] in ("-r", "--requirement") and "://" not in option[2]:
-                yield from self.file(path.parent / option[2])
-            elif option and option[1] in ("-c", "--constraint") and "://" not in option[2]:
-                yield f"--constraint {self._constraints(path.parent / option[2])}"
-            elif option and option[1] in ("-e", "--editable"):
-                yield self.line(option[2], path.parent)
-            else:
-                yield self.line(line, path.parent)
+            yield from self.any_line(line, path.parent)
         self.open.pop()
+
+    def any_line(self, line: str, base: Path) -> Iterator[str]:
+        """A line, or all those that it stands for. `base`: where it is told from."""
+        option = OPTION.fullmatch(COMMENT.sub("", line.strip()))
+        if option and option[1] in ("-r", "--requirement") and "://" not in option[2]:
+            yield from self.file(base / option[2])
+        elif option and option[1] in ("-c", "--constraint") and "://" not in option[2]:
+            yield f"--constraint {self._constraints(base / option[2])}"
+        elif option and option[1] in ("-e", "--editable"):
+            yield self.line(option[2], base)
+        else:
+            yield self.line(line, base)
 
     def line(self, line: str, base: Path) -> str:
         """A line, with a copy in place of a project or an archive of this machine. `base`: where it is told from."""
@@ -122,7 +129,7 @@ class _Gathering:
         return f"{self._copied(_source(Path(place).expanduser(), base))}{bracket}{extras}"
 
     def _constraints(self, path: Path) -> str:
-        lines = "\n".join(self.file(path))
+        lines = "\n".join(_locked(path) if path.name in LOCKS else self.file(path))
         target = self._next(path.name)
         target.write_text(lines + "\n", encoding="utf-8")
         return self._as_seen(target)
@@ -173,6 +180,14 @@ def _digest(folder: Path, seen_as: str) -> str:
         found.update(f"\0{path.relative_to(folder)}\0{len(content)}\0".encode())
         found.update(content)
     return found.hexdigest()
+
+
+def _locked(file: Path) -> list[str]:
+    try:
+        return pins(_read(file))
+    except ValueError as error:
+        cause = "a lock file of another tool, or one that was edited"
+        raise UsageError(f"{file} cannot be read: {error}.", cause, to_paste("ls", "-l", file)) from error
 
 
 def _read(file: Path) -> str:
