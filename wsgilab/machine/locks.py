@@ -24,6 +24,8 @@ def pins(text: str) -> list[str]:
         packages = document.get("packages") or document.get("package") or []
         versions: defaultdict[str, set[str]] = defaultdict(set)
         for package in packages:
+            if not isinstance(package, Mapping):
+                raise TypeError("no table")
             if "version" in package and _is_of_an_index(package):
                 versions[package["name"]].add(package["version"])
     except (AttributeError, KeyError, TypeError, RecursionError) as error:

@@ -20,7 +20,8 @@ Path = Annotated[str, Meta(pattern=rf"^/[^\s\x00-\x1f\x7f]*{END}", max_length=8_
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
 Status = Annotated[int, Meta(ge=100, le=599)]
 Rate = Annotated[float, Meta(gt=0, le=20_000, description="Requests per second.")]
-Command = Annotated[str, Meta(min_length=1)]
+Text = Annotated[str, Meta(min_length=1)]
+Command = Text
 Scalar = str | int | float | bool
 Rows = str | list[dict[str, Scalar]]
 """A CSV file next to lab.toml with a header line, or a list of tables."""
@@ -35,7 +36,7 @@ class Expectation(_Strict, frozen=True):
 
     status: Status | Annotated[list[Status], Meta(min_length=1)] | None = None
     """One status code or several; any 2xx where it is left out."""
-    text: Annotated[str, Meta(min_length=1)] | None = None
+    text: Text | None = None
     """Text that the answer's body must hold."""
 
 
@@ -100,9 +101,9 @@ class ServiceSection(_Strict, frozen=True):
 
     command: Command | None = None
     """What starts it as a local process, for a shell; it stays in the foreground."""
-    compose: str | None = None
+    compose: Text | None = None
     """A Compose file, relative to lab.toml, that describes it as a container."""
-    service: str | None = None
+    service: Text | None = None
     """Its name in there; its own name where that is left out."""
     port: Annotated[int, Meta(ge=1, le=65_535)] | None = None
     """Where it listens. Local: a free one where it is left out. In a container: what its Compose file exposes."""
@@ -114,15 +115,15 @@ class ServiceSection(_Strict, frozen=True):
 class AppSection(_Strict, frozen=True):
     """Which app, and what it needs to be installed and started."""
 
-    app: Annotated[str, Meta(min_length=1)] | None = None
+    app: Text | None = None
     """MODULE:ATTRIBUTE, or a factory: `shop:create_app()`."""
     requirements: list[str] | None = None
     """Requirement files next to lab.toml, or requirements as pip takes them."""
-    python: str | None = None
+    python: Text | None = None
     env: dict[str, str] = {}
-    env_file: str | None = None
+    env_file: Text | None = None
     health: Path | None = None
-    writes: list[Annotated[str, Meta(min_length=1)]] = []
+    writes: list[Text] = []
     """Files and folders in its own folder that it writes. Each server then has a copy of the folder."""
     setup: Command | None = None
     """What is done in each server's copy before it starts, for a shell."""
@@ -136,9 +137,9 @@ class ClickSection(_Strict, frozen=True):
     name: Name
     page: Path
     """The page that is open then."""
-    click: Annotated[str, Meta(min_length=1)]
+    click: Text
     """Selects what is clicked on; of several elements, the first."""
-    content: Annotated[str, Meta(min_length=1)]
+    content: Text
     """Selects what shows the new content: an element that appears, or whose text changes."""
 
 
