@@ -58,7 +58,6 @@ LONGEST_LINE, LARGEST_ARCHIVE = 65_536, 200_000_000
 @flag("--force", "Output", "Write the requests of an existing lab.toml anew; the rest of it is kept.")
 @debug
 def command(app_dir: Path, source: Path | None, with_values: bool, force: bool, **asked: Any) -> int:
-| None, with_values: bool, force: bool, **asked: Any) -> int:| None, source: Path | None, with_values: bool, force: bool) -> int:
     """Write a first lab.toml: the traffic of an app, from its routes, an access log or a HAR file.
 
     Ids become parameters; query strings and whatever else could be somebody's own are left out.
@@ -145,7 +144,7 @@ def _from_file(source: Path, with_values: bool) -> Draft:
         what = f"{source} cannot be read: {getattr(error, 'strerror', None) or error}."
         raise UsageError(what, "a typo, or a file that is not yours to read", to_paste("ls", "-l", source)) from error
     if len(archive) > LARGEST_ARCHIVE:
-        cause = f"a HAR file is read as a whole, and may have {LARGEST_ARCHIVE / 1e6:g} MB; bodies of answers are not needed"
+        cause = f"a HAR file is read as a whole, and may have {LARGEST_ARCHIVE / 1e6:g} MB; answers are not needed"
         raise UsageError(f"{source} is too large.", cause, to_paste("ls", "-l", source))
     return from_har(archive, with_values)
 

@@ -60,7 +60,7 @@ class Background:
         listener: Listener = UNHEARD,
         given: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
-        """`given`: the variables that somebody gave the app. Nothing that is told of what programs write has a value."""
+        """`given`: the variables that somebody gave the app. What is told of a program's log has no value."""
         self._cpus = cpus
         self._environ = environ
         self._listener = listener

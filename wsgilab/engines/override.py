@@ -66,7 +66,10 @@ def _service(lab: Lab, server: Server) -> dict[str, Any]:
     if server.app is None:
         return whole
     image = {"image": server.app.image} if server.app.image else {}
-    told = {**server.app.variables, **import_path(server.environment, server.app.variables, server.environment["LAB_APP_DIR"])}
+    told = {
+        **server.app.variables,
+        **import_path(server.environment, server.app.variables, server.environment["LAB_APP_DIR"]),
+    }
     return {**whole, **image, "environment": {**whole.get("environment", {}), **told}}
 
 

@@ -94,7 +94,9 @@ def _image(stack: Stack, requirements: Requirements, python: str | None) -> str:
 def baked_in(root: Path) -> str:
     """A digest of what of the lab is in an image, and of how it is built."""
     found = hashlib.sha256()
-    for path in sorted(path for path in (root / "services").rglob("*") if path.is_file() and "__pycache__" not in path.parts):
+    for path in sorted(
+        path for path in (root / "services").rglob("*") if path.is_file() and "__pycache__" not in path.parts
+    ):
         content = path.read_bytes()
         found.update(f"{path.relative_to(root)} {len(content)}\n".encode() + content)
     return found.hexdigest()

@@ -97,7 +97,7 @@ def _exchange(exchange: Exchange, source: Source, where: Where) -> dict[str, Any
 def _require_filled(exchange: Exchange, known: Set[str], source: Source, where: Where) -> None:
     """Raise UsageError for a placeholder that would be sent as it stands.
 
-    In a path any is. Elsewhere braces may be meant: one is refused that is all of a text, or a typo of one that is known.
+    In a path any is. Elsewhere braces may be meant: one is refused that is all of a text, or nearly a known one.
     """
     for name in PLACEHOLDER.findall(exchange.path):
         if not _is_filled(name, known):

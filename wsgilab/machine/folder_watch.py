@@ -24,7 +24,7 @@ def seen(folder: Path) -> Seen:
 
 
 def changed(before: Seen, folder: Path) -> list[str]:
-    """The files that have been written, made or removed since, in alphabetical order. Results of a run are the lab's."""
+    """The files that have been written, made or removed since, in alphabetical order; no results of the lab."""
     now = seen(folder)
     paths = sorted(path for path in {**before, **now} if before.get(path) != now.get(path))
     return [path for path in paths if not _is_a_result(folder, path)]

@@ -1,6 +1,6 @@
 """The versions that a lock file has settled: of uv, Poetry and PDM, and the standard's own.
 
-(https://packaging.python.org/en/latest/specifications/pylock-toml/; the others are TOML with a table for each package, too)
+(https://packaging.python.org/en/latest/specifications/pylock-toml/; the others have a table for each package, too)
 """
 
 from __future__ import annotations

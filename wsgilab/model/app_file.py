@@ -16,7 +16,10 @@ MOST_WEIGHT = 1e6
 END = r"$(?!\n)"
 """To Python, `$` alone is also before a line end that is the last character."""
 Name = Annotated[str, Meta(pattern=rf"^[A-Za-z0-9][A-Za-z0-9 _.-]{{0,39}}{END}", description="Shown in reports.")]
-Path = Annotated[str, Meta(pattern=rf"^/[^\s\x00-\x1f\x7f]*{END}", max_length=8_000, description="Begins with a slash; {placeholders}.")]
+Path = Annotated[
+    str,
+    Meta(pattern=rf"^/[^\s\x00-\x1f\x7f]*{END}", max_length=8_000, description="Begins with a slash; {placeholders}."),
+]
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
 Status = Annotated[int, Meta(ge=100, le=599)]
 Rate = Annotated[float, Meta(gt=0, le=20_000, description="Requests per second.")]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -113,8 +112,8 @@ def import_path(environment: Mapping[str, str], told: Mapping[str, str], folder:
     """
     if PYTHONPATH not in told:
         return {}
-    entries = (os.path.join(folder, entry) for entry in told[PYTHONPATH].split(os.pathsep) if entry)
-    return {PYTHONPATH: os.pathsep.join([environment[PYTHONPATH], *entries])}
+    entries = (entry if entry[0] == "/" else f"{folder}/{entry}" for entry in told[PYTHONPATH].split(":") if entry)
+    return {PYTHONPATH: ":".join([environment[PYTHONPATH], *entries])}
 
 
 def app_of(environment: Mapping[str, object], own: App | None = None) -> str:
