@@ -22,6 +22,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 STAMP = VENV / "installed-locks"
+BROUGHT = VENV / "wheels"
+"""Those of a bundle."""
 EXIT_MISSING, EXIT_INTERRUPTED = 3, 130
 LOCKS = {"test": "dev.txt", "vitals": "browser.txt"}
 """Command → what it needs besides local.txt, which each of these holds as well."""
@@ -108,9 +110,10 @@ def prepare(lock: Path, bundle: Path | None = None) -> None:
         _say(f"Setting up {VENV.name} from {source}, once. It takes about half a minute …")
         if not _python_matches():
             shutil.rmtree(VENV, ignore_errors=True)
-        wheels = _wheels_of(bundle) if bundle else None
+        wheels = _wheels_of(bundle) if bundle else BROUGHT
         pip = _make_venv(wheels)
-        _install(pip, lock, wheels)
+        if bundle or not _install_offline(pip, lock):
+            _install(pip, lock, wheels if bundle else None)
         STAMP.write_text("\n".join([wanted, *_still_there(lock)]) + "\n")
         _say(f"Ready after {time.monotonic() - started:.0f} s.")
 
@@ -148,19 +151,18 @@ def _wheels_of(bundle: Path) -> Path:
     from wsgilab.errors import LabError
     from wsgilab.machine import bundles
 
-    folder = VENV / "wheels"
     try:
         found = bundles.read(bundle)
         found.require_fit(ROOT)
-        found.extract_wheels(folder)
+        found.extract_wheels(BROUGHT)
     except LabError as error:
         refused = SetupError(error.what, error.cause, error.next_command)
         refused.exit_code = error.exit_code
         raise refused from error
-    return folder
+    return BROUGHT
 
 
-def _make_venv(wheels: Path | None) -> list[str]:
+def _make_venv(wheels: Path) -> list[str]:
     """Make .venv, and give the command that is pip in it; pip itself may be among the wheels."""
     python = str(VENV / "bin/python")
     if importlib.util.find_spec("ensurepip"):
@@ -169,8 +171,8 @@ def _make_venv(wheels: Path | None) -> list[str]:
         return [python, "-m", "pip"]
     # Debian keeps ensurepip in a package of its own, python3-venv. pip can be fetched without it, and without root.
     _run([sys.executable, "-m", "venv", "--without-pip", str(VENV)], "the virtual environment could not be made")
-    if wheels:
-        return [python, str(next(wheels.glob("pip-*.whl")) / "pip")]
+    if own := next(wheels.glob("pip-*.whl"), None):
+        return [python, str(own / "pip")]
     if importlib.util.find_spec("pip"):
         return [sys.executable, "-m", "pip", "--python", python]
     return [python, str(_debian_pip() / "pip")]
@@ -196,11 +198,23 @@ def _debian_pip() -> Path:
         ) from error
 
 
-def _install(pip: Sequence[str], lock: Path, wheels: Path | None) -> None:
+def _install_offline(pip: Sequence[str], lock: Path) -> bool:
+    """Install what an earlier bundle brought, if that is all of it: there may be no network now either."""
+    if not BROUGHT.is_dir():
+        return False
+    line = _line_of_pip(pip, lock, BROUGHT)
+    return subprocess.run(line, env=_environment(), capture_output=True, check=False).returncode == 0
+
+
+def _line_of_pip(pip: Sequence[str], lock: Path, wheels: Path | None) -> list[str]:
     options = ["--quiet", "--disable-pip-version-check", "--no-input", "--require-hashes"]
     options += ["--no-index", "--find-links", str(wheels)] if wheels else []
+    return [*pip, "install", *options, "--requirement", str(lock)]
+
+
+def _install(pip: Sequence[str], lock: Path, wheels: Path | None) -> None:
     cause = FROM_A_BUNDLE if wheels else FROM_AN_INDEX
-    _run([*pip, "install", *options, "--requirement", str(lock)], "packages could not be installed", cause)
+    _run(_line_of_pip(pip, lock, wheels), "packages could not be installed", cause)
     # A pip.conf can say the same as these variables, and nothing overrules it without losing its index too.
     there = subprocess.run([VENV / "bin/python", "-c", "import rich, yaml"], capture_output=True, check=False)
     if there.returncode != 0:

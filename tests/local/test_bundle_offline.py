@@ -35,11 +35,23 @@ def cut_off(*words: object) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def app(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One that requires what the lab does not have."""
+    folder = tmp_path_factory.mktemp("app")
+    (folder / "requirements.txt").write_text("humanize\n")
+    (folder / "app.py").write_text(
+        "import humanize\nfrom flask import Flask\napp = Flask(__name__)\n"
+        "app.get('/')(lambda: humanize.intcomma(1_000_000))\n"
+    )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def bundle(app: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One that this machine has made, without images."""
     folder = tmp_path_factory.mktemp("bundle")
     lab = Lab(lab_environment(folder, {}), folder)
-    made = lab("bundle", "--without-images", "--out", folder / "wsgilab.tar")
+    made = lab("bundle", "--without-images", "--app-dir", app, "--out", folder / "wsgilab.tar")
     if made.returncode == 3 and "could not be downloaded" in made.stderr:
         pytest.skip("no package index answers: a bundle was not made")
     assert made.returncode == 0, made.stdout + made.stderr
@@ -73,7 +85,7 @@ def said(lab: Lab, *words: object) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_a_machine_without_network_is_set_up_once_and_measures(alone: Lab, bundle: Path) -> None:
+def test_a_machine_without_network_is_set_up_once_and_measures(alone: Lab, bundle: Path, app: Path) -> None:
     home = alone.results.parent
     set_up = said(alone, "bundle", "--use", bundle)
     assert set_up.returncode == 0, set_up.stdout + set_up.stderr
@@ -86,18 +98,23 @@ def test_a_machine_without_network_is_set_up_once_and_measures(alone: Lab, bundl
     assert again.returncode == 0, again.stderr
     assert "Setting up" not in again.stderr
 
-    options = ("--servers", "gunicorn,uwsgi", "--workload", "hello", "--rate", "20", "--rounds", "1", "--duration", "1")
-    run = said(alone, "run", "--engine", "local", *options)
+    options = ("--servers", "gunicorn,uwsgi", "--rate", "20", "--rounds", "1", "--duration", "1")
+    run = said(alone, "run", "--engine", "local", "--app-dir", app, *options)
     assert run.returncode in (0, 5), run.stdout + run.stderr
     assert "fetching" not in run.stderr
     windows = windows_of(only_run(alone))
     assert {window["plan"]["server"] for window in windows if window["load"]["ok"]} == {"gunicorn", "uwsgi"}
 
+    clicks = said(alone, "vitals", "--help")  # what drives a browser is installed before anything else
+    assert clicks.returncode == 0, clicks.stdout + clicks.stderr
+    assert list((home / "lab/.venv").glob("lib/python*/site-packages/playwright"))
+
 
 def test_its_table_of_contents_is_that_of_the_clone(bundle: Path) -> None:
     names = {piece["name"] for piece in contents(bundle)}
     assert {"lab/lab", "lab/compose.yaml", "lab/docs/how-to.md", "lab/locks/local.txt"} <= names
-    locked = (ROOT / "locks/local.txt").read_text()
+    assert [name.split("-")[0] for name in names if name.startswith("app/")] == ["app/humanize"]
+    locked = (ROOT / "locks/browser.txt").read_text()
     for wheel in (name for name in names if name.startswith("wheels/") and not name.startswith("wheels/pip-")):
         name, version = wheel.removeprefix("wheels/").split("-")[:2]
         assert f"{name.lower().replace('_', '-').replace('.', '-')}=={version}" in locked

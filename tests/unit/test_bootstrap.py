@@ -114,3 +114,30 @@ def test_packages_that_cannot_be_installed_are_told_by_where_they_come_from(tmp_
             bootstrap._install(["false"], tmp_path / "local.txt", wheels)
         assert cause in raised.value.args[1]
         assert raised.value.args[2] == next_command, "./lab doctor would need what is missing"
+
+
+def test_what_a_bundle_brought_is_enough_without_a_network_and_is_asked_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bootstrap, "BROUGHT", tmp_path / "wheels")
+    assert not bootstrap._install_offline(["false"], tmp_path / "lock.txt"), "no bundle was used"
+    (tmp_path / "wheels").mkdir()
+    pip = tmp_path / "pip"
+    pip.write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/asked\nexit $(cat {tmp_path}/code)\n')
+    pip.chmod(0o755)
+    for code, installed in ((1, False), (0, True)):
+        (tmp_path / "code").write_text(str(code))
+        assert bootstrap._install_offline([str(pip)], tmp_path / "lock.txt") is installed
+    asked = (tmp_path / "asked").read_text()
+    assert f"--no-index --find-links {tmp_path}/wheels" in asked
+    assert "--require-hashes" in asked
+
+
+def test_wheels_that_were_half_unpacked_are_no_pip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bootstrap, "VENV", tmp_path)
+    monkeypatch.setattr(bootstrap, "_run", lambda *_arguments: None)
+    monkeypatch.setattr(bootstrap.importlib.util, "find_spec", lambda name: name == "pip" or None)
+    (tmp_path / "wheels").mkdir()
+    assert bootstrap._make_venv(tmp_path / "wheels")[1:3] == ["-m", "pip"]
+    (tmp_path / "wheels/pip-25-py3-none-any.whl").touch()
+    assert bootstrap._make_venv(tmp_path / "wheels")[1].endswith("pip-25-py3-none-any.whl/pip")

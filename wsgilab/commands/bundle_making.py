@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,11 +17,13 @@ from wsgilab.lab import ROOT
 from wsgilab.machine import bundles, folders, processes, wheels
 from wsgilab.machine.bundles import Bundle
 from wsgilab.machine.packages import fetched
+from wsgilab.machine.requirements import Requirements
 from wsgilab.machine.tools import PACKAGES
-from wsgilab.model.bundle import IMAGES, LAB, TOOLS, WHEELS, Contents, Image
+from wsgilab.model.bundle import APP, IMAGES, LAB, TOOLS, WHEELS, Contents, Image
 from wsgilab.model.words import counted, listed
 
-FETCHED_BYTES = 400_000_000
+NONE = Requirements()
+FETCHED_BYTES = 500_000_000
 """Wheels and tools, twice: as they are fetched, and in the bundle."""
 NOT_OF_THE_LAB = (".git", ".venv", ".venv.lock", "__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache")
 NOT_AT_THE_TOP = ("results",)
@@ -46,10 +48,10 @@ class Wanted:
     size_bytes: int = 0
 
 
-def make(out: Path, with_images: bool) -> Bundle:
+def make(out: Path, with_images: bool, app: Requirements = NONE) -> Bundle:
     """Make a bundle, and read it again; where that is interrupted, nothing is left.
 
-    Raises MissingError for what cannot be had, UsageError for a file that is there.
+    `app`: what an app requires. Raises MissingError for what cannot be had, UsageError for a file that is there.
     """
     _require_place(out)
     wanted = _images() if with_images else Wanted()
@@ -57,7 +59,7 @@ def make(out: Path, with_images: bool) -> Bundle:
     bundles.require_room(folder, 2 * wanted.size_bytes + FETCHED_BYTES, "The bundle")
     try:
         with tempfile.TemporaryDirectory(prefix=".bundle-", dir=folder) as name:
-            _write(out, wanted, Path(name))
+            _write(out, wanted, app, Path(name))
     except OSError as error:
         raise MissingError(
             f"{out} cannot be written: {error.strerror or error}.",
@@ -80,8 +82,9 @@ def _require_place(out: Path) -> None:
         raise UsageError(what, "a typo, or a stick that is not mounted", to_paste("ls", "-ld", out.parent))
 
 
-def _write(out: Path, wanted: Wanted, staging: Path) -> None:
-    sources = [*lab_files(ROOT), *_wheels(staging), *_tools(staging), *_saved(wanted, staging)]
+def _write(out: Path, wanted: Wanted, app: Requirements, staging: Path) -> None:
+    own = list(_wheels(staging))
+    sources = [*lab_files(ROOT), *own, *_of_the_app(app, own, staging), *_tools(staging), *_saved(wanted, staging)]
     size_bytes = sum(source.path.stat().st_size for source in sources)
     pieces = []
     with metered("checksums", size_bytes) as moved:
@@ -122,9 +125,23 @@ def _wheels(staging: Path) -> Iterator[Source]:
     folder = staging / WHEELS
     folder.mkdir()
     with metered("downloading the wheels of the lock file"):
-        wheels.download(ROOT / bundles.LOCK, folder)
+        wheels.download(ROOT / bundles.WITH_BROWSER, folder)
     for wheel in sorted(folder.glob("*.whl")):
         yield Source(f"{WHEELS}/{wheel.name}", wheel, wheels.unpacked_bytes(wheel))
+
+
+def _of_the_app(app: Requirements, own: Sequence[Source], staging: Path) -> Iterator[Source]:
+    """What an app requires, and the lab does not have already."""
+    if not app:
+        return
+    folder = staging / APP
+    folder.mkdir()
+    with metered("gathering what the app requires"):
+        wheels.build(app, folder)
+    there = {source.path.name for source in own}
+    for wheel in sorted(folder.glob("*.whl")):
+        if wheel.name not in there:
+            yield Source(f"{APP}/{wheel.name}", wheel, wheels.unpacked_bytes(wheel))
 
 
 def _tools(staging: Path) -> Iterator[Source]:
@@ -148,9 +165,10 @@ def _images() -> Wanted:
     if reason := compose.why_not():
         say(f"images are not in it: {reason}.")
         return Wanted()
-    found = {name: images.described(name) for name in images.names(ROOT)}
+    ways = images.names(ROOT)
+    found = {name: images.described(name) for name in ways}
     missing = [name for name, image in found.items() if image is None]
-    of_a_run = images.names(ROOT, compose.IMAGES) if missing else []
+    of_a_run = images.names(ROOT, compose.IMAGES) if missing else {}
     if needed := [name for name in missing if name in of_a_run]:
         raise MissingError(
             f"{listed(needed)} cannot be packed: not in this machine's Docker engine.",
@@ -158,7 +176,7 @@ def _images() -> Wanted:
             "docker compose build && docker compose pull --ignore-buildable",
         )
     for name in missing:
-        say(f"{name} is not in it: this machine does not have it, and no run needs it; docker pull {name} gets it.")
+        say(f"{name} is not in it: this machine does not have it, and no run needs it; {ways[name]} gets it.")
     there = [described for described in found.values() if described]
     return Wanted(tuple(image for image, _ in there), sum(size for _, size in there))
 

@@ -15,9 +15,10 @@ from wsgilab.errors import EXIT_DONE, LabError, MissingError
 from wsgilab.lab import ROOT
 from wsgilab.machine import bundles, folders, processes
 from wsgilab.machine.bundles import Bundle
+from wsgilab.machine.environments import BROUGHT
 from wsgilab.machine.packages import Package, cache_dir, replace
 from wsgilab.machine.tools import PACKAGES
-from wsgilab.model.bundle import IMAGES, TOOLS, Image, Piece
+from wsgilab.model.bundle import APP, IMAGES, TOOLS, WHEELS, Image, Piece
 from wsgilab.model.words import counted, listed
 
 IN_IMAGES = ("services/", "wsgilab/", "k6/", "locks/", "compose.yaml")
@@ -29,7 +30,7 @@ def use(bundle: Bundle) -> int:
     bundle.require_fit(ROOT)
     say(".venv is ready.")
     troubles: list[LabError] = []
-    for step in (_tools, _images):
+    for step in (_wheels, _tools, _images):
         try:
             step(bundle)
         except LabError as error:
@@ -39,6 +40,15 @@ def use(bundle: Bundle) -> int:
         return troubles[0].exit_code
     print("Everything that the bundle has is here. Next: ./lab run --quick")
     return EXIT_DONE
+
+
+def _wheels(bundle: Bundle) -> None:
+    """Keep them for what is installed later: what drives a browser, and what an app requires."""
+    folder = ROOT / ".venv" / BROUGHT
+    size_bytes = sum(piece.size_bytes for kind in (WHEELS, APP) for piece in bundle.contents.of(kind))
+    if size_bytes:
+        with metered("unpacking the wheels"):
+            bundle.extract_wheels(folder)
 
 
 def _tools(bundle: Bundle) -> None:

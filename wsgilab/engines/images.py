@@ -19,9 +19,13 @@ LEVEL = 1
 SETTINGS = ("Cmd", "Entrypoint", "Env", "ExposedPorts", "User", "WorkingDir")
 
 
-def names(root: Path, services: Collection[str] = ()) -> list[str]:
-    """Every image that compose.yaml names, or those of some services. Raises MissingError where it cannot be read."""
-    described = processes.ask(["docker", "compose", "--profile", "more", "config", "--format", "json"], root)
+def names(root: Path, services: Collection[str] = ()) -> dict[str, str]:
+    """Every image that compose.yaml names, or those of some services: each with the command that gets it.
+
+    Raises MissingError where it cannot be read.
+    """
+    profiles = ["--profile", "more", "--profile", "browser"]
+    described = processes.ask(["docker", "compose", *profiles, "config", "--format", "json"], root)
     if not described.ok:
         raise MissingError(
             f"compose.yaml cannot be read: {described.last_line}.",
@@ -29,7 +33,11 @@ def names(root: Path, services: Collection[str] = ()) -> list[str]:
             "docker compose config",
         )
     found = json.loads(described.out)["services"]
-    return sorted({service["image"] for name, service in found.items() if not services or name in services})
+    chosen = {name: service for name, service in found.items() if not services or name in services}
+    built = {service["image"]: f"docker compose build {name}" for name, service in found.items() if "build" in service}
+    return {
+        image: built.get(image, f"docker pull {image}") for image in sorted(one["image"] for one in chosen.values())
+    }
 
 
 def described(name: str) -> tuple[Image, int] | None:

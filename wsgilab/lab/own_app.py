@@ -50,14 +50,14 @@ def fields(command: str, given: Mapping[str, Any]) -> dict[str, Any]:
     return found | _objective(found, file)
 
 
-def needs(folder: Path) -> dict[str, Any]:
+def needs(folder: Path, asked: Sequence[str] = ()) -> dict[str, Any]:
     """The fields of a Request that say which app it is and what it needs installed, as its folder says them.
 
-    Raises UsageError as `fields`.
+    `asked`: what is to be installed instead. Raises UsageError as `fields`.
     """
     path = folder / NAME
     file = read(path) if path.exists() else AppFile()
-    installed = {"requirements": (), "requirement_files": (), **_requirements((), file, folder)}
+    installed = {"requirements": (), "requirement_files": (), **_requirements(asked, file, folder)}
     return {"app": file.app.app, "python": file.app.python, **installed}
 
 

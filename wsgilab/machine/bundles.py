@@ -21,10 +21,11 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from wsgilab.errors import MissingError, UsageError, to_paste
-from wsgilab.model.bundle import IMAGES, LAB, SCHEMA, WHEELS, Contents, Piece, Target, megabytes
+from wsgilab.model.bundle import APP, IMAGES, LAB, SCHEMA, WHEELS, Contents, Piece, Target, megabytes
 
 MANIFEST = "manifest.json"
-LOCK = "locks/local.txt"
+LOCK, WITH_BROWSER = "locks/local.txt", "locks/browser.txt"
+"""What .venv is made of at first, and what it has once `./lab vitals` was called. The second holds the first."""
 FORMAT: Final = tarfile.GNU_FORMAT
 """What every tar reads, and has room for the long names of wheels."""
 BLOCK_BYTES, CHUNK_BYTES = 512, 1 << 20
@@ -86,9 +87,10 @@ class Bundle:
             partial.unlink(missing_ok=True)
 
     def extract_wheels(self, folder: Path) -> None:
-        """Put the wheels into a folder; those that are there already stay. Raises as `extract`, and for no room."""
-        pieces = self.contents.of(WHEELS)
-        require_room(folder, sum(piece.size_bytes + piece.unpacked_bytes for piece in pieces), "The lab's .venv")
+        """Put all wheels into a folder; those that are there already stay. Raises as `extract`, and for no room."""
+        pieces = [*self.contents.of(WHEELS), *self.contents.of(APP)]
+        missing = [piece for piece in pieces if not (folder / piece.short_name).is_file()]
+        require_room(folder, sum(piece.size_bytes + piece.unpacked_bytes for piece in missing), "The lab's .venv")
         folder.mkdir(parents=True, exist_ok=True)
         for piece in pieces:
             self.extract(piece, folder / piece.short_name)

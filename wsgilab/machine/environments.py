@@ -30,6 +30,8 @@ MISLEADING = ("PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_USER", "PIP_REQUIRE_V
 VENV_TIMEOUT_S = 300.0
 PIP_WHEELS = ("pip/usr/share/python-wheels/pip-*.whl", "wheels/pip-*.whl")
 """Below .venv: where the bootstrap put one that was in Debian's package, or in a bundle."""
+BROUGHT = "wheels"
+"""Below .venv: the wheels of a bundle."""
 AT = ("Collecting ", "Processing ", "Building wheel", "Installing collected", "install: ")
 WAITING = "Another command installs an app's requirements: waiting for it …"
 
@@ -106,15 +108,18 @@ class Workshop:
 
     def _make(self, kept: Path, requirements: Requirements, gathered: Gathered, interpreter: Path) -> None:
         self.announce("Installing the app's requirements and the servers into an environment of its own, once …")
-        self._venv(kept, interpreter)
         own = ["--requirement", str(gathered.file)] if requirements else []
         line = [sys.executable, str(self.installer), "--lock", str(self.lock), "--for", str(kept / "bin/python")]
         wheel = pip_wheel()
         line += ["--pip", str(wheel / "pip")] if wheel else []
-        done = processes.follow([*line, *own], self._told, self.stop, environment=_clean_environment())
-        if self.stop.requested:
-            raise Interrupted
-        if not done.ok:
+        for offered in _offered():
+            self._venv(kept, interpreter)
+            done = processes.follow([*line, *own], self._told, self.stop, environment=_clean_environment() | offered)
+            if self.stop.requested:
+                raise Interrupted
+            if done.ok:
+                break
+        else:
             done = replace(done, out=gathered.told(done.out), err=gathered.told(done.err))
             raise pip_words.no_room(done, self.cache) or pip_words.explained(done, requirements.arguments())
         (kept / COMPLETE).touch()
@@ -180,6 +185,14 @@ def _pythons_on_path() -> Iterator[Path]:
 
 def _clean_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name not in MISLEADING}
+
+
+def _offered() -> Iterator[dict[str, str]]:
+    """Where pip looks, one after the other, as its variables: in what a bundle brought, and then wherever it does."""
+    brought = Path(sys.prefix) / BROUGHT
+    if brought.is_dir():
+        yield {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": brought.as_uri()}  # a path with a space would be two
+    yield {}
 
 
 def _cannot_write(folder: Path, reason: str | None) -> MissingError:

@@ -11,8 +11,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 SCHEMA = 1
-LAB, WHEELS, TOOLS, IMAGES = KINDS = ("lab", "wheels", "tools", "images")
-"""Folders in a bundle, in the order in which they stand in it: what is small and needed first comes first."""
+LAB, WHEELS, APP, TOOLS, IMAGES = KINDS = ("lab", "wheels", "app", "tools", "images")
+"""Folders in a bundle, in the order in which they stand in it: what is small and needed first comes first. APP has the
+wheels that an app of somebody's own requires besides the lab's."""
 SHA256 = re.compile("[0-9a-f]{64}")
 MOST_BYTES = 1 << 50
 

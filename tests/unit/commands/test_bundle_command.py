@@ -19,7 +19,8 @@ from wsgilab.engines import compose, images
 from wsgilab.machine import bundles, folders
 from wsgilab.machine.bundles import LOCK, Bundle, this_machine
 from wsgilab.machine.processes import Outcome
-from wsgilab.model.bundle import Contents, Image
+from wsgilab.machine.requirements import Requirements
+from wsgilab.model.bundle import APP, Contents, Image
 
 SERVER = Image("server:local", "linux/amd64", "a" * 64)
 NGINX = '#!/bin/sh\necho "nginx version: nginx/1.26"\n'
@@ -246,8 +247,9 @@ def maker(clone: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Engin
     monkeypatch.setattr(bundle_making, "ROOT", clone)
     monkeypatch.setattr(bundle_making, "PACKAGES", {})
     monkeypatch.setattr(bundle_making.wheels, "download", lambda _lock, folder: packed_wheel(folder / "pip-1.whl"))
-    everything = [GRAFANA.name, SERVER.name]
-    monkeypatch.setattr(images, "names", lambda _root, services=(): [SERVER.name] if services else everything)
+    everything = {GRAFANA.name: "docker pull grafana:1", SERVER.name: "docker compose build image"}
+    of_a_run = {SERVER.name: everything[SERVER.name]}
+    monkeypatch.setattr(images, "names", lambda _root, services=(): of_a_run if services else everything)
     monkeypatch.setattr(images, "save", lambda names, file, _moved: file.write_text(" ".join(names)))
     return engine
 
@@ -262,7 +264,7 @@ def test_an_image_that_no_run_needs_is_left_out_by_name(
 ) -> None:
     code, out, err = asked(capsys, "--out", str(tmp_path))
     assert code == 0, err
-    assert "grafana:1 is not in it" in err
+    assert "grafana:1 is not in it: this machine does not have it, and no run needs it; docker pull grafana:1" in err
     assert "server:local (linux/amd64)" in out
     (file,) = tmp_path.glob("wsgilab-*.tar")
     found = bundles.read(file)
@@ -275,6 +277,58 @@ def test_an_image_that_no_run_needs_is_left_out_by_name(
     maker.there[GRAFANA.name] = GRAFANA
     assert asked(capsys, "--out", str(tmp_path / "all.tar"))[0] == 0
     assert bundles.read(tmp_path / "all.tar").contents.images == (GRAFANA, SERVER)
+
+
+def shop(folder: Path, lab_toml: str = "") -> Path:
+    (folder / "shop").mkdir()
+    (folder / "shop/requirements.txt").write_text("stripe-lite\n")
+    (folder / "shop/lab.toml").write_text(lab_toml)
+    return folder / "shop"
+
+
+def test_what_an_app_requires_is_packed_but_for_what_the_lab_has(
+    maker: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    built: list[Requirements] = []
+
+    def build(requirements: Requirements, folder: Path) -> None:
+        built.append(requirements)
+        for name in ("stripe_lite-2-py3-none-any.whl", "pip-1.whl"):
+            packed_wheel(folder / name)
+
+    monkeypatch.setattr(bundle_making.wheels, "build", build)
+    folder = shop(tmp_path)
+    code, out, err = asked(capsys, "--without-images", "--app-dir", str(folder), "--out", str(tmp_path / "b.tar"))
+    assert code == 0, err
+    assert "1 package more, for an app" in out
+    assert built == [Requirements((), (folder / "requirements.txt",))]
+    found = bundles.read(tmp_path / "b.tar")
+    assert [piece.name for piece in found.contents.of(APP)] == ["app/stripe_lite-2-py3-none-any.whl"]
+    found.extract_wheels(tmp_path / "wheels")
+    assert {path.name for path in (tmp_path / "wheels").iterdir()} == {"stripe_lite-2-py3-none-any.whl", "pip-1.whl"}
+
+    words = ["--without-images", "--requirement", "other", "--app-dir", str(folder), "--out", str(tmp_path / "c.tar")]
+    assert asked(capsys, *words)[0] == 0
+    assert built[-1] == Requirements(("other",))
+
+
+def test_an_app_for_another_python_is_not_packed(
+    maker: Engine, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = shop(tmp_path, '[app]\npython = "2.7"\n')
+    code, _, err = asked(capsys, "--app-dir", str(folder), "--out", str(tmp_path / "b.tar"))
+    assert (code, "The app wants Python 2.7" in err) == (2, True), err
+
+
+def test_wheels_are_kept_for_what_is_installed_later(
+    bundle: Bundle, engine: Engine, clone: Path, tmp_path: Path
+) -> None:
+    packed_wheel(tmp_path / "x-1-py3-none-any.whl")
+    sources = {f"lab/{LOCK}": clone / LOCK, "app/x-1-py3-none-any.whl": tmp_path / "x-1-py3-none-any.whl"}
+    pieces = tuple(bundles.piece_of(name, path) for name, path in sources.items())
+    bundles.write(tmp_path / "wheels.tar", Contents("0", "2026", this_machine(), (), pieces), sources)
+    assert bundle_using.use(bundles.read(tmp_path / "wheels.tar")) == 0
+    assert [path.name for path in (clone / ".venv/wheels").iterdir()] == ["x-1-py3-none-any.whl"]
 
 
 def test_an_image_that_a_run_needs_has_to_be_there(
