@@ -22,8 +22,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 STAMP = VENV / "installed-locks"
-BROUGHT = VENV / "wheels"
-"""Those of a bundle."""
+BROUGHT = "wheels"
+"""Below VENV: those of a bundle."""
 EXIT_MISSING, EXIT_INTERRUPTED = 3, 130
 LOCKS = {"test": "dev.txt", "vitals": "browser.txt"}
 """Command → what it needs besides local.txt, which each of these holds as well."""
@@ -64,7 +64,8 @@ def main(arguments: Sequence[str]) -> None:
         sys.exit(EXIT_INTERRUPTED)
     python = VENV / "bin/python"
     os.environ["PYTHONPATH"] = str(ROOT)
-    os.execv(python, [str(python), "-m", "wsgilab", *arguments])
+    # -P: the current folder may be another clone, or an app with a module that is called as one of ours.
+    os.execv(python, [str(python), "-P", "-m", "wsgilab", *arguments])
 
 
 def bundle_in(arguments: Sequence[str]) -> Path | None:
@@ -110,7 +111,7 @@ def prepare(lock: Path, bundle: Path | None = None) -> None:
         _say(f"Setting up {VENV.name} from {source}, once. It takes about half a minute …")
         if not _python_matches():
             shutil.rmtree(VENV, ignore_errors=True)
-        wheels = _wheels_of(bundle) if bundle else BROUGHT
+        wheels = _wheels_of(bundle) if bundle else VENV / BROUGHT
         pip = _make_venv(wheels)
         if bundle or not _install_offline(pip, lock):
             _install(pip, lock, wheels if bundle else None)
@@ -154,12 +155,12 @@ def _wheels_of(bundle: Path) -> Path:
     try:
         found = bundles.read(bundle)
         found.require_fit(ROOT)
-        found.extract_wheels(BROUGHT)
+        found.extract_wheels(VENV / BROUGHT)
     except LabError as error:
         refused = SetupError(error.what, error.cause, error.next_command)
         refused.exit_code = error.exit_code
         raise refused from error
-    return BROUGHT
+    return VENV / BROUGHT
 
 
 def _make_venv(wheels: Path) -> list[str]:
@@ -200,9 +201,9 @@ def _debian_pip() -> Path:
 
 def _install_offline(pip: Sequence[str], lock: Path) -> bool:
     """Install what an earlier bundle brought, if that is all of it: there may be no network now either."""
-    if not BROUGHT.is_dir():
+    if not (VENV / BROUGHT).is_dir():
         return False
-    line = _line_of_pip(pip, lock, BROUGHT)
+    line = _line_of_pip(pip, lock, VENV / BROUGHT)
     return subprocess.run(line, env=_environment(), capture_output=True, check=False).returncode == 0
 
 

@@ -81,7 +81,13 @@ def said(lab: Lab, *words: object) -> subprocess.CompletedProcess[str]:
     """What the unpacked lab answers, cut off."""
     launcher = lab.results.parent / "lab/lab"
     return subprocess.run(
-        cut_off(launcher, *words), env=lab.environment, capture_output=True, text=True, timeout=BUDGET_S, check=False
+        cut_off(launcher, *words),
+        cwd=ROOT,  # another clone, whose code is not this lab's
+        env=lab.environment,
+        capture_output=True,
+        text=True,
+        timeout=BUDGET_S,
+        check=False,
     )
 
 
@@ -91,6 +97,8 @@ def test_a_machine_without_network_is_set_up_once_and_measures(alone: Lab, bundl
     assert set_up.returncode == 0, set_up.stdout + set_up.stderr
     assert "Ready after" in set_up.stderr
     assert (home / "lab/.venv/bin/gunicorn").exists()
+    brought = {piece["name"].partition("/")[2] for piece in contents(bundle) if piece["name"].endswith(".whl")}
+    assert {path.name for path in (home / "lab/.venv/wheels").iterdir()} == brought
     tools = {piece["name"].removeprefix("tools/").removesuffix(".tar.gz") for piece in contents(bundle, "tools")}
     assert {path.name for path in (home / "cache/wsgilab/tools").glob("*")} == tools
 

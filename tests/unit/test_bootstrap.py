@@ -119,7 +119,7 @@ def test_packages_that_cannot_be_installed_are_told_by_where_they_come_from(tmp_
 def test_what_a_bundle_brought_is_enough_without_a_network_and_is_asked_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bootstrap, "BROUGHT", tmp_path / "wheels")
+    monkeypatch.setattr(bootstrap, "VENV", tmp_path)
     assert not bootstrap._install_offline(["false"], tmp_path / "lock.txt"), "no bundle was used"
     (tmp_path / "wheels").mkdir()
     pip = tmp_path / "pip"
