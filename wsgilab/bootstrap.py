@@ -115,6 +115,7 @@ def prepare(lock: Path, bundle: Path | None = None) -> None:
         pip = _make_venv(wheels)
         if bundle or not _install_offline(pip, lock):
             _install(pip, lock, wheels if bundle else None)
+        _require_in_place()
         STAMP.write_text("\n".join([wanted, *_still_there(lock)]) + "\n")
         _say(f"Ready after {time.monotonic() - started:.0f} s.")
 
@@ -216,6 +217,10 @@ def _line_of_pip(pip: Sequence[str], lock: Path, wheels: Path | None) -> list[st
 def _install(pip: Sequence[str], lock: Path, wheels: Path | None) -> None:
     cause = FROM_A_BUNDLE if wheels else FROM_AN_INDEX
     _run(_line_of_pip(pip, lock, wheels), "packages could not be installed", cause)
+
+
+def _require_in_place() -> None:
+    """Raise SetupError where pip has installed to another place."""
     # A pip.conf can say the same as these variables, and nothing overrules it without losing its index too.
     there = subprocess.run([VENV / "bin/python", "-c", "import rich, yaml"], capture_output=True, check=False)
     if there.returncode != 0:

@@ -96,6 +96,7 @@ def test_what_a_command_needs_besides_is_installed_once_and_not_forgotten(
     monkeypatch.setattr(bootstrap, "_python_matches", lambda: True)
     monkeypatch.setattr(bootstrap, "_make_venv", lambda _wheels: (tmp_path / ".venv").mkdir(exist_ok=True))
     monkeypatch.setattr(bootstrap, "_install", lambda _pip, lock, _wheels: installed.append(lock.name))
+    monkeypatch.setattr(bootstrap, "_require_in_place", lambda: None)
     for name in ("local.txt", "browser.txt", "local.txt", "browser.txt", "dev.txt", "browser.txt", "local.txt"):
         bootstrap.prepare(locks / name)
     assert installed == ["local.txt", "browser.txt", "dev.txt"]
