@@ -118,25 +118,29 @@ def _show_what_is_left(exercises: Sequence[Exercise], kept: Progress, out: Conso
 
 
 def _check(chosen: Exercise, kept: Progress, as_json: bool) -> int:
-    outcome = chosen.check(evidence.read(environment.results(), kept.step(chosen.name).since))
-    if outcome.passed and not kept.step(chosen.name).passed_at:
-        progress.write(environment.results(), kept.with_step(chosen.name, passed_at=datetime.now(UTC)))
+    step = kept.step(chosen.name)
+    found = evidence.read(environment.results(), step.since)
+    outcome = chosen.check(found)
+    after = step.after_check(not found.is_empty, outcome.passed, datetime.now(UTC))
+    if after != step:
+        progress.write(environment.results(), kept.having(chosen.name, after))
     if as_json:
         show_json({"exercise": chosen.name, "state": outcome.state, "said": outcome.said})
     else:
-        _show_outcome(chosen, outcome)
+        _show_outcome(chosen, outcome, shown.opened(chosen, step, after))
     return CODES[outcome.state]
 
 
-def _show_outcome(chosen: Exercise, outcome: Outcome) -> None:
+def _show_outcome(chosen: Exercise, outcome: Outcome, opened: str) -> None:
     out = console(sys.stdout)
     out.print(f"[{STYLES[outcome.state]}]{outcome.state}[/]", end=" ")
     out.print(f"{chosen.title}. {outcome.said}", markup=False, highlight=False, soft_wrap=True)
-    if outcome.passed:
-        take_home = next((part.text for part in chosen.sections if part.heading == "Take home"), "")
-        _print(out, f"\n{take_home}")
-    elif outcome.state == State.MISSING:
+    if outcome.state == State.MISSING:
         out.print(f"A hint: ./lab exercise {chosen.number} --hint", markup=False, highlight=False)
+    if opened:
+        _print(out, f"\n{opened}")
+    if outcome.passed:
+        out.print("\nNext: ./lab exercise", markup=False, highlight=False)
 
 
 def _solve(chosen: Exercise, kept: Progress) -> int:

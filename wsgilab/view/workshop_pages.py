@@ -13,6 +13,7 @@ from wsgilab.view.home import render
 from wsgilab.workshop.catalogue import Exercise
 from wsgilab.workshop.progress import Progress, Step
 from wsgilab.workshop.quiz import Question
+from wsgilab.workshop.shown import parts
 
 AT = "/exercises"
 
@@ -31,14 +32,14 @@ def exercises(found: Sequence[Exercise], progress: Progress) -> str:
 
 
 def exercise(shown: Exercise, step: Step, following: Exercise | None) -> str:
-    """One exercise; hints and the solution are closed, and a hint holds the next one."""
+    """One exercise; what is not open yet, hints and the solution are closed, and a hint holds the next one."""
     return render(
         "exercise.html.j2",
         "",
         title=shown.title,
         exercise=shown,
         step=step,
-        sections=[(section.heading, text(section.text)) for section in shown.sections],
+        parts=[(part, text(part.text)) for part in parts(shown, step)],
         hints=hints([text(hint) for hint in shown.hints]),
         solution=text(shown.solution),
         following=following,

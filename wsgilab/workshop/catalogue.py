@@ -23,6 +23,8 @@ FRONT_MATTER = re.compile(r"\A---\n(?P<front>.*?)\n---\n(?P<text>.*)\Z", re.DOTA
 HEADING = re.compile(r"^## (.+)$", re.MULTILINE)
 CONTINUED = re.compile(r" *\\\n *")
 INDENT = "    "
+SECTIONS = PREDICT, RUN, OBSERVE, EXPLAIN, TAKE_HOME = ("Predict", "Run", "Observe", "Explain", "Take home")
+"""The headings of a text, in their order."""
 
 
 class Expectation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -72,7 +74,7 @@ class Exercise:
     folder: Path
     front: FrontMatter
     sections: tuple[Section, ...]
-    """Predict, run, observe, explain, take home."""
+    """One for each of SECTIONS."""
     hints: tuple[str, ...]
     solution: str
 

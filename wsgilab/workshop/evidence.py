@@ -94,6 +94,11 @@ class Evidence:
     records: tuple[Record, ...] = ()
     felt: tuple[Felt, ...] = ()
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was measured."""
+        return not (self.runs or self.records or self.felt)
+
     def records_of(self, kind: str) -> tuple[Record, ...]:
         """Those of one kind."""
         return tuple(record for record in self.records if record.kind == kind)

@@ -10,10 +10,20 @@ from pathlib import Path
 
 from wsgilab.errors import UsageError
 from wsgilab.workshop import quiz
-from wsgilab.workshop.catalogue import CHECK, HINTS, INDENT, SOLUTION, TEXT, Exercise, commands_in, read
+from wsgilab.workshop.catalogue import (
+    CHECK,
+    HINTS,
+    INDENT,
+    RUN,
+    SECTIONS,
+    SOLUTION,
+    TEXT,
+    Exercise,
+    commands_in,
+    read,
+)
 from wsgilab.workshop.quiz import Question
 
-SECTIONS = ("Predict", "Run", "Observe", "Explain", "Take home")
 HINT_COUNT = 3
 WIDEST = 96
 """Characters of a command: a terminal of 100 columns would break a longer line, and then it cannot be pasted."""
@@ -96,8 +106,9 @@ def _texts(exercise: Exercise) -> Iterator[str]:
         yield f"{HINTS} must have {HINT_COUNT} hints, a heading each"
     if not exercise.solution_commands:
         yield f"{SOLUTION} has no command to run"
-    if exercise.front.command not in [line for section in exercise.sections for line in commands_in(section.text)]:
-        yield f"{TEXT}: its own command, `{exercise.front.command}`, does not stand in its text"
+    at_first = [line for part in exercise.sections if part.heading == RUN for line in commands_in(part.text)]
+    if exercise.front.command not in at_first:
+        yield f"{TEXT}: its own command, `{exercise.front.command}`, does not stand under {RUN}"
     for name in (TEXT, HINTS, SOLUTION):
         yield from _layout(exercise.folder, name)
     secret = set(exercise.solution_commands) - set(exercise.front.setup) - {exercise.front.command}

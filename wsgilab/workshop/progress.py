@@ -25,6 +25,8 @@ class Step:
     passed_at: datetime | None = None
     hints: int = 0
     """How many are open."""
+    checked_at: datetime | None = None
+    """When a check first found something measured: what to observe is open since then."""
     solved_at: datetime | None = None
     """When the solution was run for them."""
     since: datetime | None = None
@@ -36,7 +38,12 @@ class Step:
         if self.passed_at:
             helped = self.solved_at is not None and self.solved_at <= self.passed_at
             return "passed, with the solution" if helped else "passed"
-        return "begun" if self.hints or self.solved_at else "open"
+        return "begun" if self.hints or self.checked_at or self.solved_at else "open"
+
+    def after_check(self, found: bool, passed: bool, now: datetime) -> Step:
+        """The same after a check; `found`: whether anything was measured at all."""
+        checked, done = now if found else None, now if passed else None
+        return replace(self, checked_at=self.checked_at or checked, passed_at=self.passed_at or done)
 
 
 @dataclass(frozen=True)
@@ -55,11 +62,15 @@ class Progress:
 
     def with_step(self, exercise: str, **changes: Any) -> Progress:
         """The same with a step changed."""
-        return replace(self, exercises={**self.exercises, exercise: replace(self.step(exercise), **changes)})
+        return self.having(exercise, replace(self.step(exercise), **changes))
+
+    def having(self, exercise: str, step: Step) -> Progress:
+        """The same with another step."""
+        return replace(self, exercises={**self.exercises, exercise: step})
 
     def without(self, exercise: str, now: datetime) -> Progress:
         """The same with an exercise begun anew."""
-        return replace(self, exercises={**self.exercises, exercise: Step(since=now)})
+        return self.having(exercise, Step(since=now))
 
     def minutes_left(self, minutes: Sequence[tuple[str, int]]) -> int:
         """How long the rest takes. `minutes`: (name, minutes) of each exercise."""

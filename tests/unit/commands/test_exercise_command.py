@@ -45,6 +45,10 @@ def test_an_exercise_is_shown_without_its_hints_and_its_solution(results: Path) 
     assert "Why nginx" in done.stdout
     assert "this folder: workshop/07-why-nginx" in done.stdout
     assert "127.0.0.1:8080/d/side-by-side" in done.stdout
+    assert "Predict" in done.stdout
+    assert "A sync worker reads a request from its visitor" not in done.stdout, (
+        "that is why, and nobody has measured yet"
+    )
     assert "What is looked for" not in done.stdout
     assert "Almost there" not in done.stdout
     assert catalogue.find(catalogue.load(), "7").solution_commands[0] not in done.stdout
@@ -60,10 +64,19 @@ def test_a_check_names_what_is_missing_then_passes_and_that_is_kept(results: Pat
     missing = lab(results, "exercise", "8", "--check")
     said = "not yet 8. Open and closed load. A result of two_loads.py is missing."
     assert (missing.returncode, missing.stdout.splitlines()[0]) == (6, said)
-    shutil.copytree(ROOT / "tests/evidence/08-open-and-closed/solution", results)
+    assert "do the two loads agree?" not in missing.stdout, "there is nothing to observe"
+    shutil.copytree(ROOT / "tests/evidence/08-open-and-closed/wrong", results, dirs_exist_ok=True)
+    attempted = lab(results, "exercise", "8", "--check")
+    assert (attempted.returncode, "do the two loads agree?" in attempted.stdout) == (6, True), attempted.stdout
+    shown = lab(results, "exercise", "8").stdout
+    assert ("do the two loads agree?" in shown, "Gil" in shown) == (True, False), (
+        "what it means comes with the evidence"
+    )
+    shutil.copytree(ROOT / "tests/evidence/08-open-and-closed/solution", results, dirs_exist_ok=True)
     passed = lab(results, "exercise", "8", "--check", "--json")
     assert passed.returncode == 0
     assert json.loads(passed.stdout)["state"] == "passed"
+    assert "Gil" in lab(results, "exercise", "8").stdout
     exported = json.loads(lab(results, "exercise", "--export").stdout)
     assert [one["state"] for one in exported["exercises"][6:9]] == ["open", "passed", "open"]
     assert exported["minutes_left"] == 195

@@ -38,11 +38,24 @@ def test_an_exercise_keeps_hints_and_solution_closed_and_its_links_lead_somewher
     assert page.count("<h1>") == 1
     assert "<details open" not in page
     assert page.count("<summary>Hint ") == len(shown.hints)
+    for heading in ("Observe", "What to expect", "Explain", "Take home"):
+        assert f"<summary>{heading}</summary>" in page, "who has read it can no longer predict"
     assert f'href="{shown.front.dashboard}"' in page
     for target in re.findall(r'href="/docs/([\w-]+)', page):
         assert target == "readme" or (ROOT / f"docs/{target}.md").exists(), target
     for number in re.findall(r'href="/exercises/(\d+)"', page):
         assert 1 <= int(number) <= len(EXERCISES)
+
+
+def test_a_check_opens_on_the_page_what_it_opens_in_the_terminal() -> None:
+    now = datetime.now(UTC)
+    checked = exercise(EXERCISES[0], Step(checked_at=now), None)
+    assert '<h2 id="observe">Observe</h2>' in checked
+    assert "<summary>Explain</summary>" in checked
+    passed = exercise(EXERCISES[0], Step(passed_at=now), None)
+    assert '<h2 id="explain">Explain</h2>' in passed
+    assert "before you open what follows" in checked
+    assert "before you open what follows" not in passed
 
 
 def test_hints_are_opened_one_by_one() -> None:

@@ -54,8 +54,8 @@ def test_minutes_left_are_those_of_what_is_not_passed() -> None:
 
 def test_states_are_words() -> None:
     later = NOW + timedelta(minutes=1)
-    states = [Step(), Step(hints=1), Step(passed_at=NOW), Step(passed_at=later, solved_at=NOW)]
-    assert [step.state for step in states] == ["open", "begun", "passed", "passed, with the solution"]
+    states = [Step(), Step(hints=1), Step(checked_at=NOW), Step(passed_at=NOW), Step(passed_at=later, solved_at=NOW)]
+    assert [step.state for step in states] == ["open", "begun", "begun", "passed", "passed, with the solution"]
     assert Step(passed_at=NOW, solved_at=later).state == "passed", "who looks at the solution afterwards did it alone"
 
 
@@ -82,3 +82,13 @@ def test_what_cannot_be_read_is_no_evidence(tmp_path: Path) -> None:
     for name, text in (("a.har", "{"), ("b.har", "[]"), ("c-two-loads.json", "no"), ("progress.json", "{}")):
         (tmp_path / "workshop" / name).write_text(text)
     assert evidence.read(tmp_path) == evidence.Evidence()
+
+
+def test_the_first_check_that_finds_anything_and_the_first_that_passes_are_kept() -> None:
+    later = NOW + timedelta(minutes=1)
+    assert Step().after_check(found=False, passed=False, now=NOW) == Step()
+    begun = Step(hints=1).after_check(found=True, passed=False, now=NOW)
+    assert begun == Step(hints=1, checked_at=NOW)
+    done = begun.after_check(found=True, passed=True, now=later)
+    assert done == Step(hints=1, checked_at=NOW, passed_at=later)
+    assert done.after_check(found=True, passed=False, now=later + timedelta(minutes=1)) == done, "passed is passed"
