@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from dotenv import dotenv_values
-from support import ROOT, Running
+from support import ROOT, Running, to_its_end
 
 from wsgilab.engines.stack import LOST_LAYER
 from wsgilab.measure import access
@@ -30,15 +30,7 @@ class Stack:
 
     def compose(self, *arguments: str, check: bool = True, **variables: str) -> subprocess.CompletedProcess[str]:
         """Run a Compose command to its end."""
-        done = subprocess.run(
-            ["docker", "compose", *arguments],
-            cwd=ROOT,
-            env={**self.environment, **variables},
-            capture_output=True,
-            text=True,
-            timeout=900,
-            check=False,
-        )
+        done = to_its_end(["docker", "compose", *arguments], {**self.environment, **variables}, 900, cwd=ROOT)
         assert not check or done.returncode == 0, f"{arguments}:\n{done.stdout}{done.stderr}"
         return done
 
@@ -59,21 +51,9 @@ class Stack:
 
     def lab(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
         """Run `./lab` on the host to its end, with this stack as its engine."""
-        return subprocess.run(
-            [sys.executable, "-m", "wsgilab", *arguments],
-            cwd=ROOT,
-            env={
-                **self.environment,
-                "PYTHONPATH": str(ROOT),
-                "LAB_ENGINE": "compose",
-                "LAB_RESULTS": str(self.results),
-                **variables,
-            },
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
+        own = {"PYTHONPATH": str(ROOT), "LAB_ENGINE": "compose", "LAB_RESULTS": str(self.results)}
+        command = [sys.executable, "-m", "wsgilab", *arguments]
+        return to_its_end(command, {**self.environment, **own, **variables}, 300, cwd=ROOT)
 
     def containers(self) -> dict[str, dict[str, Any]]:
         """What the engine says about every container of the project, by service."""

@@ -1,4 +1,4 @@
-"""What every test shares: a lab of its own, and a list of what this machine could not run."""
+"""What every test shares: a lab of its own, why something failed, and a list of what this machine could not run."""
 
 from __future__ import annotations
 
@@ -6,9 +6,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from reasons import Reasons
 from support import PORT_VARIABLES, Lab, lab_environment
 
 from wsgilab.machine.ports import free_ports
+
+
+@pytest.hookimpl(trylast=True)  # when there is a terminal to write to
+def pytest_configure(config: pytest.Config) -> None:
+    if terminal := config.pluginmanager.get_plugin("terminalreporter"):
+        config.pluginmanager.register(Reasons(terminal))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -114,6 +114,15 @@ def until(reading: Callable[[], Value], holds: Callable[[Value], bool], what: st
         time.sleep(0.05)
 
 
+def wait_until_it_serves(running: Running, command: str) -> None:
+    """Fails with what the server wrote."""
+    try:
+        until(lambda: running.get("/nope"), lambda status: status == 404, f"{command} serves")
+        until(running.metrics, lambda _: True, "the exporter answers")
+    except pytest.fail.Exception as failed:
+        pytest.fail(f"{failed}\n{running.log.read_text(errors='replace')}")
+
+
 @contextlib.contextmanager
 def serving(command: str, directory: Path, **environment: str) -> Iterator[Running]:
     (directory / "app").mkdir()
@@ -144,8 +153,7 @@ def serving(command: str, directory: Path, **environment: str) -> Iterator[Runni
         )
     running = Running(process, f"http://127.0.0.1:{port}", exporter_port, log)
     try:
-        until(lambda: running.get("/nope"), lambda status: status == 404, f"{command} serves; {log}")
-        until(running.metrics, lambda _: True, "the exporter answers")
+        wait_until_it_serves(running, command)
         yield running
     finally:
         with contextlib.suppress(ProcessLookupError):  # the exporter is in this group, too

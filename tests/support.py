@@ -6,13 +6,14 @@ import contextlib
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +27,26 @@ K6_PATH = os.environ.get("LAB_K6") or shutil.which("k6") or shutil.which("k6", p
 """Where the lab would find k6. A LAB_K6 that leads nowhere fails the tests: they were to try that one."""
 
 
-def wait_for(condition: Callable[[], object], what: str, patience_s: float = PATIENCE_S) -> None:
-    """Wait until `condition` holds; fail, naming `what`, when it does not."""
+def wait_for(condition: Callable[[], object], what: str | Callable[[], str], patience_s: float = PATIENCE_S) -> None:
+    """Wait until `condition` holds; fail, naming `what` (or what that gives by then), when it does not."""
     deadline = time.monotonic() + patience_s
     while not condition():
-        assert time.monotonic() < deadline, f"waited {patience_s:g} s for {what}"
+        assert time.monotonic() < deadline, f"waited {patience_s:g} s for {what() if callable(what) else what}"
         time.sleep(0.05)
+
+
+def to_its_end(
+    command: Sequence[object], environment: Mapping[str, str], patience_s: float, cwd: Path | None = None
+) -> subprocess.CompletedProcess[str]:
+    """A command that has ended. One that does not fails the test, with all that it has said."""
+    words = list(map(str, command))
+    try:
+        return subprocess.run(
+            words, cwd=cwd, env=environment, capture_output=True, text=True, timeout=patience_s, check=False
+        )
+    except subprocess.TimeoutExpired as late:
+        said = (late.stdout or b"") + (late.stderr or b"")  # as bytes, whatever `text` says
+        pytest.fail(f"not done after {patience_s:g} s: {shlex.join(words)}\n{said.decode(errors='replace')}")
 
 
 def lab_environment(results: Path, ports: dict[str, str]) -> dict[str, str]:
@@ -57,14 +72,7 @@ class Lab:
 
     def __call__(self, *arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
         """Run it to its end."""
-        return subprocess.run(
-            self.command(arguments),
-            env=self.environment | environment,
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
+        return to_its_end(self.command(arguments), self.environment | environment, patience_s=300)
 
     def start(self, *arguments: object, **environment: str) -> Running:
         """Start it, and watch what it says."""
@@ -98,7 +106,7 @@ class Running:
 
     def says(self, text: str) -> None:
         """Wait until it has printed `text`."""
-        wait_for(lambda: text in self.output or self.process.poll() is not None, f"{text!r} in:\n{self.output}")
+        wait_for(lambda: text in self.output or self.ended, lambda: f"{text!r} in:\n{self.output}")
         assert text in self.output, self.output
 
     @property
