@@ -14,6 +14,8 @@ from wsgilab.lab.servers import Lab
 from wsgilab.model.request import Request
 
 Json = dict[str, Any]
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""The safe one; that in C, where it is there, takes a tenth of the time."""
 LOCAL = Images("wsgilab-server:local", "wsgilab-runner:local", local=True)
 ALL = (
     *("dev-single", "dev", "gunicorn", "uwsgi-single", "uwsgi", "gunicorn-gthread", "gunicorn-gevent"),
@@ -36,7 +38,7 @@ def documents(texts: Mapping[str, str], folder: str = "") -> Iterator[tuple[str,
     """(its file, each object) of the YAML below a folder."""
     for path, text in texts.items():
         if path.startswith(folder) and path.endswith(".yaml"):
-            for document in yaml.safe_load_all(text):
+            for document in yaml.load_all(text, LOADER):
                 yield path, document
 
 

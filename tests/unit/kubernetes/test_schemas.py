@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -35,10 +36,18 @@ def complaint(document: Json) -> str | None:
         return f"{error.json_path}: {error.message}"
 
 
-def _complaint_of_kubernetes(document: Json) -> str | None:
-    kubernetes = pytest.importorskip(
+@cache
+def _of_kubernetes() -> Any:
+    """Their package, which otherwise parses the definitions of all kinds again for each object."""
+    package = pytest.importorskip(
         "kubernetes_validate", reason="kubernetes-validate is not installed: kinds of Kubernetes' own were not checked"
     )
+    package.utils.schema_contents = cache(package.utils.schema_contents)
+    return package
+
+
+def _complaint_of_kubernetes(document: Json) -> str | None:
+    kubernetes = _of_kubernetes()
     try:
         kubernetes.validate(document, kubernetes.latest_version(), strict=True)
     except kubernetes.SchemaNotFoundError:  # of which its command line would only warn
