@@ -59,11 +59,14 @@ def spread(settings: Sequence[Setting], count: int, known: Iterable[Setting] = (
 
     The first one of all, where nothing is known.
     """
-    chosen, others = list[Setting](), list(known)
-    while len(chosen) < min(count, len(settings)):
-        left = [setting for setting in settings if setting not in chosen]
-        near = {setting: min((distance(setting, one) for one in (*chosen, *others)), default=0.0) for setting in left}
-        chosen.append(max(left, key=lambda setting: near[setting]))
+    left, others = list(dict.fromkeys(settings)), list(known)
+    far = [min((distance(one, other) for other in others), default=math.inf) for one in left]
+    chosen = list[Setting]()
+    while left and len(chosen) < count:
+        at = max(range(len(left)), key=far.__getitem__)
+        chosen.append(left.pop(at))
+        far.pop(at)
+        far = [min(before, distance(one, chosen[-1])) for one, before in zip(left, far, strict=True)]
     return chosen
 
 
