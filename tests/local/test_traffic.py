@@ -82,7 +82,7 @@ def url(shop: Shop) -> Iterator[str]:
         return shop.app(environ, with_name)
 
     server = werkzeug.serving.make_server("127.0.0.1", 0, named, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     yield f"http://127.0.0.1:{server.port}"
     server.shutdown()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import logging
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -73,8 +74,11 @@ def test_a_group_is_ended_with_all_that_stayed_in_it(tmp_path: Path) -> None:
     assert not processes._group_lives(process.pid), "but for a zombie whose init does not collect it"
 
 
-def test_a_program_that_leaves_another_behind_is_not_waited_for(tmp_path: Path) -> None:
+def test_a_program_that_leaves_another_behind_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The one left behind holds the output open, and ignores SIGTERM."""
+    monkeypatch.setattr(processes, "end", partial(processes.end, patience_s=0.2))
     program = (
         "import os, signal, time\n"
         "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"

@@ -72,7 +72,7 @@ def url(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     monkeypatch.setattr(asking, "APART_S", 0.0)
     monkeypatch.setattr("wsgilab.machine.exchanges.EARLY_S", 0.01)
     server = werkzeug.serving.make_server("127.0.0.1", 0, shop(), threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     yield f"http://127.0.0.1:{server.port}"
     server.shutdown()

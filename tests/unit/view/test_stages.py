@@ -73,7 +73,8 @@ def test_a_second_in_which_a_stage_is_not_known_does_not_count() -> None:
 
 
 @pytest.mark.parametrize("answer", [ok(b"<html>"), b"", recorded(("dev", 100.0, seconds(float("nan"))))])
-def test_what_prometheus_cannot_tell_is_left_out(answer: bytes) -> None:
+def test_what_prometheus_cannot_tell_is_left_out(answer: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wsgilab.view.stages.PATIENCE_S", 0.3)
     assert found_in(answer) == []
 
 
