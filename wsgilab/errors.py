@@ -82,6 +82,12 @@ class Interrupted(Exception):
     """SIGINT or SIGTERM arrived; what was measured is kept."""
 
 
+class Verbatim(str):
+    """What to do next where `./lab run` means that very command, and not whichever is under way (commands/typed.py)."""
+
+    __slots__ = ()
+
+
 def nearest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
     """The known name that was likely meant; None where none is near."""
     return next(iter(difflib.get_close_matches(name.lower(), known, n=1, cutoff=cutoff)), None)

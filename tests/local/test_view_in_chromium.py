@@ -173,8 +173,8 @@ def test_nonsense_is_named_in_the_place_of_its_panel(tmp_path: Path) -> None:
         (ok(b"{}"), "answers (HTTP 200), and it is not lab view"),
         (b"", "lab view does not answer"),
         (
-            ok(b'{"problem":{"what":"No <b>dashboard</b>.","next":"Choose."}}'),
-            "No &lt;b&gt;dashboard&lt;/b&gt;. Choose.",
+            ok(b'{"problem":{"what":"No <b>dashboard</b>.","next":"./lab <b>"}}'),
+            "No &lt;b&gt;dashboard&lt;/b&gt;. Next: <code>./lab &lt;b&gt;</code>",
         ),
     ],
     ids=["no JSON", "other JSON", "reset", "a problem"],

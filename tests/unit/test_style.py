@@ -6,6 +6,7 @@ import ast
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -41,23 +42,35 @@ PROGRAMS = (
     "unset",
     "rm",
     "mv",
+    "ps",
+    "ip",
 )
 PROSE = re.compile(r", (and|or|then|to) |; or|…|\bthen\b| says | shows |DIR\b|FOLDER")
 OF_FILES = re.compile(r"(ls|df|mv|rm|tail|git|sudo|docker compose --file|\./lab (report|init)|\$\{\{EDITOR)\b")
 """What is followed by a path, which may have a space in it."""
 
 
+def next_commands(path: Path) -> Iterator[ast.expr]:
+    """What errors, pages that cannot be shown, and findings about this machine say to do next."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
+            continue
+        if node.func.id in ("LabError", "MissingError", "ServerError", "UsageError"):
+            yield node.args[-1]
+        elif node.func.id == "NotShown":
+            yield from node.args[2:]
+        elif node.func.id == "Finding" and path.name.startswith("doctor"):
+            yield from node.args[3:4]
+
+
 @pytest.mark.parametrize("path", READ_ALOUD, ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_what_to_do_next_is_a_line_that_can_be_pasted(path: Path) -> None:
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        called = node.func.id if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) else ""
-        if not isinstance(node, ast.Call) or called not in ("LabError", "MissingError", "ServerError", "UsageError"):
-            continue
-        line = ast.unparse(node.args[-1]).removeprefix("f")[1:-1]
-        if isinstance(node.args[-1], ast.Constant | ast.JoinedStr):
+    for told in next_commands(path):
+        line = ast.unparse(told).removeprefix("f")[1:-1]
+        if isinstance(told, ast.Constant | ast.JoinedStr) and line:
             assert not PROSE.search(line), line
             assert line.startswith((*PROGRAMS, "{", "$")) or re.match(r"[A-Z_0-9]+=\S+ ", line), line
-            for value in ast.walk(node.args[-1]):
+            for value in ast.walk(told):
                 if isinstance(value, ast.FormattedValue) and OF_FILES.match(line):
                     assert ast.unparse(value.value).startswith("to_paste("), line
 

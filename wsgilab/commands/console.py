@@ -11,6 +11,7 @@ from rich.console import Console
 
 from wsgilab.analysis.tuning.outcome import Tuning
 from wsgilab.commands import environment
+from wsgilab.commands.grammar import for_this_command
 from wsgilab.commands.streams import ShownConsole
 from wsgilab.errors import LabError
 from wsgilab.model.gate import Gate
@@ -34,7 +35,8 @@ def console(stream: IO[str]) -> Console:
 
 def say(text: LabError | str) -> None:
     """A line, or the three parts of an error, on standard error."""
-    print(f"lab: {text}", file=sys.stderr, flush=True)
+    told = for_this_command(text) if isinstance(text, LabError) else text
+    print(f"lab: {told}", file=sys.stderr, flush=True)
 
 
 def show_json(data: Any) -> None:

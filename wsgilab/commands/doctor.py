@@ -21,7 +21,7 @@ from wsgilab.engines import compose
 from wsgilab.errors import EXIT_DONE, EXIT_MISSING, LabError, to_paste
 from wsgilab.lab.servers import Lab, published_ports
 from wsgilab.machine import leftovers
-from wsgilab.machine.cpus import available
+from wsgilab.machine.cpus import available, listed, proposed
 from wsgilab.machine.packages import Package, can_fetch_packages
 from wsgilab.machine.ports import another, holder, is_free
 from wsgilab.machine.tools import (
@@ -39,6 +39,8 @@ from wsgilab.model.finding import MISSING, ODD, OK, Finding
 
 STYLES = {OK: "green", ODD: "yellow", MISSING: "red"}
 DISK_MB = 200
+ENGINE_SOCKET = "unix:///var/run/docker.sock"
+"""Where the engine of this very machine listens, by default."""
 
 
 @click.command(cls=Command, name="doctor", example="./lab doctor --app-dir ~/shop --app shop:create_app")
@@ -180,38 +182,39 @@ def _program(what: str, path: Path, package: Package) -> Finding:
         what,
         ODD,
         f"{said}: security updates since then are not in it; the next run that reaches apt's mirror renews it",
-        f"sudo apt-get install {package.name}",
+        to_paste("sudo", "apt-get", "install", package.name),
     )
 
 
 def _docker() -> Finding:
     reason = compose.why_not()
-    if reason:
-        what = f"not usable ({reason}): servers run as local processes"
-        return Finding("Docker Compose", ODD, what, "./lab run --engine local")
-    return Finding("Docker Compose", OK, "an engine answers")
+    if reason is None:
+        return Finding("Docker Compose", OK, "an engine answers")
+    said = f"not usable ({reason}); nothing needs to be done: servers run as local processes then"
+    stopped = ENGINE_SOCKET in reason and "permission denied" not in reason
+    return Finding("Docker Compose", ODD, said, "sudo systemctl start docker" if stopped else "")
 
 
 def _cpus(lab: Lab) -> Iterator[Finding]:
     usable = available()
     if not usable:
-        yield Finding("CPUs", ODD, "this system pins no process to a CPU: servers and load share all of them")
+        said = "this system pins no process to a CPU: servers and load share all of them, which no setting changes"
+        yield Finding("CPUs", ODD, said)
         return
     sets = {name: lab.cpus(name) for name in ("SERVER_CPUS", "LOAD_CPUS")}
+    servers, load = proposed(usable, len(sets["SERVER_CPUS"]))
+    fix = f"SERVER_CPUS={listed(servers)} LOAD_CPUS={listed(load)} ./lab run"
     for name, cpus in sets.items():
         if not cpus <= usable:
-            text = f"{name}={lab.variables[name]}, but only {_listed(usable)} may be used here"
-            yield Finding("CPUs", MISSING, text, f"{name}={min(usable)} ./lab run")
-    if sets["SERVER_CPUS"] & sets["LOAD_CPUS"]:
-        shared = _listed(sets["SERVER_CPUS"] & sets["LOAD_CPUS"])
-        text = f"servers and load share CPU {shared}: k6 slows down what it measures"
-        yield Finding("CPUs", ODD, text, "SERVER_CPUS=0 LOAD_CPUS=1 ./lab run" if {0, 1} <= usable else "")
+            text = f"{name}={lab.variables[name]}, but only {listed(usable)} may be used here"
+            yield Finding("CPUs", MISSING, text, fix)
+    if shared := sets["SERVER_CPUS"] & sets["LOAD_CPUS"]:
+        text = f"servers and load share CPU {listed(shared)}: k6 slows down what it measures"
+        alone = "; there is no other, so compare servers, and believe no absolute figure"
+        yield Finding("CPUs", ODD, text + (alone if servers == load else ""), "" if servers == load else fix)
     elif all(cpus <= usable for cpus in sets.values()):
-        yield Finding(
-            "CPUs",
-            OK,
-            f"{len(usable)}; servers on {_listed(sets['SERVER_CPUS'])}, load on {_listed(sets['LOAD_CPUS'])}",
-        )
+        where = f"servers on {listed(sets['SERVER_CPUS'])}, load on {listed(sets['LOAD_CPUS'])}"
+        yield Finding("CPUs", OK, f"{len(usable)}; {where}")
 
 
 def _ports(lab: Lab) -> Iterator[Finding]:
@@ -248,14 +251,15 @@ def _load() -> Iterator[Finding]:
 
 def _root() -> Iterator[Finding]:
     if os.geteuid() == 0:
-        yield Finding("User", ODD, "root: local servers run as root too; an ordinary user will do")
+        said, by = "root: local servers run as root too, and none needs to be", environment.by_sudo()
+        if by:
+            yield Finding("User", ODD, said, to_paste("sudo", "-u", by, "./lab", "run"))
+        else:
+            alone = "where there is no other user, as in a container, nothing needs to be done"
+            yield Finding("User", ODD, f"{said}; {alone}")
 
 
 def _left_behind() -> Iterator[Finding]:
     """What runs that were killed have left: nobody else ends what they started."""
     for left in leftovers.found():
         yield Finding("Left behind", ODD, f"by a run that was killed: {left}", "./lab doctor --clean")
-
-
-def _listed(cpus: frozenset[int]) -> str:
-    return ",".join(map(str, sorted(cpus)))

@@ -13,6 +13,7 @@ from wsgilab.view.grafana import Grafana, NotAsItShould
 
 LOOKED_BACK = "now-1h"
 LOG = "docker compose logs grafana"
+AGAIN = "docker compose up --detach --force-recreate grafana"
 MEASURE = "docker compose run --rm runner run --quick"
 ANY_SERVER = "group by (server) (last_over_time(server:offered:rate[$__range]))"
 
@@ -49,7 +50,7 @@ def _home(grafana: Grafana, wanted: str) -> Finding:
     except NotAsItShould as error:
         return Finding("Home", MISSING, f"the first page does not open: {error}", LOG)
     if found != wanted:
-        return Finding("Home", ODD, f"it opens with '{found}', not with '{wanted}'", "docker compose config grafana")
+        return Finding("Home", ODD, f"it opens with '{found}', not with '{wanted}'", AGAIN)
     return Finding("Home", OK, f"it opens with {wanted}, without a login")
 
 

@@ -23,6 +23,8 @@ PROGRAMS = ("flask", "gunicorn", "uwsgi", "waitress-serve", "granian")
 SYSTEM = Path("/sys")
 FREE_MB, FREE_MB_WITH_DOCKER = 1_000, 6_000
 LEAST_CPUS = 2
+FULL_SPEED = "powerprofilesctl set performance"
+FULL_SPEED_WITHOUT_IT = "echo performance | sudo tee /sys/devices/system/cpu/cpu*/cpufreq/scaling_governor"
 
 
 def examine(lab: Lab) -> Iterator[Finding]:
@@ -54,7 +56,7 @@ def power(system: Path) -> Iterator[Finding]:
     governors = {_read(path) for path in system.glob("devices/system/cpu/cpu*/cpufreq/scaling_governor")}
     if "powersave" in governors:
         text = "the CPU's governor is 'powersave': it may be slow to speed up, and figures scatter"
-        yield Finding("Power", ODD, text, "powerprofilesctl set performance")
+        yield Finding("Power", ODD, text, FULL_SPEED if shutil.which("powerprofilesctl") else FULL_SPEED_WITHOUT_IT)
     if "Discharging" not in states and "powersave" not in governors:
         yield Finding("Power", OK, "nothing seen that saves it")
 
@@ -70,9 +72,8 @@ def clock(now: float, newest: float) -> Finding:
 def _servers(programs: Path) -> Finding:
     missing = [name for name in PROGRAMS if not (programs / name).exists()]
     if missing:
-        return Finding(
-            "Servers", MISSING, f"{', '.join(missing)} not in {programs}", "./lab run --quick --engine local"
-        )
+        said = f"{', '.join(missing)} not in {programs}"
+        return Finding("Servers", MISSING, said, "rm -r .venv; ./lab doctor --workshop")
     return Finding("Servers", OK, f"all of them are installed in {programs}")
 
 
@@ -105,7 +106,8 @@ def _pages(lab: Lab, with_docker: bool) -> Iterator[Finding]:
 
 def _cpus(usable: int) -> Iterator[Finding]:
     if 0 < usable < LEAST_CPUS:
-        yield Finding("Cores", ODD, "one CPU: servers and load share it; compare, and believe no absolute figure")
+        said = "one CPU, which servers and load share, and no setting adds one"
+        yield Finding("Cores", ODD, f"{said}: compare servers, and believe no absolute figure")
 
 
 def _disk(root: Path, least_mb: int) -> Finding:

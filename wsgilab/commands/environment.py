@@ -101,6 +101,11 @@ def next_steps() -> str:
     return os.environ.get("LAB_NEXT_STEPS", "").strip()
 
 
+def by_sudo() -> str:
+    """Who has become root by sudo; empty where nobody has."""
+    return os.environ.get("SUDO_USER", "")
+
+
 def columns() -> str:
     """How wide the page is, as far as COLUMNS says."""
     return os.environ.get("COLUMNS", "")

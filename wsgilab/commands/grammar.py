@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
@@ -11,7 +12,7 @@ import click
 
 from wsgilab import __version__
 from wsgilab.commands import typed
-from wsgilab.errors import UsageError, did_you_mean, nearest
+from wsgilab.errors import LabError, UsageError, did_you_mean, nearest
 
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 DEBUG = "wsgilab.debug"
@@ -61,6 +62,14 @@ class Command(click.Command):
             )
             raise UsageError(what, cause, f"{ctx.command_path} --help")
         return []
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """As Click. What an error says to do next is for this command."""
+        try:
+            return super().invoke(ctx)
+        except LabError as error:
+            for_this_command(error)
+            raise
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """One section for each group, in the order in which they come."""
@@ -185,6 +194,18 @@ def options_of(command: click.Command) -> list[str]:
     """Every long option of a command."""
     names = [name for parameter in command.params for name in parameter.opts if name.startswith("--")]
     return ["--help", *names]
+
+
+def for_this_command(error: LabError) -> LabError:
+    """The error, with what to do next for the command that is under way: shared code says `./lab run` for any."""
+    from wsgilab.model.request import COMMANDS
+
+    context = click.get_current_context(silent=True)
+    if context and context.info_name in COMMANDS and sys.argv[1:2] == [context.info_name]:
+        options = [option for option in context.command.params if isinstance(option, click.Option)]
+        flags = {name: option.is_flag for option in options for name in option.opts}
+        error.next_command = typed.in_place_of_run(error.next_command, flags)
+    return error
 
 
 def refusal(error: click.UsageError, ctx: click.Context) -> UsageError:

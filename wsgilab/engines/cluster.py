@@ -8,8 +8,9 @@ from wsgilab.engines import HealthCheck
 from wsgilab.engines.attached import OWN_NGINX, AttachedEngine, answers
 from wsgilab.engines.one_container import OneContainer
 from wsgilab.engines.stack import Stack
-from wsgilab.errors import MissingError, ServerError, to_paste
+from wsgilab.errors import MissingError, ServerError
 from wsgilab.lab.servers import NAMESPACE
+from wsgilab.machine.cluster_api import kubectl
 from wsgilab.machine.waiting import poll_until
 from wsgilab.model.server import Server
 
@@ -28,14 +29,14 @@ class ClusterEngine(AttachedEngine):
         poll_until(lambda: answers(f"{OWN_NGINX}/health"), self._stop, self._start_timeout_s)
 
     def facts(self) -> Mapping[str, object]:
-        """Images, and how many CPUs each container has: of a node's, nobody knows beforehand which."""
+        """Images, the namespace, and how many CPUs each container has: of a node's, nobody knows beforehand which."""
         limits = {
             "cpus_of_each_server": len(self.lab.cpus("SERVER_CPUS")),
             "cpus_of_nginx": len(self.lab.cpus("SERVER_CPUS")),
             "cpus_of_the_load": len(self.lab.cpus("LOAD_CPUS")),
             **{name: self.lab.variables.get(name, "") for name in ("SERVER_MEMORY", "LOAD_MEMORY")},
         }
-        return {**super().facts(), "limits": limits}
+        return {**super().facts(), "limits": limits, "namespace": self.lab.variables.get(NAMESPACE)}
 
     def never_healthy(self, server: Server, check: HealthCheck) -> ServerError:
         """As AttachedEngine, with kubectl."""
@@ -65,8 +66,7 @@ class ClusterEngine(AttachedEngine):
 
     def _kubectl(self, *words: str) -> str:
         """What to type for the namespace of the pods, wherever that is done."""
-        namespace = self.lab.variables.get(NAMESPACE)
-        return to_paste("kubectl", *(["--namespace", namespace] if namespace else []), *words)
+        return kubectl(self.lab.variables.get(NAMESPACE), *words)
 
 
 def next_to_runner(stack: Stack) -> AttachedEngine:

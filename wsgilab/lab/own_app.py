@@ -97,7 +97,7 @@ def _workload(found: Mapping[str, Any], file: AppFile, path: Path | None) -> dic
     otherwise = SCRIPT if script else TRAFFIC if file.requests else "/" if is_own else None
     workload = found.get("workload") or otherwise
     if workload == SCRIPT and not script:
-        raise UsageError("The workload 'script' needs a script.", "--script was left out", "./lab run --script FILE")
+        raise UsageError("The workload 'script' needs a script.", "--script was left out", "./lab run --help")
     if workload == TRAFFIC and not file.requests:
         raise UsageError(
             "The workload 'traffic' needs requests.",

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from wsgilab.errors import LabError, MissingError
+from wsgilab.errors import LabError, MissingError, to_paste
 
 ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 """Where a pod finds who it is (https://kubernetes.io/docs/tasks/run-application/access-api-from-pod/)."""
@@ -29,7 +29,6 @@ WATCH_S = 30
 GONE, CONFLICT, NOT_FOUND, FORBIDDEN = 410, 409, 404, 403
 TESTRUNS = "/apis/k6.io/v1alpha1/namespaces/{namespace}/testruns"
 PODS = "/api/v1/namespaces/{namespace}/pods"
-RIGHTS = "kubectl auth can-i --list --as system:serviceaccount:{namespace}:runner"
 Json = dict[str, Any]
 log = logging.getLogger(__name__)
 
@@ -153,10 +152,12 @@ def of_this_pod(account: Path = ACCOUNT, url: str = INSIDE) -> Cluster:
 
 def explained(cluster: Cluster, error: Refused | Unreachable, doing: str) -> LabError:
     """Why something could not be done (`doing`: in the infinitive), with the likely cause and the next command."""
-    rights = RIGHTS.format(namespace=cluster.namespace)
+    who = f"system:serviceaccount:{cluster.namespace}:runner"
+    rights = kubectl(cluster.namespace, "auth", "can-i", "--list", "--as", who)
     what = f"The cluster did not let the runner {doing}: {error}"
     if isinstance(error, Unreachable):
-        return MissingError(what, "its API is down, or a NetworkPolicy is in the way", "kubectl get networkpolicies")
+        cause = "its API is down, or a NetworkPolicy is in the way"
+        return MissingError(what, cause, kubectl(cluster.namespace, "get", "networkpolicies"))
     if error.status == FORBIDDEN:
         return MissingError(what, "the Role of the runner is not what ./lab kubernetes render writes", rights)
     if error.status == NOT_FOUND:
@@ -165,6 +166,11 @@ def explained(cluster: Cluster, error: Refused | Unreachable, doing: str) -> Lab
     return LabError(
         what, "an object of that name, or a TestRun that this version of the operator does not take", rights
     )
+
+
+def kubectl(namespace: object, *words: str) -> str:
+    """What to type about a namespace, wherever that is done; where none is known, that of the reader is meant."""
+    return to_paste("kubectl", *(["--namespace", namespace] if namespace else []), *words)
 
 
 @contextmanager

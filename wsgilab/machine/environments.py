@@ -145,7 +145,7 @@ class Workshop:
 def find_python(wanted: str | None) -> Path:
     """The interpreter of that version or name, or the lab's own. Raises MissingError for one that is missing or old."""
     if wanted is None:
-        return Path(getattr(sys, "_base_executable", sys.executable))
+        return _own_python()
     names = [f"python{wanted}"] if re.fullmatch(r"\d+(\.\d+)?", wanted) else [wanted]
     found = next((path for name in names if (path := shutil.which(name))), None)
     if found is None:
@@ -162,9 +162,14 @@ def find_python(wanted: str | None) -> Path:
         raise MissingError(
             f"{found} is Python {has}, and the servers need {needed} or later.",
             "an old Python, or no Python at all; without --python the lab uses its own",
-            "./lab run",
+            f"./lab run --python {to_paste(_own_python())}",
         )
     return Path(found)
+
+
+def _own_python() -> Path:
+    """The interpreter that the lab's .venv was made from."""
+    return Path(getattr(sys, "_base_executable", sys.executable))
 
 
 def pip_wheel() -> Path | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from wsgilab.engines import Engine
+from wsgilab.machine.cluster_api import kubectl
 from wsgilab.measure.readings import scrape
 from wsgilab.model.server import Server
 from wsgilab.model.window import LoadResult, Sample, Window, WindowPlan
@@ -41,7 +42,8 @@ def without_reading(server: Server, when: str, engine: Engine) -> Loss:
     else:
         whose, cure = "its", f"docker compose restart {server.name}"
     if engine.name == "kubernetes":
-        cure = f"kubectl rollout restart deployment/{server.via or server.name}"
+        deployment = f"deployment/{server.via or server.name}"
+        cure = kubectl(engine.facts().get("namespace"), "rollout", "restart", deployment)
     # Where others supervise, an exporter that died alone stays dead: it is no container's first process.
     hint = "" if engine.restarts else f" (`{cure}` brings it back)"
     return Loss(void=f"{whose} exporter gave no answer {when}; {server.name} itself lived{hint}")

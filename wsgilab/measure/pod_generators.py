@@ -94,7 +94,9 @@ class PodGenerators:
             cpus = {hand.host: self.cpus_each for hand in hands}
             these = replace(terms(plan, self.traffic, self.kept_in, cpus), patience_s=PATIENCE_S)
             load = PodsLoad(hands, line, these, entered.pop_all())
-            load.why_not_there = lambda: why_not_there([watch.pod(number) for number in line.missing], self.stage(name))
+            load.why_not_there = lambda: why_not_there(
+                map(watch.pod, line.missing), self.stage(name), self.cluster.namespace
+            )
             return load
 
     def limit(self, result: LoadResult) -> str | None:

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import IO, Any
 
 from wsgilab.errors import LabError
-from wsgilab.machine.cluster_api import PODS, Cluster, Refused, Unreachable, explained
+from wsgilab.machine.cluster_api import PODS, Cluster, Refused, Unreachable, explained, kubectl
 from wsgilab.measure.k6_command import message_in
 from wsgilab.measure.pod_watch import PodSeen, PodWatch
 from wsgilab.measure.summary import HandedOver, handed_over, no_result
@@ -179,13 +179,14 @@ def told_in(log: Iterable[str]) -> Told:
     return Told(summary, used.get("cpu_s", 0.0), used.get("wait_s", 0.0), used.get("wall_s", 0.0))
 
 
-def why_not_there(pods: Iterable[PodSeen | None], stage: str) -> LabError:
+def why_not_there(pods: Iterable[PodSeen | None], stage: str, namespace: str) -> LabError:
+    """Why pods have not come to the start, by what the cluster says of them. `stage`: of the TestRun."""| None], stage: str) -> LabError:
     """Why pods have not come to the start, by what the cluster says of them. `stage`: of the TestRun."""
     for pod in pods:
         if pod and pod.waits:
             what = f"generator {pod.number} in pod {pod.name} did not come to the start in time: {pod.waits}"
             cause = "too few nodes with so many free CPUs, or an image that cannot be had there"
-            return LabError(what, cause, f"kubectl describe pod {pod.name}")
+            return LabError(what, cause, kubectl(namespace, "describe", "pod", pod.name))
     if stage == "error":
         what = "The k6-operator gave up on the TestRun."
     elif not stage:

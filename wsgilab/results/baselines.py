@@ -13,7 +13,7 @@ import msgspec
 
 from wsgilab.analysis.comparison import UNKNOWN_ORIGIN, obstacles
 from wsgilab.analysis.gate import missing
-from wsgilab.errors import UsageError, to_paste
+from wsgilab.errors import UsageError, Verbatim, to_paste
 from wsgilab.lab.workloads import SCRIPT, TRAFFIC
 from wsgilab.model import words
 from wsgilab.model.conditions import Conditions
@@ -151,7 +151,7 @@ def command(name: str, servers: Sequence[str], request: Request, *more: str) -> 
     }
     found_anyway = ("mix", TRAFFIC, SCRIPT, None)
     options = [word for pair in said.items() if pair[1] not in found_anyway for word in pair if word]
-    return to_paste("./lab", name, "--servers", ",".join(servers), *options, "--rate", rates, *more)
+    return Verbatim(to_paste("./lab", name, "--servers", ",".join(servers), *options, "--rate", rates, *more))
 
 
 def _row(server: _Server) -> ServerRow:

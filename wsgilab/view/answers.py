@@ -62,7 +62,7 @@ class Answers:
         """
         dashboard = self.dashboards().get(uid)
         if dashboard is None:
-            raise NotShown(HTTPStatus.NOT_FOUND, "There is no such dashboard.", "Choose one above.")
+            raise NotShown(HTTPStatus.NOT_FOUND, "There is no such dashboard. Choose one above.")
         default = dashboard["time"]
         span = span_of(parameters.get("from", default["from"]), parameters.get("to", default["to"]), time.time())
         started = time.monotonic()
@@ -70,7 +70,7 @@ class Answers:
         try:
             answer |= self._asked(dashboard, parameters, span, started + PATIENCE_S)
         except (Unanswered, Unusable) as missing:
-            answer["problem"] = {"what": f"Prometheus: {missing}.", "next": "This page goes on asking by itself."}
+            answer["problem"] = {"what": f"Prometheus: {missing}. This page goes on asking by itself.", "next": ""}
         p99_ms = self._prometheus.p99_ms()
         answer["took_ms"] = round((time.monotonic() - started) * 1000, 1)
         answer["queries_p99_ms"] = p99_ms and round(p99_ms, 1)

@@ -58,7 +58,7 @@ def _load(path: Path) -> Dashboard:
 
 
 def _damaged(what: str) -> NotShown:
-    return NotShown(HTTPStatus.INTERNAL_SERVER_ERROR, what, "git checkout grafana/dashboards brings it back.")
+    return NotShown(HTTPStatus.INTERNAL_SERVER_ERROR, what, "git checkout grafana/dashboards")
 
 
 def span_of(since: str, until: str, now: float) -> Span:
@@ -136,4 +136,4 @@ def _moment(text: str, now: float) -> float:
 
 
 def _no_time(what: str) -> NotShown:
-    return NotShown(HTTPStatus.BAD_REQUEST, what, "Choose another time above.")
+    return NotShown(HTTPStatus.BAD_REQUEST, f"{what} Choose another time above.")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 
-from wsgilab.errors import LabError
+from wsgilab.errors import LabError, to_paste
 from wsgilab.lab.servers import Lab
 from wsgilab.machine import http
 from wsgilab.view import documents, workshop_pages
@@ -71,7 +71,7 @@ class HtmlPages:
         found = {one.number: one for one in self._catalogue()}
         if number not in found:
             what = f"There is no exercise {number}."
-            raise NotShown(HTTPStatus.NOT_FOUND, what, "./lab exercise lists them.")
+            raise NotShown(HTTPStatus.NOT_FOUND, what, "./lab exercise")
         shown, following = found[number], found.get(number + 1)
         return workshop_pages.exercise(shown, self._progress().step(shown.name), following)
 
@@ -104,7 +104,7 @@ class HtmlPages:
             "",
             title="This cannot be shown",
             what=error.what,
-            next_step=error.next_step,
+            next_command=error.next_command,
         )
 
     def grafana(self, host: str, path: str) -> str:
@@ -113,8 +113,8 @@ class HtmlPages:
             http.ask(GRAFANA_INSIDE, timeout_s=GRAFANA_PATIENCE_S)
         except http.NoAnswer as error:
             what = f"Grafana, which draws the dashboards here, does not answer: {error}."
-            next_step = "docker compose up --detach grafana starts it."
-            raise NotShown(HTTPStatus.BAD_GATEWAY, what, next_step) from error
+            next_command = "docker compose up --detach grafana"
+            raise NotShown(HTTPStatus.BAD_GATEWAY, what, next_command) from error
         return f"{self._place(host).grafana}{path}"
 
     def _steps(self) -> list[drawn.Done]:
@@ -145,7 +145,8 @@ class HtmlPages:
             return path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             what = f"{path.name} cannot be read: {error}."
-            raise NotShown(HTTPStatus.NOT_FOUND, what, f"git checkout {path.name} brings it back.") from error
+            root = self._sources.lab.root
+            raise NotShown(HTTPStatus.NOT_FOUND, what, f"git checkout {to_paste(path.relative_to(root))}") from error
 
     def _place(self, host: str) -> Place:
         sources = self._sources

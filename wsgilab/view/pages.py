@@ -112,9 +112,9 @@ class Pages:
             return self._problem(asked, error)
         except Exception as error:
             log.debug("%s", path, exc_info=True)
-            what = f"Something in ./lab view itself went wrong: {type(error).__name__}: {error}."
-            next_step = "./lab view --debug shows where; please report it."
-            return self._problem(asked, NotShown(HTTPStatus.INTERNAL_SERVER_ERROR, what, next_step))
+            what = f"Something in ./lab view itself went wrong, please report it: {type(error).__name__}: {error}."
+            next_command = "./lab view --debug"
+            return self._problem(asked, NotShown(HTTPStatus.INTERNAL_SERVER_ERROR, what, next_command))
 
     def _page(self, asked: Asked) -> Reply | None:
         """A page to read."""
@@ -179,7 +179,7 @@ class Pages:
     def _problem(self, asked: Asked, error: NotShown) -> Reply:
         """What is shown instead: to a reader as a page, to page.js as what it puts above the dashboard."""
         if asked.path.startswith("/api/"):
-            return _json({"problem": {"what": error.what, "next": error.next_step}}, error.status)
+            return _json({"problem": {"what": error.what, "next": error.next_command}}, error.status)
         return _html(self._html.problem(error), error.status)
 
 

@@ -6,10 +6,10 @@ from http import HTTPStatus
 
 
 class NotShown(Exception):
-    """Why nothing can be shown, and what the reader can do about it: the page shows both."""
+    """Why nothing can be shown, and the command that helps where one does: the page shows both."""
 
-    def __init__(self, status: HTTPStatus, what: str, next_step: str) -> None:
+    def __init__(self, status: HTTPStatus, what: str, next_command: str = "") -> None:
         super().__init__(what)
         self.status = status
         self.what = what
-        self.next_step = next_step
+        self.next_command = next_command

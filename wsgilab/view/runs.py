@@ -14,7 +14,7 @@ from typing import Annotated
 
 import msgspec
 
-from wsgilab.errors import LabError
+from wsgilab.errors import LabError, to_paste
 from wsgilab.model.manifest import Manifest
 from wsgilab.model.request import SEARCHES
 from wsgilab.model.verdict import Verdict
@@ -131,17 +131,17 @@ class Runs:
 
     def report(self, name: str) -> bytes:
         """A run's report.html. Raises NotShown."""
-        path = self.folder / name / REPORT
+        path, again = self.folder / name / REPORT, "ls results"
         try:
+            if NAME.fullmatch(name) and path.with_name(MANIFEST).is_file():
+                again = f"./lab report results/{to_paste(name)}"
             inside = path.resolve().is_relative_to(self.folder.resolve())  # no link leads out of it
             if NAME.fullmatch(name) and inside and path.is_file() and path.stat().st_size <= LARGEST_REPORT_BYTES:
                 return path.read_bytes()
         except OSError:
             pass
         what = f"There is no report of a run '{name:.80}'."
-        raise NotShown(
-            HTTPStatus.NOT_FOUND, what, f"./lab report results/{name:.80} writes it." if NAME.fullmatch(name) else ""
-        )
+        raise NotShown(HTTPStatus.NOT_FOUND, what, again)
 
     def _written(self) -> Iterator[tuple[Path, _Written]]:
         """Each run's folder and manifest, the newest first."""

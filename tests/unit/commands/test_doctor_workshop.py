@@ -76,3 +76,12 @@ def test_who_has_everything_can_pack_it_and_who_lacks_something_can_use_that() -
     packs, uses = doctor_workshop.for_others([there]), doctor_workshop.for_others([there, missing])
     assert (packs.state, "./lab bundle packs it" in packs.said) == (OK, True)
     assert (uses.state, "./lab bundle --use FILE" in uses.said) == (ODD, True)
+
+
+@pytest.mark.parametrize(("there", "begins"), [("powerprofilesctl", "powerprofilesctl "), (None, "echo performance | ")])
+def test_a_governor_is_changed_by_what_is_there(
+    tmp_path: Path, there: str | None, begins: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shutil.which", lambda _name: there)
+    (found,) = doctor_workshop.power(system(tmp_path, "Charging", "powersave"))
+    assert found.fix.startswith(begins)

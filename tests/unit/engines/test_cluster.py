@@ -46,6 +46,7 @@ def test_it_says_how_many_cpus_each_has_and_not_which() -> None:
     assert facts["limits"]["cpus_of_each_server"] == 2
     assert "SERVER_CPUS" not in facts["limits"]
     assert facts["images"]["SERVER_IMAGE"] == "registry.example/server@sha256:1"
+    assert facts["namespace"] == "ours"
 
 
 def test_a_name_that_leads_nowhere_is_a_pod_that_no_node_takes(monkeypatch: pytest.MonkeyPatch) -> None:

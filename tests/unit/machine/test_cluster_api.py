@@ -11,6 +11,8 @@ from wsgilab.errors import LabError, MissingError
 from wsgilab.machine.cluster_api import PODS, TESTRUNS, Cluster, Refused, Unreachable, explained, of_this_pod
 from wsgilab.machine.ports import free_ports
 
+KUBECTL = "kubectl --namespace wsgilab"
+
 
 def made() -> dict[str, object]:
     return {"metadata": {"name": "lab-1"}, "spec": {"parallelism": 2}}
@@ -47,7 +49,7 @@ def test_a_log_comes_line_by_line() -> None:
 @pytest.mark.parametrize(
     ("status", "said", "next_command"),
     [
-        (403, "the Role of the runner", "kubectl auth can-i --list --as system:serviceaccount:wsgilab:runner"),
+        (403, "the Role of the runner", f"{KUBECTL} auth can-i --list --as system:serviceaccount:wsgilab:runner"),
         (404, "the k6-operator is not installed", "kubectl get customresourcedefinition testruns.k6.io"),
     ],
 )
@@ -70,6 +72,7 @@ def test_a_silent_api_is_no_refusal() -> None:
     error: LabError = explained(api, raised.value, "look for pods")
     assert isinstance(error, MissingError)
     assert "NetworkPolicy" in error.cause
+    assert error.next_command == f"{KUBECTL} get networkpolicies"
 
 
 def test_a_pod_knows_who_it_is_by_its_account(tmp_path: Path) -> None:

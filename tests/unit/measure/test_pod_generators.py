@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from cluster_schemas import OWN
 from factories import plan
-from fake_cluster import FakeCluster
+from fake_cluster import NAMESPACE, FakeCluster
 from support import wait_for
 
 from wsgilab.engines import Endpoint
@@ -262,7 +262,7 @@ def test_a_pod_that_no_node_takes_is_named_with_the_scheduler_s_words(cluster: F
     cluster.operator = one_is_not_placed
     found = failure(cluster)
     assert found.what.endswith("did not come to the start in time: 0/2 nodes are available: 2 Insufficient cpu.")
-    assert found.next_command.startswith("kubectl describe pod lab-")
+    assert found.next_command.startswith(f"kubectl --namespace {NAMESPACE} describe pod lab-")
 
 
 @pytest.mark.parametrize(

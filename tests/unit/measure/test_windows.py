@@ -131,6 +131,13 @@ def test_where_compose_supervises_the_way_to_get_an_exporter_back_is_said(world:
     )
 
 
+def test_in_a_cluster_that_way_names_the_namespace(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(World, "facts", lambda _self: {"namespace": "ours"}, raising=False)
+    world.name, world.restarts, world.exporter = "kubernetes", False, lambda: None
+    (window,) = world.run(plan())
+    assert str(window.void).endswith("(`kubectl --namespace ours rollout restart deployment/gunicorn` brings it back)")
+
+
 def test_a_proxy_that_died_is_named_and_started_again_and_its_server_lives(world: World) -> None:
     def dying() -> Reading | None:
         if world.now > 1005.0 and len(world.did) == 1:

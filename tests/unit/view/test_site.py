@@ -259,6 +259,22 @@ def test_a_damaged_dashboard_is_named(prometheus: Hostile, tmp_path: Path, text:
             assert problem(answer).startswith("capacity.json ")
 
 
+def test_a_page_that_cannot_be_read_says_how_it_comes_back(prometheus: Hostile, tmp_path: Path) -> None:
+    with Site(0, sources_of(tmp_path, prometheus.url, root=tmp_path)) as site:
+        lost, readme = get(site, "/lesson"), get(site, "/docs/readme")
+        (tmp_path / "1-run").mkdir()
+        (tmp_path / "1-run/manifest.json").write_text("{}")
+        reported, unknown = get(site, "/runs/1-run"), get(site, "/runs/2-run")
+    for answer, command in (
+        (lost, "git checkout docs/lesson.md"),
+        (readme, "git checkout README.md"),
+        (reported, "./lab report results/1-run"),
+        (unknown, "ls results"),
+    ):
+        assert answer.status == 404
+        assert f"<p>Next: <code><bdi>{command}</bdi></code></p>" in answer.text  # type: ignore[attr-defined]
+
+
 def test_a_fault_of_the_lab_is_named_in_the_page(
     site: Site, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -266,6 +282,6 @@ def test_a_fault_of_the_lab_is_named_in_the_page(
     answer = get(site, "/api/dashboards")
     assert (answer.status, problem(answer)) == (
         500,
-        "Something in ./lab view itself went wrong: ZeroDivisionError: division by zero.",
+        "Something in ./lab view itself went wrong, please report it: ZeroDivisionError: division by zero.",
     )
     assert capfd.readouterr() == ("", "")

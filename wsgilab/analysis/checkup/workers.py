@@ -111,9 +111,9 @@ def memory(checkups: Sequence[Checkup]) -> Iterator[Finding]:
                 "Memory",
                 ODD,
                 f"{number(checkup.memory_mb)} MB in all after a few requests, and a container gets {limit} MB",
-                "SERVER_MEMORY=1g ./lab run, or fewer workers",
+                "SERVER_MEMORY=1g ./lab run",
                 (checkup.server,),
-                "under load the kernel may kill workers",
+                "under load the kernel may kill workers; fewer workers need less",
             )
 
 

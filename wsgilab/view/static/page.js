@@ -17,7 +17,7 @@ const state = { dashboards: [], runs: [], dashboard: null, drawn: new Map(), ask
 const here = () => new URLSearchParams(location.search);
 const uid = () => location.pathname.split('/')[2];
 
-const GONE = { what: 'lab view does not answer: it has ended, or is starting.', next: 'Start it again with ./lab view; this page will notice.' };
+const GONE = { what: 'lab view does not answer: it has ended, or is starting. This page will notice when it is back.', next: './lab view' };
 
 // What an address of the API gives: an object with `key`, or with a `problem` that says why not.
 async function ask(path, key) {
@@ -34,8 +34,8 @@ async function ask(path, key) {
     answer = null;
   }
   if (answer?.problem || answer?.[key]) return answer;
-  return { problem: { what: `Something at ${location.host} answers (HTTP ${response.status}), and it is not lab view.`,
-    next: 'If another program has that port now: ./lab view --port N.' } };
+  return { problem: { what: `Something at ${location.host} answers (HTTP ${response.status}), and it is not lab view. Another program may have that port now.`,
+    next: `./lab view --port ${Number(location.port) + 1}` } };
 }
 
 async function start() {
@@ -128,7 +128,8 @@ async function refresh() {
 document.addEventListener('visibilitychange', () => document.hidden || !state.dashboard || refresh());
 
 function tellProblem(problem) {
-  at('problem').textContent = problem ? `${problem.what} ${problem.next}` : '';
+  const next = problem?.next ? [' Next: ', element('code', {}, problem.next)] : [];
+  at('problem').replaceChildren(...(problem ? [problem.what, ...next] : []));
   at('problem').hidden = !problem;
 }
 
