@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -16,6 +15,7 @@ import msgspec
 from wsgilab.errors import LabError, MissingError
 from wsgilab.machine.dialogue import Dialogue
 from wsgilab.measure.k6_command import Segment
+from wsgilab.measure.start_line import Arrivals
 from wsgilab.measure.summary import HandedOver
 from wsgilab.model import far
 from wsgilab.model.far import Failed, Hello, Order, Used
@@ -205,25 +205,12 @@ class FarLoad:
 OVER = far.line(far.OVER)
 
 
-class FarStart:
+class FarStart(Arrivals):
     """Where generators of several machines wait for each other: for the runner's word, which goes to all at once."""
 
     def __init__(self, count: int) -> None:
-        self._count = count
-        self._there: set[int] = set()
-        self._changed = threading.Lock()
+        super().__init__(count)
         self.loads: list[FarLoad] = []
-
-    @property
-    def started(self) -> bool:
-        """Whether all were there and have been told to start."""
-        return not self.missing
-
-    @property
-    def missing(self) -> tuple[int, ...]:
-        """Those that have not come yet."""
-        with self._changed:
-            return tuple(number for number in range(1, self._count + 1) if number not in self._there)
 
     def arrived(self, number: int) -> None:
         """One more is there. With the last one all are told to start."""

@@ -18,20 +18,38 @@ STALE_S = 10.0
 """A connection that says nothing for so long is none of ours."""
 
 
-class StartLine:
+class Arrivals:
+    """Which of several generators, by their numbers from 1 on, have come to where they wait for each other."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._there: set[int] = set()
+        self._changed = threading.Condition()
+
+    @property
+    def started(self) -> bool:
+        """Whether all were there and have been told to start."""
+        return not self.missing
+
+    @property
+    def missing(self) -> tuple[int, ...]:
+        """Those that have not come yet."""
+        with self._changed:
+            return tuple(number for number in range(1, self._count + 1) if number not in self._there)
+
+
+class StartLine(Arrivals):
     """Listens while its block lasts, on a loopback port of its own or `at` an address that other machines reach.
 
     Who does not know the path is answered 404.
     """
 
     def __init__(self, count: int, at: tuple[str, int] = ("127.0.0.1", 0)) -> None:
-        self._count = count
+        super().__init__(count)
         self._secret = secrets.token_hex(8)
-        self._waiting: set[int] = set()
         self._over = False
         self.told_at = 0.0
         """When all were told to start, in epoch seconds; 0.0 before that."""
-        self._changed = threading.Condition()
         self._door = _Door(at, _Caller)
         self._door.line = self
         self._thread = threading.Thread(target=self._door.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
@@ -60,22 +78,11 @@ class StartLine:
         host, port = self._door.server_address[:2]
         return f"http://{host!s}:{port}/{self._secret}/{number}"
 
-    @property
-    def started(self) -> bool:
-        """Whether all were there and have been told to start."""
-        return not self.missing
-
-    @property
-    def missing(self) -> tuple[int, ...]:
-        """Those that have not come yet."""
-        with self._changed:
-            return tuple(number for number in range(1, self._count + 1) if number not in self._waiting)
-
     def arrive(self, number: int) -> None:
         """One more is there."""
         with self._changed:
-            self._waiting.add(number)
-            if len(self._waiting) == self._count:
+            self._there.add(number)
+            if len(self._there) == self._count:
                 self.told_at = self.told_at or time.time()
             self._changed.notify_all()
 
@@ -86,8 +93,8 @@ class StartLine:
             return None
         self.arrive(int(number))
         with self._changed:
-            self._changed.wait_for(lambda: self._over or len(self._waiting) == self._count)
-            return GO if len(self._waiting) == self._count else CALLED_OFF
+            self._changed.wait_for(lambda: self._over or len(self._there) == self._count)
+            return GO if len(self._there) == self._count else CALLED_OFF
 
 
 class _Door(socketserver.ThreadingTCPServer):  # an HTTPServer looks up its own name first, which may take seconds
