@@ -10,19 +10,17 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from wsgilab.analysis.claim_evidence import Evidence, one_slot_rps
+from wsgilab.analysis.claim_servers import DEV, DEV_SINGLE, GUNICORN, UWSGI, UWSGI_SINGLE, lacking, pairs
 from wsgilab.model import words
 from wsgilab.model.metrics import METRICS
 from wsgilab.model.outcomes import Difference, Finding, Rating
 from wsgilab.model.verdict import Claim, Comparison, LoadRow, ServerRow
 
-DEV, DEV_SINGLE, GUNICORN, UWSGI_SINGLE, UWSGI = "dev", "dev-single", "gunicorn", "uwsgi-single", "uwsgi"
 MOSTLY = 0.5
 """Share of a response time from which on a part of it counts as its cause."""
 CPU_USED_UP = 0.8
 """CPU cores busy on answers alone, from which on one core leaves nothing for more parallelism."""
 BETWEEN, UNTOLD = "neither the lowest nor the highest", "not told apart from all others"
-FAMILIES = ((UWSGI_SINGLE, UWSGI), (GUNICORN, "gunicorn-gthread"), (GUNICORN, "gunicorn-gevent"))
-"""The same software with fewer and with more slots."""
 
 SLOW = {
     Rating.GOOD: Finding.DOES_NOT_HOLD,
@@ -52,7 +50,10 @@ def judge(rows: Sequence[ServerRow], comparisons: Sequence[Comparison], workload
         ("wsgi-beats-built-in", "A WSGI server beats the built-in one."): wsgi_beats_built_in,
         ("tuning-pays", "Workers and threads should be tuned."): tuning_pays,
     }
-    return tuple(Claim(key, text, *finding(evidence)) for (key, text), finding in findings.items())
+    return tuple(
+        Claim(key, text, *finding(evidence), needs=lacking(key, evidence.rows))
+        for (key, text), finding in findings.items()
+    )
 
 
 def one_thread(evidence: Evidence) -> Answer:
@@ -180,8 +181,7 @@ def wsgi_beats_built_in(evidence: Evidence) -> Answer:
 def tuning_pays(evidence: Evidence) -> Answer:
     """Does the same server with more slots keep an SLO that it misses with fewer?"""
     gains = []
-    variants = [(row.variant_of, row.server) for row in evidence.rows.values() if row.variant_of]
-    for fewer, more in (*FAMILIES, *variants):
+    for fewer, more in pairs(evidence.rows):
         shared = evidence.shared(fewer, more)
         gained = [(few, many) for few, many in shared if (few.rating, many.rating) == (Rating.BAD, Rating.GOOD)]
         for few, many in gained[:1]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from wsgilab.analysis import first_line
 from wsgilab.analysis.causes.evidence import program
 from wsgilab.analysis.causes.slots import needed
-from wsgilab.analysis.claims import DEV, DEV_SINGLE
+from wsgilab.analysis.claim_servers import DEV, DEV_SINGLE
 from wsgilab.model import words
 from wsgilab.model.outcomes import Difference, Rating
 from wsgilab.model.verdict import ServerRow, Verdict

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from wsgilab.analysis import equal_slots, first_line
 from wsgilab.analysis.causes.evidence import program
-from wsgilab.analysis.claims import DEV, DEV_SINGLE
+from wsgilab.analysis.claim_servers import DEV, DEV_SINGLE
 from wsgilab.model import words
 from wsgilab.model.metrics import METRICS, TABLE
 from wsgilab.model.outcomes import Difference, Limit, Rating

@@ -191,6 +191,13 @@ class Claim:
     text: str
     result: Finding
     evidence: str
+    needs: tuple[str, ...] = ()
+    """Servers that are not in this run, and without which nothing can be said; left out where there are none."""
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain JSON values."""
+        found: dict[str, Any] = {"id": self.id, "text": self.text, "result": self.result, "evidence": self.evidence}
+        return {**found, "needs": list(self.needs)} if self.needs else found
 
 
 @dataclass(frozen=True)
@@ -260,6 +267,11 @@ class Verdict:
         return self.command in SEARCHES
 
     @property
+    def answered(self) -> tuple[Claim, ...]:
+        """The claims that this run was asked about: it has their servers."""
+        return tuple(claim for claim in self.claims if not claim.needs)
+
+    @property
     def has_intervals(self) -> bool:
         """Whether any figure has its 95 % interval; where each load has one window, none has."""
         figures = (figure for row in self.servers for load in row.loads for figure in load.figures.values())
@@ -274,7 +286,7 @@ class Verdict:
             "servers": [row.to_json() for row in self.servers],
             "comparisons": [comparison.to_json() for comparison in self.comparisons],
             "turns": [turns.to_json() for turns in self.turns],
-            "claims": [asdict(claim) for claim in self.claims],
+            "claims": [claim.to_json() for claim in self.claims],
             "void_windows": [asdict(window) for window in self.void_windows],
             "windows": [window.to_json() for window in self.windows],
             "floor": [asdict(floor) for floor in self.floor],

@@ -244,4 +244,5 @@ class VitalsVerdict:
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON values."""
-        return {"schema": VITALS_SCHEMA, "command": "vitals", **asdict(self)}
+        claims = [claim.to_json() for claim in self.claims]
+        return {"schema": VITALS_SCHEMA, "command": "vitals", **asdict(self), "claims": claims}

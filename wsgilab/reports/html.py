@@ -61,6 +61,7 @@ def render(verdict: Verdict, manifest: Manifest) -> str:
         comparisons=_comparisons(verdict),
         turns=notes.turns(verdict),
         turn_columns=notes.TURNS,
+        not_asked=list(notes.not_asked(verdict)),
         connections=notes.connections(verdict),
         floor=notes.about_load(verdict),
         method=notes.method(verdict),

@@ -61,10 +61,11 @@ def _lines(verdict: Verdict, manifest: Manifest) -> Iterator[str]:
 
 
 def _details(verdict: Verdict, manifest: Manifest) -> Iterator[str]:
-    if verdict.claims:
+    if verdict.answered:
         yield "## The lesson's claims\n"
-        held = ((claim.text, _marked(claim.result), f"{claim.evidence}.") for claim in verdict.claims)
+        held = ((claim.text, _marked(claim.result), f"{claim.evidence}.") for claim in verdict.answered)
         yield from table(("Claim", "Result", "Evidence"), held)
+        yield from (f"{plain(said)}\n" for said in notes.not_asked(verdict))
     if rows := notes.turns(verdict):
         yield "## Taking turns\n"
         yield from table(notes.TURNS, rows)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from typing import Any
 
 from wsgilab.model import words
@@ -83,6 +84,15 @@ def turns(verdict: Verdict) -> list[tuple[str, ...]]:
         )
         for row in verdict.turns
     ]
+
+
+def not_asked(verdict: Verdict) -> Iterator[str]:
+    """Which claims nothing can be said about, as this run lacks their servers: a sentence, or nothing."""
+    lacking = [claim.needs for claim in verdict.claims if claim.needs]
+    if lacking:
+        servers = words.listed(list(dict.fromkeys(chain.from_iterable(lacking))))
+        need = "it needs" if len(lacking) == 1 else "they need"
+        yield f"{len(lacking)} more cannot be judged: {need} {servers} in the same run."
 
 
 def about_load(verdict: Verdict) -> str:

@@ -73,9 +73,10 @@ def _parts(verdict: Verdict, console: Console, width: int) -> Iterator[Any]:
         yield from _requests(by_request.listing(verdict, rate, MOST_REQUESTS), console, width)
     yield Text("\nVerdict", "bold")
     yield _lines((row.rating, words.stopped(f"{row.server}: {row.why}")) for row in verdict.servers)
-    if verdict.claims:
+    if verdict.answered:
         yield Text("\nThe lesson's claims", "bold")
-        yield _lines((claim.result, _claim(claim)) for claim in verdict.claims)
+        yield _lines((claim.result, _claim(claim)) for claim in verdict.answered)
+        yield from (Padding(Text(said, "dim"), (0, 0, 0, 2)) for said in notes.not_asked(verdict))
     if verdict.void_windows:
         yield Text("\nVoid windows (kept, not counted)", "bold")
         for void in verdict.void_windows:

@@ -31,6 +31,8 @@ FIGURE_OF_WINDOW: dict[str, Any] = {
         {"type": "null"},
     ],
 }
+OPTIONAL = {"Interval": "censored", "Claim": "needs"}
+"""The key of a record that is left out where it says nothing."""
 MOMENT: dict[str, Any] = {
     "description": "[seconds since the first measured request, answers per second, requests in flight or queued]",
     "type": "array",
@@ -69,8 +71,8 @@ def _as_written(name: str, record: dict[str, Any]) -> dict[str, Any]:
         plain = {key: value for key, value in schema.items() if key != "default"}
         properties[KEYS.get(field, field)] = {"description": docs[field], **plain} if field in docs else plain
     required = list(properties)
-    if name == "Interval":
-        required.remove("censored")
+    if name in OPTIONAL:
+        required.remove(OPTIONAL[name])
     elif name == "LoadRow":
         del properties["figures"]
         properties |= _figures(Place.LOAD, FIGURE)

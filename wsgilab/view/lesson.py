@@ -72,7 +72,7 @@ def measured(name: str, found: Found, stages: Sequence[Stages] = ()) -> Markup |
         table = stages_table(stages) if stages else shares_table(list(shares(verdict)))
         return _block(table, found, "wide")
     claim = next((claim for claim in verdict.claims if claim.id == name), None)
-    return _block(_claim(claim), found) if claim else None
+    return _block(_claim(claim), found) if claim and not claim.needs else None
 
 
 def shares(verdict: Verdict) -> Iterator[Share]:

@@ -73,6 +73,27 @@ def test_a_server_that_was_not_measured_is_named() -> None:
     assert "gunicorn was not measured" in claims_of([window("dev")])["gunicorn-parallel"].evidence
 
 
+def test_claims_about_servers_that_are_not_in_the_run_say_which() -> None:
+    alone = {claim.id: claim for claim in analyse([window("gunicorn", 100.0)], replace(RUN, servers=())).claims}
+    assert alone["built-in-blocks"].needs == ("dev",)
+    assert alone["gunicorn-parallel"].needs == ()
+    assert alone["gunicorn-moderate"].needs == ("dev", "uwsgi")
+    assert alone["uwsgi-several-fast"].needs == ("uwsgi", "uwsgi-single")
+    assert alone["wsgi-beats-built-in"].needs == ("dev",)
+    assert alone["tuning-pays"].needs == ("gunicorn-gthread",)
+    assert alone["waiting-is-the-bottleneck"].needs == ()
+    assert alone["built-in-blocks"].to_json()["needs"] == ["dev"]
+    assert all("needs" not in claim.to_json() for claim in claims_of(story()).values())
+
+
+@pytest.mark.parametrize("servers", [("dev", "uwsgi"), ("uwsgi-single", "uwsgi"), ("dev", "gunicorn", "uwsgi")])
+def test_a_claim_that_is_decided_needs_nothing(servers: tuple[str, ...]) -> None:
+    windows = [measured for measured in story() if measured.plan.server in servers]
+    claims = analyse(windows, replace(RUN, servers=())).claims
+    assert {claim.needs for claim in claims if claim.result != "inconclusive"} == {()}
+    assert len([claim for claim in claims if not claim.needs]) > 2
+
+
 def test_of_somebodys_own_traffic_only_what_is_decided_is_told() -> None:
     own = replace(RUN, own_traffic=True)
     assert "inconclusive" in {claim.result for claim in analyse([window("dev")], RUN).claims}

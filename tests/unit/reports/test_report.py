@@ -136,6 +136,15 @@ class TestAll:
             assert "died in 1 window of 3: killed by signal 9" in plain
             assert "> 10 s" in plain
 
+    def test_count_the_claims_about_servers_that_are_not_in_the_run(self) -> None:
+        alone = verdict_of([window("gunicorn", 250.0, number) for number in (1, 2, 3)], servers=[])
+        for text in all_renderings(alone, MANIFEST):
+            plain = " ".join(text.split())
+            needed = "dev, uwsgi, uwsgi-single and gunicorn-gthread"
+            assert f"7 more cannot be judged: they need {needed} in the same run." in plain
+            assert "Gunicorn with several workers handles requests in parallel." in plain
+            assert "was not measured in this run" not in plain
+
     def test_are_the_same_bytes_for_the_same_input(self, verdict: Verdict) -> None:
         again = verdict_of(spoiled_run(), problems=verdict.problems)
         assert all_renderings(again, described(**SAID)) == all_renderings(verdict, MANIFEST)
@@ -331,7 +340,7 @@ class TestHtml:
 
     def test_has_the_lessons_columns(self, text: str) -> None:
         titles = re.findall(r'role="columnheader">([^<]+)<', text)
-        assert titles == ["Pattern", "Concurrency", "Request latency", "Resource use", "Verdict"]
+        assert titles == ["Pattern", "At once", "Request latency", "Resource use", "Verdict"]
 
     def test_is_made_for_dark_light_and_paper(self, text: str) -> None:
         assert "prefers-color-scheme: dark" in text
