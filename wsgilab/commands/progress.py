@@ -128,7 +128,9 @@ def about(outline: Outline) -> str:
     servers = f"{counted(len(outline.servers), 'server')}, workload {outline.workload}"
     if outline.command == "tune":
         choice = f"{counted(len(outline.servers), 'setting')} to choose from, workload {outline.workload}"
-        return f"{choice}, objective {outline.slo}: at most {minutes(outline.takes_s)} in all. Seed {outline.seed}."
+        time_left = f"at most {minutes(outline.takes_s)} {'more' if outline.earlier else 'in all'}"
+        known = f"{counted(outline.earlier, 'window')} from before, " if outline.earlier else ""
+        return f"{choice}, objective {outline.slo}: {known}{time_left}. Seed {outline.seed}."
     if outline.windows is None:
         return (
             f"{servers}: the highest rate that keeps {outline.slo} for {outline.duration_s:g} s, at most "

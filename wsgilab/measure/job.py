@@ -49,6 +49,8 @@ class Job:
     """How many there are, at least; None where a search decides."""
     takes_s: float
     """Seconds for so many; of a search, at most."""
+    earlier: int = 0
+    """Windows of a search that goes on; what they took is no part of `takes_s`."""
 
     def ends_round(self, measured: int) -> bool:
         """Whether a round is over when so many windows are measured."""
@@ -60,6 +62,11 @@ class Job:
         plans = plan_windows(settings)
         takes_s = self.takes_s * rounds / self.settings.rounds
         return replace(self, settings=settings, schedule=_order(plans), windows=len(plans), takes_s=takes_s)
+
+    def after(self, earlier: Sequence[Window]) -> Job:
+        """The same search, for which these windows have been measured before."""
+        spent_s = sum(window.took_s + window.start_s for window in earlier)
+        return replace(self, takes_s=max(0.0, self.takes_s - spent_s), earlier=len(earlier))
 
     @property
     def outline(self) -> Outline:
@@ -76,6 +83,7 @@ class Job:
             seed=settings.seed,
             windows=self.windows,
             takes_s=self.takes_s,
+            earlier=self.earlier,
         )
 
 

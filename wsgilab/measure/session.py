@@ -94,7 +94,7 @@ class _Session:
         earlier: Sequence[Window],
     ) -> None:
         self._stack = stack
-        self._job = job
+        self._job = job.after(earlier)
         self._engine = engine
         self._recorder = recorder
         self._folder = folder

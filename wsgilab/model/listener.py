@@ -27,6 +27,8 @@ class Outline:
     """How many there will be; None where a search decides."""
     takes_s: float
     """About how long it will take; a search, at most."""
+    earlier: int = 0
+    """How many windows a search that goes on has from before; `takes_s` is for the rest."""
 
 
 class Listener:

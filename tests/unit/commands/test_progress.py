@@ -87,6 +87,11 @@ def test_clicks_in_a_browser_are_no_windows_and_no_load_is_none() -> None:
     assert "[1/4] gunicorn, idle, round 1" in stream.getvalue()
 
 
+def test_a_tuning_that_goes_on_has_what_is_left_of_its_budget() -> None:
+    outline = replace(SEARCH, command="tune", takes_s=120.0, earlier=9)
+    assert about(outline).endswith("objective p99<250ms: 9 windows from before, at most 2 min more. Seed 7.")
+
+
 def test_a_tuning_says_what_it_tries_and_why() -> None:
     stream = io.StringIO()
     with Progress(Console(file=stream, width=120)) as progress:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
+from factories import window
 from support import ROOT
 
 from wsgilab.lab.servers import load_lab
-from wsgilab.measure.tuning import OFFERED_RPS, question_of
+from wsgilab.measure.job import tuning_job
+from wsgilab.measure.tuning import OFFERED_RPS, question_of, with_settings
 from wsgilab.model.request import Request
 from wsgilab.model.tuning import Question
 
@@ -44,3 +47,13 @@ def test_a_tuning_goes_on_with_another_budget_and_no_other_app() -> None:
     assert question(budget_s=60.0).asked == question(budget_s=900.0).asked
     assert question(app="shop:app").asked != question(app="other:app").asked
     assert question(app_variables={"KEY": "one"}).asked == question(app_variables={"KEY": "two"}).asked, "maybe secrets"
+
+
+def test_what_earlier_windows_took_is_not_left_of_the_budget() -> None:
+    request = Request(command="tune", families=("gunicorn",), budget_s=60.0, seed=1)
+    lab, servers = with_settings(load_lab(ROOT, {}), question(budget_s=60.0))
+    job = tuning_job(request, lab, servers)
+    earlier = [replace(window("gunicorn"), took_s=20.0, start_s=2.0)] * 2
+    assert (job.outline.takes_s, job.outline.earlier) == (60.0, 0)
+    assert (job.after(earlier).outline.takes_s, job.after(earlier).outline.earlier) == (16.0, 2)
+    assert job.after(earlier * 2).outline.takes_s == 0.0, "nothing is left"
