@@ -44,11 +44,16 @@ def run(stack: Stack, shop: Path) -> subprocess.CompletedProcess[str]:
 
 def test_services_run_next_to_the_servers_and_each_server_has_its_copy(stack: Stack, shop: Path) -> None:
     before = written(shop)
+    left = f"{PROJECT}-app-old-1"
+    labels = ("--label", "wsgilab.run=1", "--label", f"com.docker.compose.project={PROJECT}")
+    create = ["docker", "create", "--name", left, *labels, "wsgilab-server:local"]
+    subprocess.run(create, env=stack.environment, capture_output=True, check=True)
     done = run(stack, shop)
     assert done.returncode in (0, 5), done.stdout + done.stderr
     folder = stack.newest_run()
     # 40 sold in a window, and 45 are too many: without a reset the second window of each server would fail.
     assert [window["load"]["ok"] for window in windows_of(folder)] == [20] * 4
+    assert f"which are ended and removed: {left}" in done.stderr
     assert written(shop) == before
     (service,) = json.loads((folder / "manifest.json").read_text())["services"]
     assert (service["name"], service["exports"], service["cpus"]) == ("stock", ["STOCK"], stack.variable("LOAD_CPUS"))

@@ -14,6 +14,7 @@ from wsgilab.engines import containers, errands, override, upkeep
 from wsgilab.engines.containers import Addition
 from wsgilab.engines.diagnosis import why_not_up
 from wsgilab.engines.one_container import CurrentContainer
+from wsgilab.engines.override import OF_A_RUN
 from wsgilab.engines.stack import ANSWER_TIMEOUT_S, COMPOSE, EVERYTHING, Docker, Stack
 from wsgilab.errors import LabError, MissingError, UsageError
 from wsgilab.machine import cpus, processes
@@ -88,6 +89,7 @@ def run_inside(stack: Stack) -> Ended:
     with override.laid_over(stack.lab, stack.servers, stack.environment(), addition.content) as environment:
         docker = Docker(stack, {**environment, "LAB_REQUEST": _as_text(_inside(stack.request))})
         _require_cpus(docker)
+        upkeep.end_leftovers(docker)
         before = set(docker.ask(*COMPOSE, "ps", "--services", "--status", "running").out.split())
         try:
             upkeep.bring_up(docker, addition)
@@ -147,6 +149,8 @@ def _measure(docker: Docker, addition: Addition) -> Ended:
         "LAB_REQUEST",
         "--name",
         name,
+        "--label",
+        f"{OF_A_RUN}=1",
         stack.runner,
         "carry-out",
     ]

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from wsgilab.engines.override import OF_A_RUN, of_a_run
 from wsgilab.engines.stack import Stack
 from wsgilab.errors import UsageError, did_you_mean, to_paste
 from wsgilab.lab.servers import Lab
@@ -33,8 +34,6 @@ LEFT_OUT = (
 """What of a service would reach beyond the run, or is the lab's to say."""
 SCRATCH, COPY = "/srv/scratch", "/srv/scratch/app"
 """Where a server's container has the volume for its copy of the app's folder, and the copy itself."""
-OF_A_RUN = "wsgilab.scratch"
-"""The label of such volumes."""
 
 
 @dataclass(frozen=True)
@@ -178,7 +177,7 @@ def _with_dependencies(lab: Lab, service: str, known: Mapping[str, Any]) -> dict
             continue
         described = known[name]
         needs = described.get("depends_on") or {}
-        found[f"{PREFIX}{name}"] = {
+        taken = {
             **{key: value for key, value in described.items() if key not in LEFT_OUT},
             "depends_on": {f"{PREFIX}{other}": how for other, how in needs.items()},
             "networks": {"default": {"aliases": [name]}},
@@ -186,6 +185,7 @@ def _with_dependencies(lab: Lab, service: str, known: Mapping[str, Any]) -> dict
             "cpuset": listed(lab.service_cpus),
             "attach": False,
         }
+        found[f"{PREFIX}{name}"] = of_a_run(taken)
         left += needs
     return found
 

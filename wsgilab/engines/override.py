@@ -16,6 +16,8 @@ from wsgilab.model.server import Server, import_path
 
 EXPORTER = f"{PROXY}-exporter"
 NGINX_CONF = "/etc/wsgilab/nginx.conf"
+OF_A_RUN = "wsgilab.run"
+"""The label of containers and volumes that are made for one run, and go with it."""
 
 
 def extra_services(servers: Sequence[Server]) -> list[str]:
@@ -56,13 +58,18 @@ def compose_file(lab: Lab, servers: Sequence[Server], nginx_conf: Path) -> dict[
     """
     services = {server.name: _service(lab, server) for server in servers if server.variant_of or server.app}
     if extra_services(servers):
-        services |= {PROXY: _proxy(lab, nginx_conf), EXPORTER: _proxy_exporter(lab)}
+        services |= {PROXY: of_a_run(_proxy(lab, nginx_conf)), EXPORTER: of_a_run(_proxy_exporter(lab))}
     return {"services": services}
+
+
+def of_a_run(service: Mapping[str, Any]) -> dict[str, Any]:
+    """A service with the label by which a later run finds what is left of it."""
+    return {**service, "labels": {**(service.get("labels") or {}), OF_A_RUN: "1"}}
 
 
 def _service(lab: Lab, server: Server) -> dict[str, Any]:
     """All of a variant; of a server of compose.yaml what its app changes."""
-    whole = dict(lab.services[server.name]) if server.variant_of else {}
+    whole = of_a_run(lab.services[server.name]) if server.variant_of else {}
     if server.app is None:
         return whole
     image = {"image": server.app.image} if server.app.image else {}

@@ -10,9 +10,10 @@ from typing import Any
 
 from wsgilab.engines import start_failure
 from wsgilab.engines.background import Finished
-from wsgilab.engines.containers import COPY, OF_A_RUN, Addition, Container, lost
+from wsgilab.engines.containers import COPY, Addition, Container, lost
 from wsgilab.engines.copies import RESET_TIMEOUT_S, SETUP_TIMEOUT_S, not_copied, not_reset, not_set_up
 from wsgilab.engines.diagnosis import container_states
+from wsgilab.engines.override import OF_A_RUN
 from wsgilab.engines.stack import EVERYTHING, Docker
 from wsgilab.engines.start_failure import last_lines
 from wsgilab.errors import LabError, MissingError, ServerError
@@ -26,6 +27,18 @@ TASK = "LAB_TASK"
 NOT_DONE = 124
 """How timeout(1) ends where the command did not."""
 REMOVE_TIMEOUT_S = 60.0
+
+
+def end_leftovers(docker: Docker) -> None:
+    """End and remove the containers that a run which was killed has left in this project, and say so."""
+    mine = _of_a_run(docker)
+    listed = docker.ask("ps", "--all", "--format", "{{.Names}}", *mine).out.split() if mine else []
+    if listed:
+        docker.ask("rm", "--force", "--volumes", *listed, timeout_s=REMOVE_TIMEOUT_S)
+        left = ", ".join(listed)
+        docker.stack.listener.message(
+            f"A run that was killed had left these containers behind, which are ended and removed: {left}"
+        )
 
 
 def bring_up(docker: Docker, addition: Addition) -> None:
@@ -85,17 +98,22 @@ def put_away(docker: Docker, addition: Addition) -> None:
     if addition.services:
         remove = ("rm", "--stop", "--force", "--volumes", *addition.services)
         docker.ask(*EVERYTHING, *remove, timeout_s=REMOVE_TIMEOUT_S)
-    if docker.stack.request.needs.state:
-        clear_away(docker)
+    clear_away(docker)
 
 
 def clear_away(docker: Docker) -> None:
     """Remove the volumes of copies that this project has, those of a run that was killed among them."""
-    project = docker.ask(*EVERYTHING, "config", "--format", "json").json().get("name")
-    filters = ["--filter", f"label={OF_A_RUN}", "--filter", f"label=com.docker.compose.project={project}"]
-    volumes = docker.ask("volume", "ls", "--quiet", *filters).out.split()
+    mine = _of_a_run(docker)
+    volumes = docker.ask("volume", "ls", "--quiet", *mine).out.split() if mine else []
     if volumes:
         docker.ask("volume", "rm", "--force", *volumes, timeout_s=REMOVE_TIMEOUT_S)
+
+
+def _of_a_run(docker: Docker) -> list[str]:
+    """What filters containers or volumes: those that this project has for one run; nothing where it has no name."""
+    project = docker.ask(*EVERYTHING, "config", "--format", "json").json().get("name")
+    labels = (OF_A_RUN, f"com.docker.compose.project={project}")
+    return [word for label in labels for word in ("--filter", f"label={label}")] if project else []
 
 
 def _start(docker: Docker, containers: Sequence[Container]) -> None:
@@ -141,7 +159,8 @@ def _limited(timeout_s: float) -> str:
 def _in_container(docker: Docker, server: str, line: str, task: str = "") -> Finished:
     """Carry out a line in a container of a server's that does nothing else."""
     name = f"wsgilab-setup-{os.getpid()}"
-    words = ["run", "--rm", "--no-deps", "-T", "--name", name, "-e", TASK, "--entrypoint", SHELL, server, "-c", line]
+    words = ["run", "--rm", "--no-deps", "-T", "--name", name, "--label", f"{OF_A_RUN}=1", "-e", TASK]
+    words += ["--entrypoint", SHELL, server, "-c", line]
     said: list[str] = []
 
     def hear(text: str, _is_error: bool) -> None:

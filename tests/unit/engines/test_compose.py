@@ -37,6 +37,7 @@ case "$*" in
     *" restart --timeout 1 "* | *" stop "*) ;;
     *" ps --all --quiet "*) echo c0ffee ;;
     inspect*) cat "$FAKE/state" ;;
+    "ps --all"*) cat "$FAKE/left" ;;
     *"up --detach --no-deps"*) exit "$(cat "$FAKE/starts")" ;;
     *" logs "*) echo "Traceback"; echo "KeyError: 'price'" ;;
     *"ps --services"*) cat "$FAKE/running" ;;
@@ -96,6 +97,7 @@ class World:
             ("imported", "0"),
             ("state", "{}"),
             ("starts", "0"),
+            ("left", ""),
         ):
             self.set(name, text)
 
@@ -371,6 +373,27 @@ def test_what_an_app_needs_comes_before_the_servers_and_goes_after_them(world: W
     assert str(tmp_path / "compose.yaml") not in request
     assert Request.from_json(request).needs.services[0].export == {"STOCK_URL": ""}
 
+
+def test_what_a_killed_run_left_is_ended_before_anything_starts(world: World) -> None:
+    world.set("config.json", json.dumps({"name": "project", "services": {}}))
+    world.set("left", "project-app-stock-1\nwsgilab-run-7\n")
+    world.says(finish("/results/a"))
+    world.run(REQUEST)
+    asked = world.get("asked").splitlines()
+    (look,) = [number for number, line in enumerate(asked) if line.startswith("ps --all")]
+    assert "label=wsgilab.run" in asked[look]
+    assert "label=com.docker.compose.project=project" in asked[look]
+    assert asked[look + 1] == "rm --force --volumes project-app-stock-1 wsgilab-run-7"
+    assert look < next(number for number, line in enumerate(asked) if "up --detach" in line)
+    (measured,) = [line for line in asked if line.endswith("carry-out")]
+    assert "--label wsgilab.run=1 runner" in measured, "so that it is found where it goes on by itself"
+
+
+def test_where_nothing_is_left_nothing_is_removed(world: World) -> None:
+    world.set("config.json", json.dumps({"name": "project", "services": {}}))
+    world.says(finish("/results/a"))
+    world.run(REQUEST)
+    assert "rm --force --volumes" not in world.get("asked")
 
 # ── a browser in a container of its own ─────────────────────────────────────────────────────────────────────────────
 

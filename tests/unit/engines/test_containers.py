@@ -99,6 +99,7 @@ def test_a_service_is_taken_as_it_is_but_for_what_reaches_beyond_the_run(docker:
         ],
         "cpuset": "1,3",
         "attach": False,
+        "labels": {"wsgilab.run": "1"},
     }
     assert addition.content["secrets"] == {"password": {"file": "/p"}}
     assert sorted(addition.services) == ["app-certificates", "app-postgres"]
@@ -155,7 +156,7 @@ def test_each_server_has_a_volume_of_its_own_for_its_copy(docker: Path) -> None:
             "environment": {"LAB_APP_DIR": "/srv/scratch/app"},
             "volumes": [{"type": "volume", "source": f"scratch-{name}", "target": "/srv/scratch"}],
         }
-        assert addition.content["volumes"][f"scratch-{name}"]["labels"] == {"wsgilab.scratch": "1"}
+        assert addition.content["volumes"][f"scratch-{name}"]["labels"] == {"wsgilab.run": "1"}
 
 
 def test_an_app_that_needs_nothing_adds_nothing() -> None:

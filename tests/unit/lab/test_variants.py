@@ -112,6 +112,7 @@ def test_compose_learns_of_variants_by_a_file_laid_over(tmp_path: Path) -> None:
     assert sorted(services) == ["a", "b", "nginx-variants", "nginx-variants-exporter"]
     assert services["b"]["environment"]["PRICE"] == "$$5"
     assert services["nginx-variants-exporter"]["pid"] == "service:nginx-variants"
+    assert all(service["labels"]["wsgilab.run"] == "1" for service in services.values()), "a later run may find them"
     assert not any({"ports", "build", "profiles"} & set(service) for service in services.values())
     assert override.extra_services([lab.servers["b"]]) == []
 
