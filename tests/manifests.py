@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from wsgilab.api import selection
+from wsgilab.api.prepared import selection
 from wsgilab.kubernetes.containers import Images
 from wsgilab.kubernetes.rendering import Order, rendered
 from wsgilab.lab.servers import Lab

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from wsgilab import api, bootstrap
+from wsgilab import bootstrap
+from wsgilab.api.prepared import settled
 from wsgilab.commands import doctor_workshop, init
 from wsgilab.errors import LabError, to_edit, to_paste
 from wsgilab.lab import app_file, own_app
@@ -42,7 +43,7 @@ def run_in(folder: Path) -> Path:
 
 
 REFUSED: dict[str, Callable[[Path], object]] = {
-    "no folder of an app": lambda folder: api._settled(Request(app_dir=str(folder / "nowhere"))),
+    "no folder of an app": lambda folder: settled(Request(app_dir=str(folder / "nowhere"))),
     "no app to describe": lambda folder: init.command.main(["--app-dir", str(folder / "no")], standalone_mode=False),
     "an app without lab.toml": lambda folder: app_file.read(folder / "lab.toml"),
     "a lab.toml that is no text": lambda folder: app_file.read(spoilt(folder, "lab.toml")),

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from wsgilab import api
+from wsgilab.api.prepared import selection
 from wsgilab.commands import environment
 from wsgilab.errors import LabError, UsageError
 from wsgilab.lab import ROOT
@@ -95,4 +95,4 @@ def _require_known(command: str, asked: Mapping[str, Any]) -> None:
     """Raise UsageError for servers, settings and workloads that are not there."""
     fields = {name: value for name, value in asked.items() if name not in NO_FIELDS}
     request: Request = environment.request(command, fields)
-    api.selection(request)
+    selection(request)

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from wsgilab import api
+from wsgilab.api.prepared import selection
 from wsgilab.commands import environment, values
 from wsgilab.commands.console import say
 from wsgilab.commands.grammar import Command, debug, flag, option
@@ -61,7 +61,7 @@ def command(
     """
     testruns = asked.pop("testruns")
     request = _request(asked)
-    lab, servers = api.selection(request)
+    lab, servers = selection(request)
     job_for(request, servers)  # refuses what no window could be made of
     files = rendered(Order(lab, servers, request, _images(server_image, runner_image), namespace, testruns))
     _require_free(out, force)

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from wsgilab import api
+from wsgilab.api import clicks
 from wsgilab.commands import compare, tune, values, vitals
 from wsgilab.commands.console import say, show_json, show_tuning, show_verdict
 from wsgilab.commands.grammar import Command, as_json, debug, flag
@@ -31,7 +32,7 @@ def command(folder: Path, other: Path | None, anyway: bool, as_json: bool) -> in
     if other:
         return compare.compare(folder, other, anyway, as_json)
     if holds_blocks(folder):
-        return vitals.shown(api.report_vitals(folder), as_json)
+        return vitals.shown(clicks.report_vitals(folder), as_json)
     if holds_tunings(folder):
         return tune.shown_again(api.report_side_by_side(folder), as_json)
     result = api.report(folder)

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import pytest
 from manifests import containers, files, matches, of_kind, order, pods
 
-from wsgilab.api import selection
+from wsgilab.api.prepared import selection
 from wsgilab.engines.attached import OWN_NGINX
 from wsgilab.engines.cluster import ClusterEngine
 from wsgilab.kubernetes.pods import COMPONENT

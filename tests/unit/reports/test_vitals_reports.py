@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from wsgilab import api
+from wsgilab.api import clicks
 from wsgilab.errors import UsageError
 from wsgilab.model.manifest import Manifest, ServerEntry
 from wsgilab.model.vitals import WIRINGS, Block, BlockPlan, Click, Film, PageLoad
@@ -101,7 +101,7 @@ def test_a_saved_run_is_judged_again_and_damage_is_named(tmp_path: Path) -> None
     write_vitals(folder, judge_vitals(blocks(), MANIFEST, []), [FILM])
     assert holds_blocks(folder.path)
     before = (folder.path / VITALS_JSON).read_bytes()
-    result = api.report_vitals(folder.path)
+    result = clicks.report_vitals(folder.path)
     assert list(result.blocks) == blocks()
     assert result.films == (FILM,)
     assert result.verdict.problems == ("manifest.json: the run did not end: it was killed, or is still under way",)
@@ -111,7 +111,7 @@ def test_a_saved_run_is_judged_again_and_damage_is_named(tmp_path: Path) -> None
     (folder.path / FILMS_JSON).write_text("[")
     found, problems = read_blocks(folder.path)
     assert (len(found), len(problems)) == (8, 1)
-    assert any("pictures" in problem for problem in api.report_vitals(folder.path).verdict.problems)
+    assert any("pictures" in problem for problem in clicks.report_vitals(folder.path).verdict.problems)
 
 
 def test_a_run_writes_over_no_other(tmp_path: Path) -> None:

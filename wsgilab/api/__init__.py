@@ -10,42 +10,37 @@ from pathlib import Path
 from wsgilab.analysis import checkup
 from wsgilab.analysis.tuning import across
 from wsgilab.analysis.tuning.attempts import history_of
-from wsgilab.engines import choice, compose, own_app
+from wsgilab.api.clicks import vitals
+from wsgilab.api.prepared import ready, selection, settled
+from wsgilab.engines import compose
 from wsgilab.engines.errands import Host
 from wsgilab.engines.stack import Stack
 from wsgilab.errors import LabError, MissingError, UsageError, to_paste
-from wsgilab.lab import ROOT, slots, variants
-from wsgilab.lab import own_app as app_folder
+from wsgilab.lab import ROOT, own_app
 from wsgilab.lab.servers import Lab, load_lab
 from wsgilab.machine.revisions import checked_out
-from wsgilab.machine.turns import turn_on_this_machine
 from wsgilab.machine.waiting import Stop
 from wsgilab.measure import tuning
 from wsgilab.measure.checkup import WITNESS, check_up_here, check_up_in_containers
 from wsgilab.measure.gating import question_of
-from wsgilab.measure.job import Job, job_for, tuning_job, with_seed
+from wsgilab.measure.job import Job, job_for, tuning_job
 from wsgilab.measure.manifest import foreseen
 from wsgilab.measure.session import Measured, measure_here
-from wsgilab.measure.vitals import Felt, feel_here
-from wsgilab.model import hosts, slo
+from wsgilab.model import slo
 from wsgilab.model.finding import Finding
 from wsgilab.model.listener import UNHEARD, Listener, Outline
-from wsgilab.model.manifest import Manifest
-from wsgilab.model.request import DEFAULTS, Request
+from wsgilab.model.request import Request
 from wsgilab.model.server import Server
 from wsgilab.model.verdict import Verdict
-from wsgilab.model.vitals import Film, VitalsVerdict
 from wsgilab.model.window import Window, WindowPlan
-from wsgilab.reports import vitals as vital_reports
 from wsgilab.reports.files import save, save_together
 from wsgilab.reports.together import Part
 from wsgilab.results import baselines, together, tuned
 from wsgilab.results.folder import RunFolder
 from wsgilab.results.judged import judge
-from wsgilab.results.place import turn_in_this_process
 from wsgilab.results.result import Result
 from wsgilab.results.together import Together
-from wsgilab.results.vitals import VitalsResult, judge_vitals, read_blocks, read_films, write_vitals
+from wsgilab.results.vitals import VitalsResult
 
 __all__ = [
     "Listener",
@@ -99,7 +94,7 @@ def gate(
     came of it; it is None where the measurement did not get to its end. As `run` otherwise; UsageError also for what
     cannot be compared with.
     """
-    asked = _settled(request.but(command="gate"))
+    asked = settled(request.but(command="gate"))
     if baseline is not None and against is not None:
         cause = "both say what to compare with"
         raise UsageError("A baseline and a revision cannot be combined.", cause, "./lab gate --help")
@@ -137,7 +132,7 @@ def tune(request: Request, listener: Listener | None = None, stop: Stop | None =
     if len(request.families) != 1:
         cause = "a tuning compares settings of one server"
         raise UsageError("A tuning is for one family of servers.", cause, "./lab tune --server gunicorn")
-    asked = _settled(request.but(command="tune", engine="local" if request.engine == "auto" else request.engine))
+    asked = settled(request.but(command="tune", engine="local" if request.engine == "auto" else request.engine))
     asked = asked.but(fingerprint=tuning.fingerprint(asked))
     if asked.engine == "compose" and asked.memory_mb is not None:
         asked = asked.but(settings={**asked.settings, "SERVER_MEMORY": f"{asked.memory_mb * 1e6:.0f}b"})
@@ -200,69 +195,11 @@ def check_up(
     `listener.checked_up` hears what each server answered. `host` as for `carry_out`. Raises as `run` does, but for a
     server that does not start: that is a finding.
     """
-    asked = _settled(request.but(command="doctor", app_variables={**request.app_variables, **WITNESS}))
+    asked = settled(request.but(command="doctor", app_variables={**request.app_variables, **WITNESS}))
     lab, servers = selection(asked)
-    with _ready(Stack(lab, servers, asked, stop or Stop(), listener or UNHEARD, host)) as (stack, _):
+    with ready(Stack(lab, servers, asked, stop or Stop(), listener or UNHEARD, host)) as (stack, _):
         ask = check_up_in_containers if stack.request.engine == "compose" else check_up_here
         return checkup.findings(ask(stack))
-
-
-def vitals(
-    request: Request | None = None,
-    listener: Listener | None = None,
-    stop: Stop | None = None,
-    host: Host | None = None,
-) -> VitalsResult:
-    """Click in a real browser, with each server, idle and under load, and judge what it felt: `./lab vitals`.
-
-    `rates_rps` are those of the background load; 0 is none. As `run` otherwise; the engine `auto` is `local`.
-    """
-    asked = _settled((request or Request()).but(command="vitals"))
-    if asked.engine == "kubernetes":
-        what, cause = "No browser clicks in a cluster.", "--engine kubernetes was asked for"
-        raise UsageError(what, cause, "./lab vitals --engine local")
-    lab, servers = selection(asked)
-    heard = listener or UNHEARD
-    for remark in lab.remarks:
-        heard.message(remark)
-    with _ready(Stack(lab, servers, asked, stop or Stop(), heard, host)) as (stack, why):
-        if stack.request.engine == "compose":
-            return _felt_in_compose(stack)
-        return _felt(feel_here(stack, why))
-
-
-def _felt_in_compose(stack: Stack) -> VitalsResult:
-    ended = compose.run_inside(stack)
-    if ended.trouble and not ended.folder:
-        raise ended.trouble
-    if not ended.folder:
-        cause = "results/ is not writable for the container, which kept them in its volume"
-        raise MissingError("What the browser felt is not on this machine.", cause, "ls -ld results")
-    result = report_vitals(ended.folder)
-    return replace(result, trouble=ended.trouble or result.trouble)
-
-
-def _felt(felt: Felt) -> VitalsResult:
-    verdict, trouble = judge_vitals(felt.blocks, felt.manifest, []), felt.trouble
-    try:
-        felt.folder.write_manifest(felt.manifest)
-        _save_vitals(felt.folder, verdict, felt.manifest, felt.films)
-    except MissingError as error:
-        trouble = error
-    return VitalsResult(verdict, felt.blocks, felt.films, felt.folder.path, felt.manifest, trouble)
-
-
-def report_vitals(folder: Path | str) -> VitalsResult:
-    """Judge saved clicks again, and write their reports anew, as `report` does for a run. Raises UsageError."""
-    saved = RunFolder(Path(folder))
-    (blocks, problems), (manifest, more) = read_blocks(saved.path), saved.read_manifest()
-    films, no_films = read_films(saved.path)
-    verdict, trouble = judge_vitals(blocks, manifest, [*problems, *more, *no_films]), None
-    try:
-        _save_vitals(saved, verdict, manifest, films)
-    except MissingError as error:  # somebody else's run can be read all the same
-        trouble = error
-    return VitalsResult(verdict, tuple(blocks), films, saved.path, manifest, trouble)
 
 
 def report(folder: Path | str) -> Result:
@@ -290,29 +227,7 @@ def carry_out(
 
     `host`: who starts containers anew for the runner inside the Compose network; no script needs it.
     """
-    return _carry_out(_settled(request), listener or UNHEARD, stop or Stop(), host)
-
-
-def selection(request: Request) -> tuple[Lab, list[Server]]:
-    """The lab with the variants that were asked for, and the servers to measure. Raises UsageError.
-
-    Those that are named (or the default ones), and each variant wherever it is named, or after them; with the slots
-    that were asked for, as far as that can be.
-    """
-    asked = [variants.parse(text) for text in request.variants]
-    lab = variants.add(load_lab(ROOT, request.variables), asked)
-    if together := hosts.of(request.hosts, request.allow_public_address):
-        lab = replace(lab, address=together.servers.address, load_hosts=together.load_in_words)
-    if request.command == "tune":
-        return tuning.with_settings(lab, tuning.question_of(request, lab, request.families[0]))
-    chosen = list(request.servers or lab.default_servers)
-    names = [*chosen, *(variant.name for variant in asked if variant.name not in chosen)]
-    if request.slots:
-        counts = tuple(count for count in request.slots if isinstance(count, int))
-        lab, servers = slots.equalise(lab, names, slots.Wanted(counts, defaults=DEFAULTS in request.slots))
-    else:
-        servers = lab.select(names)
-    return variants.with_revision(lab, servers, request.before) if request.before else (lab, servers)
+    return _carry_out(settled(request), listener or UNHEARD, stop or Stop(), host)
 
 
 def _carry_out(request: Request, listener: Listener, stop: Stop, host: Host | None) -> Result:
@@ -321,7 +236,7 @@ def _carry_out(request: Request, listener: Listener, stop: Stop, host: Host | No
     if request.engine != "attached":  # the caller that sent that runner has told it already
         for remark in lab.remarks:
             listener.message(remark)
-    with _ready(Stack(lab, servers, request, stop, listener, host)) as (stack, why):
+    with ready(Stack(lab, servers, request, stop, listener, host)) as (stack, why):
         if stack.request.engine == "compose":
             return _in_compose(stack)
         return _concluded(measure_here(stack, job, why))
@@ -329,18 +244,6 @@ def _carry_out(request: Request, listener: Listener, stop: Stop, host: Host | No
 
 def _job(request: Request, lab: Lab, servers: Sequence[Server]) -> Job:
     return tuning_job(request, lab, servers) if request.command == "tune" else job_for(request, servers)
-
-
-@contextmanager
-def _ready(stack: Stack) -> Iterator[tuple[Stack, str]]:
-    """The stack with its engine chosen and its app installed, for as long as it is its turn; and why that engine."""
-    request, listener = stack.request, stack.listener
-    lock = Path(request.lock) if request.lock else None
-    with turn_in_this_process(stack.stop, listener), turn_on_this_machine(lock):
-        engine, why = choice.choose(stack)
-        listener.engine_chosen("compose" if engine == "attached" else engine, why)
-        prepared = own_app.prepared(stack, engine)
-        yield replace(prepared, request=request.but(engine=engine)), why
 
 
 def _in_compose(stack: Stack) -> Result:
@@ -371,13 +274,6 @@ def _concluded(measured: Measured) -> Result:
     return Result(verdict, windows, folder.path, manifest, trouble=trouble, tuning=found)
 
 
-def _save_vitals(folder: RunFolder, verdict: VitalsVerdict, manifest: Manifest, films: Sequence[Film]) -> None:
-    """Write vitals.json, report.md and report.html. Raises MissingError where they cannot be written."""
-    write_vitals(folder, verdict, films)
-    folder.write_text("report.md", vital_reports.markdown(verdict, manifest))
-    folder.write_text("report.html", vital_reports.html(verdict, manifest, films))
-
-
 def _baseline(path: Path, request: Request, lab: Lab, servers: Sequence[Server]) -> Verdict:
     """An earlier run. Raises UsageError where this one could not be compared with it: before it takes its minutes."""
     earlier = baselines.read(path)
@@ -398,7 +294,7 @@ def _next_to(ref: str | None, request: Request, lab: Lab) -> Iterator[Request]:
         yield request
         return
     with checked_out(lab.app_dir, ref) as revision:
-        was = app_folder.at_revision(request, lab.app_dir, revision.folder, revision.name)
+        was = own_app.at_revision(request, lab.app_dir, revision.folder, revision.name)
         yield request.but(before=was)
 
 
@@ -411,15 +307,3 @@ def _saved_gate(result: Result) -> Result:
     except MissingError as error:
         return replace(result, trouble=result.trouble or error)
     return result
-
-
-def _settled(request: Request) -> Request:
-    """The request with everything decided that it leaves open, and nothing that depends on the current folder."""
-    if request.app_dir and not Path(request.app_dir).is_dir():
-        raise UsageError(
-            f"--app-dir {request.app_dir} is not a folder.",
-            "a typo, or a path from elsewhere",
-            to_paste("ls", Path(request.app_dir).parent),
-        )
-    app_dir = str(Path(request.app_dir).resolve()) if request.app_dir else None
-    return with_seed(request.but(app_dir=app_dir))
