@@ -2,7 +2,9 @@
 
     ./lab run && python benchmarks/lesson_samples.py results/RUN
 
-The date and the machine in the text's second paragraph are changed by hand.
+They say what the verdict says. What is too long for a lesson is then shortened by hand, without changing a figure: a test
+holds them against the table of the README, which is of the same run. The date and the machine in the text's second
+paragraph are changed by hand as well.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from benchmarks import lesson_samples
 from factories import RUN, SERVERS, manifest, story
 from shown import LAB, runs_of, write_run
 from support import ROOT
@@ -25,6 +26,25 @@ DOCS = ROOT / "docs"
 
 def test_every_claim_of_the_verdict_stands_in_the_lesson_once() -> None:
     assert sorted(samples(LESSON)) == sorted([PATTERNS, SHARES, *(claim.id for claim in VERDICT.claims)])
+
+
+FIGURE = re.compile(r"\d[\d.]* (?:ms|s|rps)\b(?: \([\d.]+–[\d.]+\))?")
+
+
+def test_the_samples_and_the_readme_are_of_one_run() -> None:
+    """The script writes what the verdict says, and a hand shortens it: a figure that nobody measured would show."""
+    found = (ROOT / "README.md").read_text().split("## What it found")[1].split("\n## ")[0]
+    readme = found.replace("requests per second", "rps")
+    quoted = re.findall(r"^> \*\*Measured\*\*.*\n(?:> .*\n)*", LESSON, re.MULTILINE)
+    assert len(quoted) == len(samples(LESSON))
+    figures = [figure for text in quoted for figure in FIGURE.findall(text)]
+    assert len(figures) > 20
+    assert [figure for figure in figures if figure not in readme] == []
+
+
+def test_the_script_writes_every_sample_from_a_run() -> None:
+    for name in samples(LESSON):
+        assert lesson_samples.SAMPLE.fullmatch(lesson_samples.sample(name, VERDICT)), name
 
 
 def test_what_was_measured_takes_the_place_of_each_sample() -> None:
