@@ -116,7 +116,7 @@ def test_a_port_in_use_names_port_holder_and_variable(lab: Lab) -> None:
 
 def test_compose_was_asked_for_but_no_engine_answers(lab: Lab) -> None:
     done = lab("run", "--engine", "compose", *ONE_WINDOW, DOCKER_HOST="unix:///nowhere/docker.sock")
-    assert_explained(done, 3, "--engine compose", "./lab run --engine local")
+    assert_explained(done, 3, "--engine compose", "Next: ./lab run ", " --engine local\n")
 
 
 def test_a_docker_client_without_an_engine_is_no_engine(kept: tuple[Path, Done]) -> None:

@@ -10,7 +10,7 @@ from wsgilab.commands import environment
 from wsgilab.commands.grammar import Command, flag
 from wsgilab.commands.measuring import measure
 from wsgilab.commands.options import HOW_LONG, schedule, selection
-from wsgilab.errors import UsageError
+from wsgilab.errors import UsageError, Verbatim
 
 QUICK = {"rounds": 1, "duration_s": 1.5}
 RIGOROUS = {"rounds": 10, "duration_s": 8.0}
@@ -27,9 +27,8 @@ def command(quick: bool, rigorous: bool, as_json: bool, **asked: Any) -> int:
     Every server gets the same load, in rounds whose order is shuffled; then comes a verdict with intervals.
     """
     if quick and rigorous:
-        raise UsageError(
-            "--quick and --rigorous cannot be combined.", "both say how long to measure", "./lab run --rigorous"
-        )
+        cause = "both say how long to measure"
+        raise UsageError("--quick and --rigorous cannot be combined.", cause, Verbatim("./lab run --rigorous"))
     preset: dict[str, Any] = QUICK if quick else RIGOROUS if rigorous else {}
     given = {name: value for name, value in asked.items() if value is not None}
     ways = given.pop("keep_alive", None)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit
 
-from wsgilab.errors import UsageError, to_paste
+from wsgilab.errors import UsageError, nearest, to_paste
 from wsgilab.lab.servers import Lab, filled_in, read_services, settings_in, slots_of, unknown
 from wsgilab.machine.ports import free_ports
 from wsgilab.model.controls import visible
@@ -86,7 +86,10 @@ def add(lab: Lab, variants: Sequence[Variant]) -> Lab:
             taken = "a service of compose.yaml" if variant.name in lab.services else "another --variant"
             raise _unreadable(f"The name '{variant.name}' is taken.", f"{taken} has it already")
         if variant.base not in settings:
-            raise unknown("server", variant.base, list(settings))
+            meant = nearest(variant.base, settings, cutoff=0.4)
+            error = unknown("server", variant.base, list(settings))
+            anew = to_paste("./lab", "run", "--variant", replace(variant, base=meant).text) if meant else EXAMPLE
+            raise UsageError(error.what, error.cause, anew)
         _check_settings(variant, settings)
         base = replace(lab.servers[variant.base], port=port)
         url = f"http://{PROXY}:{FIRST_PROXY_PORT + proxied}" if base.via else f"http://{variant.name}:8000"
