@@ -2,8 +2,8 @@
 
     ./lab run && python benchmarks/lesson_samples.py results/RUN
 
-They say what the verdict says. What is too long for a lesson is then shortened by hand, without changing a figure: a test
-holds them against the table of the README, which is of the same run. The date and the machine in the text's second
+They say what the verdict says. What is too long for a lesson is then shortened by hand, without changing a figure: a
+test holds them against the table of the README, which is of the same run. The date and the machine in the text's second
 paragraph are changed by hand as well.
 """
 

@@ -180,7 +180,6 @@ def told_in(log: Iterable[str]) -> Told:
 
 
 def why_not_there(pods: Iterable[PodSeen | None], stage: str, namespace: str) -> LabError:
-    """Why pods have not come to the start, by what the cluster says of them. `stage`: of the TestRun."""| None], stage: str) -> LabError:
     """Why pods have not come to the start, by what the cluster says of them. `stage`: of the TestRun."""
     for pod in pods:
         if pod and pod.waits:

@@ -78,7 +78,9 @@ def test_who_has_everything_can_pack_it_and_who_lacks_something_can_use_that() -
     assert (uses.state, "./lab bundle --use FILE" in uses.said) == (ODD, True)
 
 
-@pytest.mark.parametrize(("there", "begins"), [("powerprofilesctl", "powerprofilesctl "), (None, "echo performance | ")])
+@pytest.mark.parametrize(
+    ("there", "begins"), [("powerprofilesctl", "powerprofilesctl "), (None, "echo performance | ")]
+)
 def test_a_governor_is_changed_by_what_is_there(
     tmp_path: Path, there: str | None, begins: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,7 +13,7 @@ from wsgilab.model.request import COMMANDS, Request
 
 SELECTION = {"tune": ["--server", "gunicorn"], "doctor": ["--app", "shop:app"]}
 """How a command says what it is for, where it is not by --servers."""
-FLAGS = {name: False for name in ("--engine", "--servers", "--app-dir", "--env")} | {"--quick": True, "--film": True}
+FLAGS = dict.fromkeys(("--engine", "--servers", "--app-dir", "--env"), False) | {"--quick": True, "--film": True}
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -1,4 +1,4 @@
-"""The images of a run in containers: pulled or built where they are missing, and once more where the engine lost one."""
+"""The images of a run in containers: pulled or built where they are missing, and once more where one was lost."""
 
 from __future__ import annotations
 

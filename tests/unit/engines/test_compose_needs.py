@@ -79,6 +79,7 @@ def test_where_nothing_is_left_nothing_is_removed(world: World) -> None:
     world.run(REQUEST)
     assert "rm --force --volumes" not in world.get("asked")
 
+
 def test_clicks_are_carried_out_by_the_container_that_has_a_browser(world: World) -> None:
     world.says(finish("/results/there"))
     assert world.run(CLICKS).folder == str(ROOT / "results/there")

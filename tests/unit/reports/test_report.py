@@ -453,7 +453,7 @@ def test_verdict_json_holds_all_that_a_report_may_show(verdict: Verdict) -> None
     ]
     for record, written in pairs:
         names = {KEYS.get(field.name, field.name) for field in fields(record)}
-        assert names - {"figures"} <= written.keys()
+        assert names - {"figures", "needs"} <= written.keys()
     assert {*FIGURES} <= load.keys()
     assert {metric.key for metric in shown(Place.WINDOW)} == kept["windows"][0]["figures"].keys()
 

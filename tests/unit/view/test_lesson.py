@@ -7,11 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from benchmarks import lesson_samples
 from factories import RUN, SERVERS, manifest, story
 from shown import LAB, runs_of, write_run
 from support import ROOT
 
+from benchmarks import lesson_samples
 from wsgilab.analysis.pipeline import analyse
 from wsgilab.view import documents
 from wsgilab.view.lesson import PATTERNS, SHARES, lesson, measured, samples, shares
