@@ -83,12 +83,7 @@ def _details(verdict: Verdict, manifest: Manifest) -> Iterator[str]:
         yield "## About the data\n"
         yield from (f"- {plain(problem)}" for problem in verdict.problems)
         yield ""
-    yield "<details><summary>Method and machine</summary>\n"
-    yield from (f"- {plain(sentence)}" for sentence in notes.method(verdict))
-    yield ""
-    facts = notes.facts(manifest)
-    yield from table(("What", "Value"), facts) if facts else ()
-    yield "</details>"
+    yield from method_and_machine(notes.method(verdict), manifest)
 
 
 def _capacity_cells(row: ServerRow) -> Sequence[str]:
@@ -126,6 +121,16 @@ def _request_cells(server: str, row: RequestRow) -> Sequence[str]:
     objective = Marked(f"{_marked(row.rating)} {code(row.slo)}" if row.rating else "")
     figures = (metric.full(row[metric.key]) for metric in by_request.COLUMNS)
     return (bold(server), row.request, *figures, objective)
+
+
+def method_and_machine(method: Iterable[str], manifest: Manifest) -> Iterator[str]:
+    """How it was measured and on what, folded away."""
+    yield "<details><summary>Method and machine</summary>\n"
+    yield from (f"- {plain(sentence)}" for sentence in method)
+    yield ""
+    facts = notes.facts(manifest)
+    yield from table(("What", "Value"), facts) if facts else ()
+    yield "</details>"
 
 
 def table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:

@@ -8,8 +8,8 @@ from wsgilab.analysis.tuning.outcome import Tuning
 from wsgilab.model import words
 from wsgilab.model.manifest import Manifest
 from wsgilab.model.verdict import Verdict
-from wsgilab.reports import notes, tuning_notes, tuning_tables
-from wsgilab.reports.markdown import table
+from wsgilab.reports import tuning_notes, tuning_tables
+from wsgilab.reports.markdown import method_and_machine, table
 from wsgilab.reports.markup import bold, code, plain
 
 MOST_SETTINGS, MOST_VOID = 40, 10
@@ -42,12 +42,7 @@ def _lines(tuning: Tuning, verdict: Verdict, manifest: Manifest, ready: Mapping[
         yield f"and {len(tuning.measured) - len(shown)} more: see report.html\n"
     yield from _list("Void windows", tuning_notes.void(verdict, MOST_VOID))
     yield from _list("About the data", verdict.problems)
-    yield "<details><summary>Method and machine</summary>\n"
-    yield from (f"- {plain(sentence)}" for sentence in tuning_notes.method(tuning))
-    yield ""
-    facts = notes.facts(manifest)
-    yield from table(("What", "Value"), facts) if facts else ()
-    yield "</details>"
+    yield from method_and_machine(tuning_notes.method(tuning), manifest)
 
 
 def _list(title: str, sentences: Sequence[str]) -> Iterator[str]:
