@@ -85,6 +85,12 @@ def clear() -> list[str]:
     return sentences
 
 
+def clear_before_a_run(tell: Callable[[str], None]) -> None:
+    """As `clear`; whoever looks on is told what it was."""
+    for left in clear():
+        tell(f"A run that was killed had left this behind, which is ended and removed: {left}")
+
+
 def found() -> list[str]:
     """What `clear` would end and remove, a sentence for each."""
     sentences = []

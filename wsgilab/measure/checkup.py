@@ -35,8 +35,7 @@ def check_up_here(stack: Stack) -> list[Checkup]:
     if stack.request.engine in ATTACHED:
         return list(_told(stack, _containers(stack)))
     cpus.require({name: stack.lab.cpus(name) for name in ("SERVER_CPUS", "LOAD_CPUS")}, cpus.available())
-    for left in leftovers.clear():
-        stack.listener.message(f"A run that was killed had left this behind, which is ended and removed: {left}")
+    leftovers.clear_before_a_run(stack.listener.message)
     return list(_told(stack, _processes(stack)))
 
 

@@ -59,8 +59,7 @@ def measure_here(stack: Stack, job: Job, engine_why: str) -> Measured:
     results = results_of(request, lab.root)
     engine = engine_for(stack)
     with one_run_in(results):
-        for left in leftovers.clear():
-            listener.message(f"A run that was killed had left this behind, which is ended and removed: {left}")
+        leftovers.clear_before_a_run(listener.message)
         folder = _folder_of(stack)
         wanted = request.prometheus and engine.name == "local"
         recorder = recorder_for(lab, results, stack.stop, listener) if wanted else None

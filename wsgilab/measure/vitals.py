@@ -68,8 +68,7 @@ def feel_here(stack: Stack, engine_why: str) -> Felt:
     engine, actions, executable = engine_for(stack), actions_of(request), find_browser()
     results = results_of(request, lab.root)
     with one_run_in(results):
-        for left in leftovers.clear():
-            listener.message(f"A run that was killed had left this behind, which is ended and removed: {left}")
+        leftovers.clear_before_a_run(listener.message)
         folder = folder_for(request, lab.root, utc_now(), listener)
         wanted = request.prometheus and engine.name == "local"
         recorder = recorder_for(lab, results, stack.stop, listener) if wanted else None
