@@ -36,12 +36,15 @@ def cut_off(*words: object) -> list[str]:
 
 @pytest.fixture(scope="module")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One that requires what the lab does not have."""
+    """One that requires what the lab does not have, and a project of this machine, which is built in the room."""
     folder = tmp_path_factory.mktemp("app")
-    (folder / "requirements.txt").write_text("humanize\n")
+    (folder / "requirements.txt").write_text("humanize\n-e ./prices\n")
+    (folder / "prices").mkdir()
+    (folder / "prices/pyproject.toml").write_text('[project]\nname = "prices"\nversion = "1"\n')
+    (folder / "prices/prices.py").write_text("PRICE = 1_000_000\n")
     (folder / "app.py").write_text(
-        "import humanize\nfrom flask import Flask\napp = Flask(__name__)\n"
-        "app.get('/')(lambda: humanize.intcomma(1_000_000))\n"
+        "import humanize, prices\nfrom flask import Flask\napp = Flask(__name__)\n"
+        "app.get('/')(lambda: humanize.intcomma(prices.PRICE))\n"
     )
     return folder
 
@@ -121,7 +124,8 @@ def test_a_machine_without_network_is_set_up_once_and_measures(alone: Lab, bundl
 def test_its_table_of_contents_is_that_of_the_clone(bundle: Path) -> None:
     names = {piece["name"] for piece in contents(bundle)}
     assert {"lab/lab", "lab/compose.yaml", "lab/docs/how-to.md", "lab/locks/local.txt"} <= names
-    assert [name.split("-")[0] for name in names if name.startswith("app/")] == ["app/humanize"]
+    of_the_app = {name.split("-")[0].removeprefix("app/") for name in names if name.startswith("app/")}
+    assert of_the_app - {"packaging"} == {"humanize", "prices", "setuptools", "wheel"}
     locked = (ROOT / "locks/browser.txt").read_text()
     for wheel in (name for name in names if name.startswith("wheels/") and not name.startswith("wheels/pip-")):
         name, version = wheel.removeprefix("wheels/").split("-")[:2]

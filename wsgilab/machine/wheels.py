@@ -20,6 +20,8 @@ ONLY_WHEELS = ("--only-binary", ":all:")
 """What is built when it is installed needs a network then, and a compiler."""
 USUAL_BUILD = ("setuptools>=40.8.0",)
 """What a project is built with that does not say it (PEP 518)."""
+WHEEL = "wheel"
+"""What older pips and setuptools ask for besides, whatever the project says."""
 
 
 def download(lock: Path, folder: Path) -> None:
@@ -72,7 +74,7 @@ def _built_with(gathered: Gathered) -> Iterator[str]:
         if copy.is_dir():
             described = copy / "pyproject.toml"
             said = tomllib.loads(described.read_text(encoding="utf-8")) if described.is_file() else {}
-            yield from said.get("build-system", {}).get("requires", USUAL_BUILD)
+            yield from (*said.get("build-system", {}).get("requires", USUAL_BUILD), WHEEL)
 
 
 def unpacked_bytes(wheel: Path) -> int:
