@@ -138,7 +138,8 @@ def _show_outcome(chosen: Exercise, outcome: Outcome, opened: str) -> None:
     if outcome.state == State.MISSING:
         out.print(f"A hint: ./lab exercise {chosen.number} --hint", markup=False, highlight=False)
     if opened:
-        _print(out, f"\n{opened}")
+        out.print()
+        _print(out, opened)
     if outcome.passed:
         out.print("\nNext: ./lab exercise", markup=False, highlight=False)
 
