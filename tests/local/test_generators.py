@@ -21,7 +21,7 @@ import pytest
 from support import K6_PATH, Lab, only_run, processes_that_name, windows_of
 
 import wsgilab.measure.shared_load
-from wsgilab.engines import Endpoint, load_hosts
+from wsgilab.engines import Endpoint, far_engines
 from wsgilab.errors import LabError
 from wsgilab.machine.waiting import Stop, poll_until
 from wsgilab.measure.far_load import FarLoad
@@ -171,7 +171,7 @@ def far(plan: WindowPlan, server: Target, texts: Sequence[str]) -> SharedLoad:
 
 @contextmanager
 def two_far(monkeypatch: pytest.MonkeyPatch, plan: WindowPlan) -> Iterator[tuple[Target, SharedLoad]]:
-    monkeypatch.setattr(load_hosts, "far_side", lambda _host: HERE)
+    monkeypatch.setattr(far_engines, "far_side", lambda *_words: HERE)
     with target() as server, far(plan, server, LOAD_HOSTS) as load:
         yield server, load
 
@@ -227,7 +227,7 @@ def two_machines() -> Iterator[str]:
 def test_a_link_that_is_cut_in_mid_window_is_no_failure_of_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is said of the load goes another way here, as through a bastion: only requests are cut off."""
     with two_machines() as name, target("10.213.0.1") as server:
-        monkeypatch.setattr(load_hosts, "far_side", lambda _host: ["nsenter", f"--net=/run/netns/{name}", *HERE])
+        monkeypatch.setattr(far_engines, "far_side", lambda *_words: ["nsenter", f"--net=/run/netns/{name}", *HERE])
         with far(replace(PLAN, duration_s=30.0), server, LOAD_HOSTS[:2]) as load:
             assert poll_until(lambda: load.poll() or (load.started and server.seen["/"] > 20), Stop(), 30)
             subprocess.run(["ip", "-n", name, "link", "set", "eth0", "down"], check=True)

@@ -7,7 +7,7 @@ inconclusive (`objective.judge`). A server is good when it is good at every rate
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations
 
@@ -54,6 +54,7 @@ class RunFacts:
     """CPUs that the servers share."""
     floor: Sequence[Floor] = ()
     floor_unknown: str = ""
+    paths_ms: Mapping[str, float] = field(default_factory=dict)
     conditions: Conditions = field(default_factory=Conditions)
     goal: Goal | None = None
     """How capacities were searched for. Servers of a search meet different rates for different times, so neither
@@ -85,6 +86,7 @@ def analyse(windows: Sequence[Window], run: RunFacts, problems: Sequence[str] = 
         conditions=run.conditions,
         floor=tuple(run.floor),
         floor_unknown=run.floor_unknown,
+        paths_ms=run.paths_ms,
         fresh_starts=sum(window.start_s > 0 for window in windows),
         fresh_starts_s=stats.tidy(sum(window.start_s for window in windows)),
         logs=tuple(_logs(windows)),

@@ -121,18 +121,11 @@ def tune(request: Request, listener: Listener | None = None, stop: Stop | None =
     `result.tuning` says what came of it; None where nothing was measured. Raises UsageError for a tuning to go on with
     (`request.resume`) that was asked something else. As `run` otherwise.
     """
-    if request.engine not in ("auto", "local", "compose"):
-        cause = "it starts servers anew for each window, one setting at a time, which nobody does there"
-        raise UsageError(f"There is no tuning with --engine {request.engine}.", cause, "./lab tune --engine local")
-    if request.engine == "compose" and request.needs.state:
-        cause = "lab.toml says that the app writes there, and each setting would need one of its own"
-        raise UsageError(
-            "A tuning in containers makes no copies of the app's folder.", cause, "./lab tune --engine local"
-        )
+    engine = tuning.engine_for(request)
     if len(request.families) != 1:
         cause = "a tuning compares settings of one server"
         raise UsageError("A tuning is for one family of servers.", cause, "./lab tune --server gunicorn")
-    asked = settled(request.but(command="tune", engine="local" if request.engine == "auto" else request.engine))
+    asked = settled(request.but(command="tune", engine=engine))
     asked = asked.but(fingerprint=tuning.fingerprint(asked))
     if asked.engine == "compose" and asked.memory_mb is not None:
         asked = asked.but(settings={**asked.settings, "SERVER_MEMORY": f"{asked.memory_mb * 1e6:.0f}b"})
@@ -237,7 +230,7 @@ def _carry_out(request: Request, listener: Listener, stop: Stop, host: Host | No
         for remark in lab.remarks:
             listener.message(remark)
     with ready(Stack(lab, servers, request, stop, listener, host)) as (stack, why):
-        if stack.request.engine == "compose":
+        if stack.request.engine == "compose" and not stack.request.elsewhere:
             return _in_compose(stack)
         return _concluded(measure_here(stack, job, why))
 
@@ -278,7 +271,7 @@ def _baseline(path: Path, request: Request, lab: Lab, servers: Sequence[Server])
     """An earlier run. Raises UsageError where this one could not be compared with it: before it takes its minutes."""
     earlier = baselines.read(path)
     baselines.require_measured(earlier, [server.name for server in servers], request, path)
-    known = foreseen(job_for(request, servers).settings, lab, servers)
+    known = foreseen(job_for(request, servers).settings, lab, servers, request.elsewhere is not None)
     baselines.require_comparable(earlier, known, path, _side_by_side(request, servers))
     return earlier
 

@@ -15,7 +15,6 @@ from wsgilab.lab.servers import Lab, load_lab
 from wsgilab.machine.turns import turn_on_this_machine
 from wsgilab.measure import tuning
 from wsgilab.measure.job import with_seed
-from wsgilab.model import hosts
 from wsgilab.model.request import DEFAULTS, Request
 from wsgilab.model.server import Server
 from wsgilab.results.place import turn_in_this_process
@@ -30,7 +29,9 @@ def settled(request: Request) -> Request:
             to_paste("ls", Path(request.app_dir).parent),
         )
     app_dir = str(Path(request.app_dir).resolve()) if request.app_dir else None
-    return with_seed(request.but(app_dir=app_dir))
+    together = request.together
+    settings = {**request.settings, **(together.settings if together else {})}
+    return with_seed(request.but(app_dir=app_dir, settings=settings))
 
 
 def selection(request: Request) -> tuple[Lab, list[Server]]:
@@ -41,7 +42,7 @@ def selection(request: Request) -> tuple[Lab, list[Server]]:
     """
     asked = [variants.parse(text) for text in request.variants]
     lab = variants.add(load_lab(ROOT, request.variables), asked)
-    if together := hosts.of(request.hosts, request.allow_public_address):
+    if together := request.together:
         lab = replace(lab, address=together.servers.address, load_hosts=together.load_in_words)
     if request.command == "tune":
         return tuning.with_settings(lab, tuning.question_of(request, lab, request.families[0]))

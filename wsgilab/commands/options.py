@@ -149,7 +149,7 @@ def _hosts() -> list[Callable[[Any], Any]]:
             type=values.FILE,
             group=HOSTS,
             metavar="FILE",
-            help="A hosts.toml: which machine has the servers (this one), and which send the load.",
+            help="A hosts.toml: which machine has the servers, and which send the load.",
         ),
         option(
             "--host",

@@ -21,6 +21,7 @@ from wsgilab.errors import EXIT_DONE, EXIT_INTERRUPTED, Interrupted, LabError, M
 from wsgilab.lab import families
 from wsgilab.machine import cpus, leftovers
 from wsgilab.measure.manifest import utc_now
+from wsgilab.model.hosts import Hosts
 from wsgilab.model.request import DEFAULT_HEADROOM, MAX_RATE_RPS, Request
 from wsgilab.results.folder import new_folder
 from wsgilab.results.result import Result
@@ -83,7 +84,7 @@ def command(as_json: bool, server: str | None, count: int | None, **asked: Any) 
     wanted = _families(server, asked)
     request = environment.request("tune", {**asked, "keep_alive": _connections(asked.pop("keep_alive"))})
     if count is not None:
-        request = request.but(settings={**request.settings, **_cpu_sets(count)})
+        request = request.but(settings={**request.settings, **_cpu_sets(count, request.elsewhere)})
     folder = _common_folder(request) if len(wanted) > 1 else None
     results, ended = _measure(request, wanted, as_json)
     codes = [_ends_with(family, result) for family, result in results.items()]
@@ -145,8 +146,16 @@ def _connections(ways: tuple[bool, ...] | None) -> bool | None:
     return ways[0] if ways else None
 
 
-def _cpu_sets(count: int) -> dict[str, str]:
-    """The CPUs of server and load, where the server is to have so many. Raises MissingError where there are too few."""
+def _cpu_sets(count: int, elsewhere: Hosts | None) -> dict[str, str]:
+    """The CPUs of server and load, where the server is to have so many; `elsewhere`: the machines, if it is on another.
+
+    Raises MissingError where this machine has too few, UsageError where the other one's are named already.
+    """
+    if elsewhere and elsewhere.servers.cpus:
+        what = f"--cpus conflicts with the CPUs of {elsewhere.servers.name}."
+        raise UsageError(what, "both say which CPUs the server has", typed.again(without=("--cpus",)))
+    if elsewhere:
+        return {"SERVER_CPUS": cpus.listed(frozenset(range(count)))}
     usable = cpus.available() or frozenset(range(count + 1))
     if count >= len(usable):
         raise MissingError(

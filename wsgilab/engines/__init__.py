@@ -24,6 +24,10 @@ class Endpoint:
     proxy_exporter_url: str | None
     run_id: str = ""
     """What it says in X-Lab-Run; empty where it was started by somebody else (Compose)."""
+    ahead_s: float = 0.0
+    """How far the clock of its machine is ahead of this one's."""
+    door: str = ""
+    """`ADDRESS:PORT` of its machine where somebody takes connections, whatever the servers do; empty for nobody."""
 
 
 class Engine(Protocol):

@@ -84,7 +84,7 @@ class AttachedEngine:
     def lives(self, server: Server) -> bool:
         """Whether its exporter says so, or it answers: the silent exporter may be its proxy's, or have died alone."""
         check = HealthCheck(server, server.url, self._start_timeout_s)
-        return poll_until(lambda: says_up(server) or check.passes(), self._stop, LIFE_SIGN_TIMEOUT_S)
+        return poll_until(lambda: says_up(server.exporter_url) or check.passes(), self._stop, LIFE_SIGN_TIMEOUT_S)
 
     def proxy_death(self, _server: Server) -> str | None:
         """Always None: nginx's end shows in its exporter, which ends with it."""
@@ -177,10 +177,10 @@ def answers(url: str) -> bool:
         return False
 
 
-def says_up(server: Server) -> bool:
-    """Whether a server's exporter answers, and says that it lives."""
+def says_up(exporter_url: str) -> bool:
+    """Whether an exporter answers, and says that its server lives."""
     try:
-        return "\nserver_up 1.0\n" in http.ask(server.exporter_url).text
+        return "\nserver_up 1.0\n" in http.ask(exporter_url).text
     except http.NoAnswer:
         return False
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from wsgilab.engines import compose
+from wsgilab.engines import compose, shipping
 from wsgilab.engines.stack import Stack
 from wsgilab.errors import MissingError, UsageError
+from wsgilab.model.hosts import Hosts
 from wsgilab.model.needs import Needs
+
+WHAT_THEY_ARE = {"local": "processes of this machine", "compose": "containers of another one's engine"}
 
 
 def choose(stack: Stack) -> tuple[str, str]:
     """(one of ENGINES but `auto`; why). Pulls or builds images. Raises MissingError where it is not there."""
     asked = stack.request.engine
-    if stack.request.hosts:
-        return _for_hosts(asked)
+    if together := stack.request.together:
+        return _for_hosts(stack, together)
     if asked == "attached":
         return asked, "the runner is in the Compose network"
     if asked == "kubernetes":
@@ -37,14 +40,17 @@ def choose(stack: Stack) -> tuple[str, str]:
     return "local", f"local processes, because {reason}"
 
 
-def _for_hosts(asked: str) -> tuple[str, str]:
-    """Containers publish their ports by the rules of Compose; servers for other machines are processes."""
-    if asked not in ("auto", "local"):
-        what = "Servers whose load comes from other machines run as local processes."
-        raise UsageError(
-            what, f"--engine {asked} conflicts with --hosts", "./lab run --hosts hosts.toml --engine local"
-        )
-    return "local", "local processes, whose load comes from other machines"
+def _for_hosts(stack: Stack, together: Hosts) -> tuple[str, str]:
+    """What the servers' host says: processes of this machine, or containers of another one's engine."""
+    asked, kind = stack.request.engine, "compose" if together.elsewhere else "local"
+    if asked not in ("auto", kind):
+        what = "Which engine has the servers is said by their host."
+        cause = f"--engine {asked} conflicts with --hosts, by which they are {WHAT_THEY_ARE[kind]}"
+        raise UsageError(what, cause, f"./lab run {together.options} --engine {kind}")
+    if not together.elsewhere:
+        return kind, "local processes, whose load comes from other machines"
+    shipping.supply(stack, together)
+    return kind, f"containers of {together.servers.name}'s Docker engine, whose load comes from other machines"
 
 
 def _only_local(needs: Needs) -> str | None:

@@ -58,14 +58,17 @@ def require() -> None:
         )
 
 
-def prepare_images(stack: Stack) -> str | None:
-    """Pull or build what is missing. Why that is impossible, in one sentence; None where the images are there."""
+def prepare_images(stack: Stack, services: Sequence[str] = IMAGES) -> str | None:
+    """Pull or build what is missing. Why that is impossible, in one sentence; None where the images are there.
+
+    `services`: those whose images are needed.
+    """
     docker = Docker(stack, stack.environment())
     described = docker.ask(*_with_runner(stack), "config", "--format", "json")
     if not described.ok:
         return f"`docker compose config` failed ({described.last_line})"
     wanted = json.loads(described.out)["services"]
-    needed = IMAGES if stack.runner == "runner" else [*IMAGES, stack.runner]
+    needed = services if stack.runner == "runner" else [*services, stack.runner]
     missing = [name for name in needed if not docker.ask("image", "inspect", wanted[name]["image"]).ok]
     for verb, names in (
         ("pull", [name for name in missing if "build" not in wanted[name]]),

@@ -25,13 +25,8 @@ def why_not_up(
     `last_lines`: what Compose wrote before it gave up.
     """
     states = container_states(compose("ps", "--all", "--format", "json"))
-    # One that ended before one that may only be slow.
-    for trouble in (_ended, _not_healthy):
-        for server in servers:
-            if reason := trouble(states.get(server.name, {})):
-                log = compose("logs", "--no-color", "--no-log-prefix", server.name)
-                anew = f"./lab run --engine compose{lab.app_options} {again(server)} --quick"
-                return did_not_start(server, reason, log, anew)
+    if trouble := server_trouble(servers, states, compose, f"./lab run --engine compose{lab.app_options}"):
+        return trouble
     try:
         for service in services:
             if states.get(service, {}).get("State") != "running":
@@ -43,6 +38,19 @@ def why_not_up(
         "an image could not be pulled or built, or a container did not become healthy",
         "docker compose ps --all; docker compose logs",
     )
+
+
+def server_trouble(
+    servers: Sequence[Server], states: Mapping[str, Mapping[str, Any]], compose: Ask, run: str
+) -> LabError | None:
+    """The error for the first server that did not start; None where all did. `run`: the command that measures so."""
+    # One that ended before one that may only be slow.
+    for trouble in (_ended, _not_healthy):
+        for server in servers:
+            if reason := trouble(states.get(server.name, {})):
+                log = compose("logs", "--no-color", "--no-log-prefix", server.name)
+                return did_not_start(server, reason, log, f"{run} {again(server)} --quick")
+    return None
 
 
 def container_states(listing: str) -> dict[str, Mapping[str, Any]]:

@@ -16,6 +16,8 @@ from wsgilab.model.bundle import Image
 
 LEVEL = 1
 """Newer engines save layers that are compressed already; for those of older ones the quickest level will do."""
+DOCKER = ("docker",)
+"""The command of the engine that the environment names."""
 SETTINGS = ("Cmd", "Entrypoint", "Env", "ExposedPorts", "User", "WorkingDir")
 
 
@@ -40,9 +42,9 @@ def names(root: Path, services: Collection[str] = ()) -> dict[str, str]:
     }
 
 
-def described(name: str) -> tuple[Image, int] | None:
-    """An image of this engine, and how many bytes it takes; None where it is not there."""
-    asked = processes.ask(["docker", "image", "inspect", name])
+def described(name: str, docker: Sequence[str] = DOCKER) -> tuple[Image, int] | None:
+    """An image of an engine, and how many bytes it takes; None where it is not there."""
+    asked = processes.ask([*docker, "image", "inspect", name])
     if not asked.ok:
         return None
     (found,) = json.loads(asked.out)
@@ -52,9 +54,9 @@ def described(name: str) -> tuple[Image, int] | None:
     return image, found["Size"]
 
 
-def platform() -> str:
-    """What this engine runs: `linux/amd64`."""
-    return processes.ask(["docker", "version", "--format", "{{.Server.Os}}/{{.Server.Arch}}"]).out.strip()
+def platform(docker: Sequence[str] = DOCKER) -> str:
+    """What an engine runs: `linux/amd64`; empty where it does not answer."""
+    return processes.ask([*docker, "version", "--format", "{{.Server.Os}}/{{.Server.Arch}}"]).out.strip()
 
 
 def save(images: Sequence[str], file: Path, moved: Moved = unheard) -> None:

@@ -16,6 +16,7 @@ from wsgilab.engines.attached import AttachedEngine, says_up
 from wsgilab.engines.stack import EVERYTHING, Docker
 from wsgilab.errors import ServerError
 from wsgilab.machine.processes import Outcome
+from wsgilab.machine.waiting import Stop
 from wsgilab.model.errands import Done
 from wsgilab.model.server import Server
 
@@ -80,19 +81,29 @@ class OneContainer(AttachedEngine):
                 AGAIN,
             )
         check = HealthCheck(server, server.url, self._start_timeout_s)
-        if not check.wait(self._stop, unless=now_and_then(lambda: self._ended(server) is not None)):
-            if how := self._ended(server):
-                raise ServerError(f"{server.name} {how}", "its app, or too little memory for this setting", AGAIN)
+        if not comes_up(check, self._stop, lambda: self._ended(server), AGAIN):
             raise self.not_back(server, check)
 
     def death(self, server: Server) -> str | None:
         """How its container ended, which the host knows; asked for where the exporter in it is silent."""
         if server not in self.running:
             return "was not started"
-        return None if says_up(server) else self._ended(server)
+        return None if says_up(server.exporter_url) else self._ended(server)
 
     def _ended(self, server: Server) -> str | None:
         return self._host.ended(server.name) or None if self._host else None
+
+
+def comes_up(check: HealthCheck, stop: Stop, ended: Callable[[], str | None], again: str) -> bool:
+    """Whether a server gets healthy in time. Raises ServerError where its container ends instead, Interrupted.
+
+    `ended`: how it ended; None while it runs.
+    """
+    if check.wait(stop, unless=now_and_then(lambda: ended() is not None)):
+        return True
+    if how := ended():
+        raise ServerError(f"{check.server.name} {how}", "its app, or too little memory for this setting", again)
+    return False
 
 
 def now_and_then(condition: Callable[[], bool]) -> Callable[[], bool]:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from wsgilab.engines import override
+from wsgilab.engines import far_engines, override
 from wsgilab.engines.errands import Host
 from wsgilab.lab.servers import Lab, variables_of
 from wsgilab.machine import processes
@@ -59,8 +59,16 @@ class Stack:
         """The service whose container measures."""
         return "browser" if self.request.command == "vitals" else "runner"
 
+    @property
+    def again(self) -> str:
+        """The command that measures its app once more, in containers of the same engine."""
+        elsewhere = self.request.elsewhere
+        where = elsewhere.options if elsewhere else "--engine compose"
+        return f"./lab run {where}{self.lab.app_options}"
+
     def environment(self, own_app: bool = True) -> dict[str, str]:
-        """What Compose fills compose.yaml in with: the request's variables and no others of this process.
+        """What Compose fills compose.yaml in with: the request's variables and no others of this process. It leads to
+        the engine that has the servers.
 
         Without its `own_app`, as for a plain `docker compose up` with the same ports and settings.
         """
@@ -68,11 +76,14 @@ class Stack:
         user = {"LAB_UID": str(os.getuid()), "LAB_GID": str(os.getgid())}
         results = self.results()
         place = {"LAB_RESULTS_DIR": str(results)} if results else {}
+        elsewhere = self.request.elsewhere
+        engine = far_engines.leading_to(elsewhere.servers) if elsewhere else {}
         return {
-            **inherited(known.__contains__),
+            **inherited(lambda name: name in known or (engine and name in far_engines.LEADING)),
             **user,
             **(self.request.variables if own_app else self.request.settings),
             **place,
+            **engine,
         }
 
     def results(self) -> Path | None:

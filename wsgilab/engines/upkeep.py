@@ -70,7 +70,7 @@ def import_app(docker: Docker) -> None:
     for server in {app_of(server.environment, server.app): server for server in reversed(stack.servers)}.values():
         done = _in_container(docker, server.name, line)
         if start_failure.fails_everywhere(done):
-            anew = f"./lab run --engine compose{stack.lab.app_options} {again(server)} --quick"
+            anew = f"{stack.again} {again(server)} --quick"
             raise start_failure.not_loaded(server, done, anew)
 
 

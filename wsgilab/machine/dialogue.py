@@ -49,6 +49,11 @@ class Dialogue:
         )
 
     @property
+    def exit_code(self) -> int | None:
+        """How it ended; None while it runs."""
+        return self._process.poll() if self._process else None
+
+    @property
     def last_words(self) -> str:
         """The last lines on its standard error, as one."""
         return " ".join(self._errors)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import logging
+import signal
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
+from typing import IO
 
 from wsgilab.machine.processes import NOT_STARTED, Outcome, written
+from wsgilab.machine.waiting import Stop
 
 CHUNK_BYTES = 1 << 20
+LOOK_EVERY_S = 0.1
 log = logging.getLogger(__name__)
 
 
@@ -40,6 +44,40 @@ def feed(command: Sequence[str], chunks: Iterable[bytes]) -> Outcome:
             process.stdin.close()
 
     return _run(command, write, subprocess.PIPE, None)
+
+
+def pour(giver: Sequence[str], taker: Sequence[str], stop: Stop) -> Outcome:
+    """Run two commands to their end: what the first one writes is the second one's standard input.
+
+    Gives how it failed, with the last words of each that did. Raises Interrupted, with both of them ended.
+    """
+    log.debug("%s | %s", written(giver), written(taker))
+    with tempfile.TemporaryFile() as gave, tempfile.TemporaryFile() as took, ExitStack() as started:
+        try:
+            pipe, null = subprocess.PIPE, subprocess.DEVNULL
+            first = subprocess.Popen(giver, stdin=null, stdout=pipe, stderr=gave, start_new_session=True)
+            started.callback(_end, first)
+            second = subprocess.Popen(taker, stdin=first.stdout, stdout=took, stderr=took, start_new_session=True)
+            started.callback(_end, second)
+        except OSError as error:
+            return Outcome(NOT_STARTED, err=str(error))
+        _close(first)  # now the second one has it alone: where that ends early, the first one does too
+        while second.poll() is None or first.poll() is None:
+            stop.wait(LOOK_EVERY_S)
+        # Where both failed, either can be the cause: one takes no more, or the other gave only a part.
+        pair = ((first, gave), (second, took)) if first.returncode != -signal.SIGPIPE else ((second, took),)
+        failed = [(process.returncode, _last_line(said)) for process, said in pair if process.returncode]
+        return Outcome(failed[0][0] if failed else 0, err="; ".join(said for _, said in failed if said))
+
+
+def _last_line(said: IO[bytes]) -> str:
+    said.seek(0)
+    return said.read().decode(errors="replace").strip().rpartition("\n")[2]
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.kill()
+    process.wait()
 
 
 def _run(

@@ -6,7 +6,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import TracebackType
 from typing import IO
 
@@ -18,6 +18,7 @@ from wsgilab.measure.k6_command import Segment
 from wsgilab.measure.start_line import Arrivals
 from wsgilab.measure.summary import HandedOver
 from wsgilab.model import far
+from wsgilab.model.clock import NO_CLOCK, PINGS, better
 from wsgilab.model.far import Failed, Hello, Order, Used
 
 HELLO_S = 20.0
@@ -27,26 +28,6 @@ SILENCE_S = 5.0
 STOP_S = 3.0
 SPEAK_EVERY_S = 0.5
 POLL_S = 0.02
-PINGS = 5
-
-
-@dataclass(frozen=True)
-class Clock:
-    """How far another machine's clock is ahead of this one's."""
-
-    ahead_s: float = 0.0
-    within_s: float = float("inf")
-    """Half of the time that a word and its answer took: it cannot be off by more."""
-
-
-NO_CLOCK = Clock()
-"""Nothing is known of it."""
-
-
-def better(known: Clock, sent: float, answered: float, heard: float) -> Clock:
-    """The clock by one more question: the faster the answer came, the more it says."""
-    found = Clock(answered - (sent + heard) / 2, (heard - sent) / 2)
-    return found if found.within_s < known.within_s else known
 
 
 class FarLoad:

@@ -4,31 +4,21 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import msgspec
 
-from wsgilab.engines import load_hosts
-from wsgilab.engines.load_hosts import EngineFacts, Silence
-from wsgilab.errors import to_paste
+from wsgilab.engines import far_engines
+from wsgilab.engines.far_engines import EngineFacts, Silence, Trouble
 from wsgilab.machine.dialogue import Dialogue
-from wsgilab.measure.far_load import HELLO_S, NO_CLOCK, PINGS, Clock, better
+from wsgilab.measure.far_load import HELLO_S
 from wsgilab.model import far
+from wsgilab.model.clock import NO_CLOCK, PINGS, Clock, better
 from wsgilab.model.far import Hello, Path
 from wsgilab.model.hosts import Host
 
 END_S = 3.0
-OLDEST = 25
-"""The first engine that knows `start_interval`, by which compose.yaml looks at the health of what starts."""
-
-
-@dataclass(frozen=True)
-class Trouble:
-    """Why a host cannot send load: what was found, the likely cause, the next command."""
-
-    said: str
-    cause: str
-    fix: str
 
 
 @dataclass(frozen=True)
@@ -48,6 +38,11 @@ class Seen:
         return self.engine.id if self.engine else ""
 
     @property
+    def image(self) -> str:
+        """Which image its container is of."""
+        return self.engine.image if self.engine else far_engines.IMAGE
+
+    @property
     def sources(self) -> str:
         """The digest of its lab."""
         return self.hello.sources if self.hello else ""
@@ -63,43 +58,35 @@ class Seen:
         return self.hello.cpus if self.hello else 1
 
 
-def look(host: Host, url: str = "") -> Seen:
-    """What there is on a load host; `url`: where it would reach the servers, to be tried too."""
-    engine = load_hosts.ask(host)
+def look(host: Host, url: str = "", overlay: str = "") -> Seen:
+    """What there is on a load host; `url`: where it would reach the servers, to be tried too, by that network."""
+    engine = far_engines.ask(host)
     if isinstance(engine, Silence):
-        fix = to_paste(*load_hosts.docker(host), "version")
-        return Seen(trouble=Trouble(f"its Docker engine does not answer ({engine.reason})", engine.cause, fix))
-    if trouble := _unfit(host, engine):
+        return Seen(trouble=far_engines.silent(host, engine))
+    if trouble := far_engines.unfit(host, engine) or _no_image(host, engine):
         return Seen(engine, trouble=trouble)
-    return _Conversation(host, url).seen(engine)
+    return _Conversation(far_engines.far_side(host, engine.image, overlay), host, url).seen(engine)
 
 
-def _unfit(host: Host, engine: EngineFacts) -> Trouble | None:
-    major = engine.version.partition(".")[0]
-    if major.isdecimal() and int(major) < OLDEST:
-        fix = to_paste(*load_hosts.docker(host), "version")
-        return Trouble(f"Docker {engine.version}", f"the lab needs {OLDEST} or newer", fix)
-    if host.cpus and not engine.pins:
-        cause = "rootless Docker without the cpuset controller, which would ignore them; leave cpus out, or delegate it"
-        return Trouble(f"it cannot keep to the CPUs {host.cpus}", cause, to_paste(*load_hosts.docker(host), "info"))
+def path_from(host: Host, seen: Seen, url: str, overlay: str = "") -> Path:
+    """The way from a load host that was looked at to where it would reach the servers."""
+    again = _Conversation(far_engines.far_side(host, seen.image, overlay), host, url).seen(seen.engine)
+    return again.path or Path(trouble=again.trouble.said if again.trouble else "no answer")
+
+
+def _no_image(host: Host, engine: EngineFacts) -> Trouble | None:
     if not engine.has_image:
-        return Trouble(f"it has no {load_hosts.IMAGE}", "it was not built there yet", image_for(host))
+        return Trouble(f"it has no {far_engines.IMAGE}", "it was not built there yet", far_engines.image_for(host))
     if engine.image_architecture != engine.architecture:
-        what = f"its {load_hosts.IMAGE} is for {engine.image_architecture}, and the machine is {engine.architecture}"
-        return Trouble(what, "it was loaded from a machine of another kind", image_for(host))
+        what = f"its {far_engines.IMAGE} is for {engine.image_architecture}, and the machine is {engine.architecture}"
+        return Trouble(what, "it was loaded from a machine of another kind", far_engines.image_for(host))
     return None
-
-
-def image_for(host: Host) -> str:
-    """The command that makes the image on a host."""
-    variable = "DOCKER_HOST" if "://" in host.docker else "DOCKER_CONTEXT"
-    return f"{variable}={to_paste(host.docker)} docker compose build {load_hosts.BUILDER}"
 
 
 class _Conversation:
     """With the far side of a host: who it is, what time it is there, and what it reaches."""
 
-    def __init__(self, host: Host, url: str) -> None:
+    def __init__(self, command: Sequence[str], host: Host, url: str) -> None:
         self._host = host
         self._url = url
         self._over = threading.Event()
@@ -107,9 +94,9 @@ class _Conversation:
         self._clock = NO_CLOCK
         self._pings = 0
         self._path: Path | None = None
-        self._dialogue = Dialogue(load_hosts.far_side(host), self._hear)
+        self._dialogue = Dialogue(command, self._hear)
 
-    def seen(self, engine: EngineFacts) -> Seen:
+    def seen(self, engine: EngineFacts | None) -> Seen:
         """All that it says, until there is no more to ask."""
         self._dialogue.start()
         deadline = time.monotonic() + HELLO_S
@@ -121,7 +108,7 @@ class _Conversation:
     def _silent(self) -> Trouble:
         said = self._dialogue.last_words
         cause = f"it said: {said}" if said else "its container did not start in time"
-        return Trouble("its container says nothing", cause, image_for(self._host))
+        return Trouble("its container says nothing", cause, far_engines.image_for(self._host))
 
     def _hear(self, said: str) -> None:
         now = time.time()

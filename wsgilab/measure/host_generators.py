@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from wsgilab.analysis.generator_limit import generator_limit
-from wsgilab.engines import Endpoint, load_hosts
+from wsgilab.engines import Endpoint, far_engines
 from wsgilab.errors import MissingError
 from wsgilab.lab import ROOT
 from wsgilab.lab.sources import digest
 from wsgilab.measure.far_load import FarLoad, FarStart
-from wsgilab.measure.host_check import Seen, image_for, look
+from wsgilab.measure.host_check import Seen, look, path_from
 from wsgilab.measure.k6_command import Traffic
 from wsgilab.measure.shared_load import SharedLoad, terms
 from wsgilab.measure.way import Listener
@@ -53,7 +53,7 @@ class HostGenerators:
     @property
     def origin(self) -> str:
         """The image, and where it runs."""
-        return f"{load_hosts.IMAGE} on {', '.join(self.seen)}"
+        return f"{far_engines.IMAGE} on {', '.join(self.seen)}"
 
     @property
     def alone(self) -> HostGenerators:
@@ -64,18 +64,36 @@ class HostGenerators:
         """Start all of them on a window. Raises MissingError where there is no docker command."""
         start = FarStart(len(self.places))
         with ExitStack() as entered:
-            listener = entered.enter_context(Listener(self.hosts.servers.address))
+            door = entered.enter_context(self._door(at))
             for number, host in enumerate(self.places, 1):
-                order = replace(self._order(plan, at, number, host), way=listener.at)
-                start.loads.append(FarLoad(load_hosts.far_side(host), order, start.arrived, self.hosts.doctor))
+                order = replace(self._order(plan, at, number, host), way=door)
+                command = far_engines.far_side(host, self.seen[host.name].image, self.hosts.servers.overlay)
+                start.loads.append(FarLoad(command, order, start.arrived, self.hosts.doctor))
             for one in start.loads:
                 entered.enter_context(one)
             these = terms(plan, self.traffic, self.kept_in, self._cpus)
             return SharedLoad(start.loads, start, these, entered.pop_all())
 
+    def paths_ms(self, at: Endpoint) -> dict[str, float]:
+        """How long a connection from each load host to the servers' machine takes; without those that made none."""
+        load, overlay = self.hosts.load, self.hosts.servers.overlay
+        with self._door(at) as door, ThreadPoolExecutor(len(load)) as at_once:
+            found = at_once.map(lambda host: path_from(host, self.seen[host.name], f"http://{door}", overlay), load)
+            paths = zip(load, found, strict=True)
+            return {host.name: round(path.median_ms, 3) for host, path in paths if path.connect_ms}
+
     def limit(self, result: LoadResult) -> str | None:
         """By the signs of each of them, and by how evenly and how closely together they sent."""
         return generator_limit(result, self.cpus)
+
+    @contextmanager
+    def _door(self, at: Endpoint) -> Iterator[str]:
+        """Where load hosts try whether they reach the servers' machine."""
+        if at.door:
+            yield at.door
+            return
+        with Listener(self.hosts.servers.address) as listener:
+            yield listener.at
 
     @property
     def _cpus(self) -> dict[str, int]:
@@ -124,9 +142,9 @@ def _require_alike(load: Sequence[Host], seen: Mapping[str, Seen], hosts: Hosts)
             raise MissingError(
                 f"The image on {host.name} is of another version of the lab.",
                 "it was built before this clone changed",
-                image_for(host),
+                far_engines.image_for(host),
             )
     versions = {seen[host.name].k6 for host in load}
     if len(versions) > 1:
         what = f"The load hosts have different k6: {', '.join(sorted(versions))}."
-        raise MissingError(what, "their images were built from different ones", image_for(load[-1]))
+        raise MissingError(what, "their images were built from different ones", far_engines.image_for(load[-1]))

@@ -54,7 +54,7 @@ def describe(job: Job, lab: Lab, engine: Engine, engine_why: str, generator: Loa
         keep_alive=settings.keep_alive,
         slo=str(job.objective),
         seed=settings.seed,
-        host=host(),
+        host=_facts(facts.get("host")) or host(),
         versions={**_common(running), **_facts(facts.get("versions")), generator.name: generator.version},
         origins={generator.name: generator.origin},
         images=_facts(facts.get("images")),
@@ -85,8 +85,8 @@ def with_needs(needs: Needs, lab: Lab, cpu_s: Mapping[str, float]) -> dict[str, 
     return {"services": said.services, "state": said.state}
 
 
-def foreseen(settings: Settings, lab: Lab, servers: Sequence[Server]) -> Conditions:
-    """What is known of a run's conditions before it starts, and wherever its servers will run."""
+def foreseen(settings: Settings, lab: Lab, servers: Sequence[Server], elsewhere: bool = False) -> Conditions:
+    """What is known of a run's conditions before it starts. `elsewhere`: its servers will run on another machine."""
     apps = {server.environment.get("LAB_APP") for server in servers}
     return Conditions(
         app=apps.pop() if len(apps) == 1 else None,
@@ -96,7 +96,7 @@ def foreseen(settings: Settings, lab: Lab, servers: Sequence[Server]) -> Conditi
         timeout_s=settings.timeout_s,
         grace_s=settings.grace_s,
         keep_alive=settings.keep_alive,
-        host={name: fact for name, fact in host().items() if name in OF_EVERY_CONTAINER},
+        host={name: fact for name, fact in host().items() if name in OF_EVERY_CONTAINER and not elsewhere},
         cpu_sets=_cpu_sets(lab),
     )
 

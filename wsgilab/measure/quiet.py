@@ -24,7 +24,7 @@ Sampler = Callable[[], Reading | None]
 def sampler(server: Server, engine: Engine) -> Sampler:
     """Takes a reading of the server each time it is called; None where an exporter does not answer."""
     at = engine.endpoint(server)
-    return lambda: take_reading(at.exporter_url, at.proxy_exporter_url, at.run_id)
+    return lambda: take_reading(at.exporter_url, at.proxy_exporter_url, at.run_id, at.ahead_s)
 
 
 def patiently(sample: Sampler, server: Server, engine: Engine, stop: Stop) -> Reading | None:

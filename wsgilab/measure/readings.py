@@ -102,17 +102,22 @@ def fetch(url: str, run_id: str = "") -> str | None:
     return answer.text if answer.ok and ours else None
 
 
-def take_reading(exporter_url: str, proxy_exporter_url: str | None, run_id: str = "") -> Reading | None:
-    """One reading of a server, its proxy's CPU and memory added; None where an exporter of that run does not answer."""
+def take_reading(
+    exporter_url: str, proxy_exporter_url: str | None, run_id: str = "", ahead_s: float = 0.0
+) -> Reading | None:
+    """One reading of a server, its proxy's CPU and memory added; None where an exporter of that run does not answer.
+
+    `ahead_s`: how far the clock of the server's machine is ahead of this one's.
+    """
     server = scrape(exporter_url, run_id)
     proxy = scrape(proxy_exporter_url, run_id) if proxy_exporter_url else Metrics()
     if server is None or proxy is None:
         return None
-    return to_reading(server, proxy, time.time())
+    return to_reading(server, proxy, time.time(), ahead_s)
 
 
-def to_reading(server: Metrics, proxy: Metrics, at: float) -> Reading:
-    """One reading out of what the two exporters reported at `at` (epoch seconds)."""
+def to_reading(server: Metrics, proxy: Metrics, at: float, ahead_s: float = 0.0) -> Reading:
+    """One reading out of what the two exporters reported at `at` (epoch seconds), by the clock of this machine."""
     return Reading(
         at=at,
         up=server.get("server_up") > 0,
@@ -127,7 +132,7 @@ def to_reading(server: Metrics, proxy: Metrics, at: float) -> Reading:
         oom_kills=server.get("container_oom_kills_total"),
         start_time=server.get("server_start_time_seconds"),
         proxy_start_time=proxy.get("server_start_time_seconds"),
-        workers=dict(_workers(server)),
+        workers=dict(_workers(server, ahead_s)),
         worker_ends=server.by("why", "server_worker_ends_total"),
         statuses=server.by("code", "wsgi_requests_total"),
         seconds_buckets=server.by("le", "wsgi_request_duration_seconds_bucket"),
@@ -148,12 +153,13 @@ def _named(server: Metrics) -> Iterator[tuple[int, RequestCost]]:
         yield int(number), RequestCost(requests, seconds[number], cpu.get(number))
 
 
-def _workers(server: Metrics) -> Iterator[tuple[int, WorkerSeen]]:
+def _workers(server: Metrics, ahead_s: float) -> Iterator[tuple[int, WorkerSeen]]:
     arrivals: dict[str, dict[int, float]] = {}
     for labels, count in server.series.get("wsgi_worker_arrivals_total", ()):
         arrivals.setdefault(labels["worker"], {})[int(labels["inside"])] = count
     living = server.by("worker", "wsgi_worker_requests_total")
-    started_at = server.by("worker", "wsgi_worker_start_time_seconds")
+    started = server.by("worker", "wsgi_worker_start_time_seconds")
+    started_at = {worker: at - ahead_s for worker, at in started.items()}
     cpu_s = server.by("worker", "wsgi_worker_start_cpu_seconds")
     for pid in {**living, **started_at}:
         yield int(pid), WorkerSeen(pid in living, started_at.get(pid), arrivals.get(pid, {}), cpu_s.get(pid))

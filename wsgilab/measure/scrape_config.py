@@ -46,13 +46,19 @@ def target(server: Server, at: Endpoint) -> dict[str, Any]:
     """A local server, as a file of targets names it."""
     # `instance` as in Compose: with the port of this one run in it, every run would have series of its own.
     instance = urlsplit(server.exporter_url).netloc
-    return {"targets": [urlsplit(at.exporter_url).netloc], "labels": {"instance": instance, **_labels(server)}}
+    return _scraped(at.exporter_url, {"instance": instance, **_labels(server)})
 
 
 def proxy(exporter_url: str) -> dict[str, Any]:
     """The exporter of a local nginx, as a file of targets names it."""
-    labels = {"server": "nginx", "instance": "nginx-exporter:9100"}
-    return {"targets": [urlsplit(exporter_url).netloc], "labels": labels}
+    return _scraped(exporter_url, {"server": "nginx", "instance": "nginx-exporter:9100"})
+
+
+def _scraped(url: str, labels: Mapping[str, str]) -> dict[str, Any]:
+    """An address of this machine, as a file of targets names it."""
+    at = urlsplit(url)
+    path = {"__metrics_path__": at.path} if at.path != "/metrics" else {}
+    return {"targets": [at.netloc], "labels": {**labels, **path}}
 
 
 def _labels(server: Server) -> dict[str, str]:

@@ -19,7 +19,7 @@ from wsgilab.measure.driving import Bench
 from wsgilab.measure.floor import Floors, floors_at
 from wsgilab.measure.generator import LoadGenerator
 from wsgilab.measure.generators import Generators, generator_for
-from wsgilab.measure.host_generators import on_hosts
+from wsgilab.measure.host_generators import HostGenerators, on_hosts
 from wsgilab.measure.job import Job
 from wsgilab.measure.k6 import K6Generator
 from wsgilab.measure.k6_command import K6, traffic_of
@@ -32,7 +32,6 @@ from wsgilab.measure.recording import recorded
 from wsgilab.measure.running import as_they_run
 from wsgilab.measure.telemetry import Telemetry
 from wsgilab.measure.windows import measure
-from wsgilab.model import hosts
 from wsgilab.model.manifest import Manifest
 from wsgilab.model.request import ATTACHED
 from wsgilab.model.window import Window
@@ -61,7 +60,7 @@ def measure_here(stack: Stack, job: Job, engine_why: str) -> Measured:
     with one_run_in(results):
         leftovers.clear_before_a_run(listener.message)
         folder = _folder_of(stack)
-        wanted = request.prometheus and engine.name == "local"
+        wanted = request.prometheus and request.engine not in ATTACHED
         recorder = recorder_for(lab, results, stack.stop, listener) if wanted else None
         earlier = folder.read()[0] if request.resume else []
         return _Session(stack, job, engine, recorder, folder, earlier).measured(engine_why)
@@ -118,7 +117,10 @@ class _Session:
                 public = url and http.public(url)
                 many = max(self._stack.request.generators, len(self._stack.lab.load_hosts))
                 generators = many if many > 1 else None
-                manifest = replace(described, prometheus=public, generators=generators, **self._needs())
+                paths_ms = self._paths_ms(generator)
+                manifest = replace(
+                    described, prometheus=public, generators=generators, paths_ms=paths_ms, **self._needs()
+                )
                 with self._floors(generator) as floors:
                     manifest = replace(manifest, floor=floors.found, floor_unknown=floors.unknown)
                     self._folder.write_manifest(manifest)
@@ -144,7 +146,7 @@ class _Session:
         """The load generator that was asked for. Raises MissingError where there is no k6, or a host cannot send."""
         request, traffic = self._stack.request, traffic_of(self._stack.request)
         kept_in = self._folder.path / REQUESTS if request.save_requests else None
-        if together := hosts.of(request.hosts, request.allow_public_address):
+        if together := request.together:
             if traffic.script:
                 cause = "it may import files that only this machine has; lab.toml can describe the traffic instead"
                 raise UsageError("A k6 script of your own is run on this machine only.", cause, "./lab init --help")
@@ -154,6 +156,12 @@ class _Session:
         k6 = K6(str(find_k6()), self._load_cpus, self._prometheus_url, traffic=traffic)
         require_loads(k6)
         return generator_for(k6, request.generators, kept_in)
+
+    def _paths_ms(self, generator: LoadGenerator) -> dict[str, float]:
+        """How far load hosts are from the servers; nothing for load of this machine."""
+        if not isinstance(generator, HostGenerators):
+            return {}
+        return generator.paths_ms(self._engine.endpoint(self._engine.running[0]))
 
     def _needs(self) -> dict[str, Any]:
         """What the manifest says of the app's needs, by now."""

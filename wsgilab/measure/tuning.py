@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from wsgilab.analysis.tuning import search, space
 from wsgilab.analysis.tuning.attempts import attempt_of, history_of
+from wsgilab.errors import UsageError
 from wsgilab.lab import families, variants
 from wsgilab.lab.servers import Lab
 from wsgilab.measure.windows import Settings
@@ -32,7 +33,23 @@ OF_NO_MATTER = (
 )
 """Fields of a request that may be others when a tuning goes on; and how long a server may take to start."""
 OFFERED_RPS = 3000.0
-"""About what k6 can offer with one CPU: 3,000 rps kept half of one busy, and with 5,000 it fell behind its schedule."""
+"""About what k6 can offer with one CPU: 3,000 rps kept half of one busy, and with 5,000 it fell behind its schedule.
+Other machines have one at least."""
+
+
+def engine_for(request: Request) -> str:
+    """Processes of this machine where nothing else was asked for. Raises UsageError for an engine that cannot tune."""
+    usual = "compose" if request.elsewhere else "local"
+    engine = usual if request.engine == "auto" else request.engine
+    if engine not in ("local", "compose"):
+        cause = "it starts servers anew for each window, one setting at a time, which nobody does there"
+        raise UsageError(f"There is no tuning with --engine {engine}.", cause, "./lab tune --engine local")
+    if engine == "compose" and request.needs.state:
+        cause = "lab.toml says that the app writes there, and each setting would need one of its own"
+        raise UsageError(
+            "A tuning in containers makes no copies of the app's folder.", cause, "./lab tune --engine local"
+        )
+    return engine
 
 
 def question_of(request: Request, lab: Lab, family: str) -> Question:
@@ -50,7 +67,7 @@ def question_of(request: Request, lab: Lab, family: str) -> Question:
         rate_rps=request.expected_rps,
         headroom=request.headroom,
         asked=request.fingerprint or fingerprint(request),
-        most_rps=OFFERED_RPS * len(lab.cpus("LOAD_CPUS")),
+        most_rps=OFFERED_RPS * (len(lab.load_hosts) or len(lab.cpus("LOAD_CPUS"))),
     )
 
 

@@ -1,7 +1,7 @@
 """Whether load hosts still reach the servers' machine while they send: a cut link is no server's failure.
 
-The runner listens on the servers' address and answers nothing; each load host opens a connection now and then. The
-kernel takes it, however busy the machine is, and no server knows of it.
+The runner, or its container next to servers that are elsewhere, listens on the servers' address and answers nothing;
+each load host opens a connection now and then. The kernel takes it, however busy the machine is, and no server knows.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ TRIES = 2
 class Listener:
     """Takes connections on a port of an address while its block lasts, and closes them."""
 
-    def __init__(self, address: str) -> None:
-        """Raises OSError for an address that is not of this machine."""
-        self._door = socket.create_server((address, 0), backlog=128)
+    def __init__(self, address: str, port: int = 0) -> None:
+        """`port`: 0 for any. Raises OSError for an address that is not of this machine."""
+        self._door = socket.create_server((address, port), backlog=128)
         self._thread = threading.Thread(target=self._take, daemon=True)
 
     @property

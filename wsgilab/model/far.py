@@ -1,7 +1,8 @@
-"""What a runner and the process that drives k6 for it on another machine say to each other, in lines. Pure."""
+"""What a runner and the process that works for it on another machine say to each other, in lines. Pure."""
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,14 +10,17 @@ from typing import Any
 import msgspec
 
 from wsgilab.errors import LabError
+from wsgilab.model.manifest import Facts
 from wsgilab.model.window import WindowPlan
 
-HELLO, PONG, REACHED, ARRIVED, USED, DONE, FAILED, OVER = (
-    "hello", "pong", "reached", "arrived", "used", "done", "failed", "over",
+HELLO, PONG, REACHED, ANSWER, LISTENING, ARRIVED, USED, DONE, FAILED, OVER = (
+    "hello", "pong", "reached", "answer", "listening", "arrived", "used", "done", "failed", "over",
 )  # fmt: skip
 """What the far side says. Between `done` and `over` come the lines of its k6, as they are."""
-PING, REACH, ORDER, GO, STILL_HERE = "ping", "reach", "order", "go", "still-here"
+PING, REACH, ASK, LISTEN, ORDER, GO, STILL_HERE = "ping", "reach", "ask", "listen", "order", "go", "still-here"
 """What the runner says."""
+DOOR = 9000
+"""The port on which it then listens, for load hosts to see whether the way to its machine is open."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,8 @@ class Hello:
     """What it says it is."""
     cpus: int
     """How many the load may use."""
+    machine: Facts = field(default_factory=dict)
+    """What it runs on, as a manifest says it."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +75,35 @@ class Path:
     """How long each connection took that was made, ascending."""
     trouble: str = ""
     """Why none was made; empty where some were."""
+
+    @property
+    def median_ms(self) -> float:
+        """The one in the middle; of some that were made."""
+        return statistics.median(self.connect_ms)
+
+
+@dataclass(frozen=True)
+class Question:
+    """An address that is to be asked there, with GET."""
+
+    number: int
+    """Answers come in any order."""
+    url: str
+    timeout_s: float
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back."""
+
+    number: int
+    status: int = 0
+    """Of HTTP; 0 where nobody answered."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Those that the lab looks at."""
+    body: bytes = b""
+    trouble: str = ""
+    """Why nobody answered."""
 
 
 @dataclass(frozen=True)

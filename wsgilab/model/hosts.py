@@ -12,8 +12,9 @@ from wsgilab.errors import UsageError, did_you_mean, to_paste
 
 HERE = "here"
 """The machine on which the command is given."""
+OVERLAY = "overlay:"
 NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,39}")
-KEYS = ("role", "address", "cpus")
+KEYS = ("role", "address", "cpus", "network")
 EXAMPLE = "./lab doctor --host app=here,role=servers,address=10.0.0.5 --host load-1=ssh://lab@10.0.0.6,role=load"
 
 
@@ -30,12 +31,21 @@ class Host:
 
     name: str
     docker: str
-    """Its Docker engine: an address as DOCKER_HOST takes it, or the name of a context; `here` for no engine at all."""
+    """Its Docker engine: an address as DOCKER_HOST takes it, or the name of a context. `here`: servers are processes of
+    the machine on which the command is given, which needs no engine."""
     role: Role
     address: str = ""
     """Where the other machines reach it. Only servers need one: nobody opens a connection to a load host."""
     cpus: str = ""
-    """The CPUs for the load; empty for all."""
+    """The CPUs for the load, empty for all; those of the servers, empty for SERVER_CPUS."""
+    network: str = ""
+    """Of the servers: `overlay:NAME`, an attachable overlay network of a Swarm that all machines are in, by which the
+    load reaches them; empty for ports on their address."""
+
+    @property
+    def overlay(self) -> str:
+        """The name of that network; empty for none."""
+        return self.network.removeprefix(OVERLAY)
 
     def __str__(self) -> str:
         more = [f"{key}={value}" for key in KEYS if (value := getattr(self, key))]
@@ -50,14 +60,32 @@ class Hosts:
     load: tuple[Host, ...]
 
     @property
+    def elsewhere(self) -> bool:
+        """Whether the servers are containers of a Docker engine, and not processes of this machine."""
+        return self.servers.docker != HERE
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """The variables of compose.yaml that they decide."""
+        cpus = {"SERVER_CPUS": self.servers.cpus} if self.servers.cpus else {}
+        return cpus | ({"BIND_ADDRESS": self.servers.address} if self.elsewhere and self.servers.address else {})
+
+    @property
     def load_in_words(self) -> tuple[str, ...]:
         """The load hosts by their names, with the CPUs of those that do not have all."""
         return tuple(f"{host.name} (CPUs {host.cpus})" if host.cpus else host.name for host in self.load)
 
     @property
+    def options(self) -> str:
+        """What a command says that is to take the same."""
+        public = self.servers.address and ipaddress.IPv4Address(self.servers.address).is_global
+        words = [word for host in (self.servers, *self.load) for word in ("--host", host)]
+        return to_paste(*words, *(["--allow-public-address"] if public else []))
+
+    @property
     def doctor(self) -> str:
         """The command that looks at them."""
-        return to_paste("./lab", "doctor", *(word for host in (self.servers, *self.load) for word in ("--host", host)))
+        return f"./lab doctor {self.options}"
 
 
 def parse(text: str) -> Host:
@@ -81,7 +109,7 @@ def parse(text: str) -> Host:
     return host(name, docker, said.pop("role", ""), **said)
 
 
-def host(name: str, docker: str, role: str, address: str = "", cpus: str = "") -> Host:
+def host(name: str, docker: str, role: str, address: str = "", cpus: str = "", network: str = "") -> Host:
     """A host of these words. Raises UsageError for one that cannot be meant."""
     if not NAME.fullmatch(name):
         raise _wrong(
@@ -97,7 +125,11 @@ def host(name: str, docker: str, role: str, address: str = "", cpus: str = "") -
         raise _wrong(f"The host {name} names no Docker engine.", cause)
     if cpus and not re.fullmatch(r"\d+(-\d+)?(,\d+(-\d+)?)*", cpus, re.ASCII):
         raise _wrong(f"The host {name} has the CPUs '{cpus}'.", "a list of CPUs looks like 0-2,5")
-    return Host(name, docker, Role(role), address, cpus)
+    if network and not re.fullmatch(rf"{OVERLAY}[A-Za-z0-9][\w.-]*", network, re.ASCII):
+        raise _wrong(
+            f"The host {name} has the network '{network}'.", f"a network is {OVERLAY}NAME: `docker network ls`"
+        )
+    return Host(name, docker, Role(role), address, cpus, network)
 
 
 def together(found: Sequence[Host], allow_public: bool = False) -> Hosts:
@@ -112,13 +144,14 @@ def together(found: Sequence[Host], allow_public: bool = False) -> Hosts:
         )
     if not load:
         raise _wrong("None of these hosts sends load.", "role=load is missing")
-    if servers[0].docker != HERE:
-        cause = "servers run where the command is given: give it there, with 'here' as the engine of that host"
-        raise _wrong(f"{servers[0].name} is for servers, and is not this machine.", cause)
     if misplaced := next((host for host in load if host.docker == HERE), None):
         cause = "what sends load is a container of its Docker engine; 'default' is the context of this machine"
         raise _wrong(f"{misplaced.name} sends load, and has no Docker engine.", cause)
-    _require_address(servers[0], allow_public)
+    if any(host.network for host in load) or (servers[0].network and servers[0].docker == HERE):
+        cause = "it is the network of servers in containers; load hosts join it"
+        raise _wrong("A network is named where none can be.", cause)
+    if not servers[0].network:
+        _require_address(servers[0], allow_public)
     return Hosts(servers[0], load)
 
 

@@ -87,6 +87,8 @@ class Manifest:
     """What generator, connection and machine take, at each rate."""
     floor_unknown: str | None = None
     """Why that is not known."""
+    paths_ms: Mapping[str, float] = field(default_factory=dict)
+    """How long a connection from each load host to the servers' machine takes: the median. Empty for load from here."""
     servers: tuple[ServerEntry, ...] = ()
     services: tuple[ServiceEntry, ...] = ()
     """What the app talked to, next to the servers."""

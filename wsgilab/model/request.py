@@ -10,6 +10,8 @@ from typing import Any
 import msgspec
 
 from wsgilab.errors import UsageError, did_you_mean
+from wsgilab.model import hosts
+from wsgilab.model.hosts import Hosts
 from wsgilab.model.needs import NOTHING, Needs
 
 REQUEST_SCHEMA = 1
@@ -195,6 +197,17 @@ class Request:
     def window_s(self) -> float:
         """Measured seconds of a window: those that were asked for, or the command's own."""
         return self.duration_s or DEFAULT_DURATION_S[self.command]
+
+    @property
+    def together(self) -> Hosts | None:
+        """The machines that measure together; None where this one does all. Raises UsageError."""
+        return hosts.of(self.hosts, self.allow_public_address)
+
+    @property
+    def elsewhere(self) -> Hosts | None:
+        """The same, where its servers are containers of another machine's engine."""
+        together = self.together
+        return together if together and together.elsewhere else None
 
     @property
     def windows_each(self) -> int:

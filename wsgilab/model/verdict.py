@@ -239,6 +239,9 @@ class Verdict:
     """What generator, connection and machine take, at each rate where that is known."""
     floor_unknown: str = ""
     """Why it is not known; empty where it is, or nobody said."""
+    paths_ms: Mapping[str, float] = field(default_factory=dict)
+    """How long a connection from each load host to the servers' machine takes: the median. Empty for load from the
+    machine that measures."""
     fresh_starts: int = 0
     """How often a server was started anew between rounds."""
     fresh_starts_s: float = 0.0
@@ -291,6 +294,7 @@ class Verdict:
             "windows": [window.to_json() for window in self.windows],
             "floor": [asdict(floor) for floor in self.floor],
             **{name: getattr(self, name) for name in ("floor_unknown", "fresh_starts", "fresh_starts_s")},
+            "paths_ms": dict(self.paths_ms),
             "logs": [asdict(log) for log in self.logs],
             "problems": list(self.problems),
             "conditions": self.conditions.to_json(),

@@ -31,6 +31,7 @@ KEYS = {
     "seed": "Seed of the order",
     "host": "Host",
     "cpu_sets": "CPU sets",
+    "paths_ms": "Connection to the servers, ms",
     "limits": "Limits",
     "versions": "Versions",
     "origins": "Programs from",
@@ -58,6 +59,10 @@ UNITS = {"mb": "MB", "s": "s", "rps": "rps"}
 
 def floor(verdict: Verdict) -> str:
     """How much of each figure is not the server's; nothing of a search that did not ask."""
+    return f"{_floor(verdict)} {_paths(verdict)}".strip()
+
+
+def _floor(verdict: Verdict) -> str:
     if not verdict.floor and verdict.is_search and not verdict.floor_unknown:
         return ""
     if not verdict.floor:
@@ -67,7 +72,14 @@ def floor(verdict: Verdict) -> str:
         f"p50 {_ms(floor, 'p50_ms')} and p99 {_ms(floor, 'p99_ms')} at {words.rps(floor.rate_rps)}"
         for floor in verdict.floor
     ]
-    return f"Of every response time, k6, the connection and this machine take about this much: {'; '.join(parts)}."
+    rest = "the connection, the network and both machines" if verdict.paths_ms else "the connection and this machine"
+    return f"Of every response time, k6, {rest} take about this much: {'; '.join(parts)}."
+
+
+def _paths(verdict: Verdict) -> str:
+    """How far load on other machines was from the servers; nothing for load of the machine that measured."""
+    took = [f"{words.duration(Interval(ms))} from {name}" for name, ms in verdict.paths_ms.items()]
+    return f"A connection to the servers' machine takes {words.listed(took)}." if took else ""
 
 
 def turns(verdict: Verdict) -> list[tuple[str, ...]]:

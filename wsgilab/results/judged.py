@@ -49,6 +49,7 @@ def _facts(manifest: Manifest, windows: Sequence[Window]) -> RunFacts:
         cores=_server_cores(manifest),
         floor=manifest.floor,
         floor_unknown=manifest.floor_unknown or "",
+        paths_ms=manifest.paths_ms,
         conditions=Conditions.of(manifest),
         goal=_goal(manifest),
     )

@@ -7,11 +7,15 @@ from dataclasses import replace
 import pytest
 
 from wsgilab.commands import doctor_hosts
-from wsgilab.engines.load_hosts import EngineFacts
+from wsgilab.engines.far_engines import EngineFacts
+from wsgilab.engines.relay import Relay
+from wsgilab.errors import LabError
+from wsgilab.lab import ROOT
+from wsgilab.lab.sources import digest
 from wsgilab.measure import host_check
-from wsgilab.measure.far_load import Clock
 from wsgilab.measure.host_check import Seen, Trouble
 from wsgilab.model import hosts
+from wsgilab.model.clock import Clock
 from wsgilab.model.far import Hello, Path
 from wsgilab.model.finding import MISSING, ODD, OK, Finding
 
@@ -69,7 +73,7 @@ def test_what_is_wrong_with_a_host_has_a_state_and_a_fix(seen: Seen, state: str,
 def test_an_engine_that_will_not_do_is_told_before_anything_starts_there(
     engine: EngineFacts, said: str, fix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(host_check.load_hosts, "ask", lambda _host: engine)
+    monkeypatch.setattr(host_check.far_engines, "ask", lambda _host: engine)
     trouble = host_check.look(LOAD).trouble
     assert trouble
     assert said in trouble.said
@@ -93,3 +97,25 @@ def test_an_address_that_is_not_of_this_machine_ends_it() -> None:
     (finding,) = doctor_hosts.examine(together)
     assert finding.state == MISSING
     assert "192.0.2.1 is not an address of this machine" in finding.said
+
+
+@pytest.mark.parametrize(
+    ("docker_says", "said"),
+    [
+        ('The container name "/wsgilab-relay" is already in use by container "1"', "another run measures there now"),
+        ("cannot assign requested address", "no container there can be reached on 10.0.0.5 (cannot assign"),
+    ],
+)
+def test_why_servers_elsewhere_cannot_be_reached_is_told(
+    docker_says: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_relay: Relay) -> None:
+        raise LabError(docker_says, "", "")
+
+    monkeypatch.setattr(doctor_hosts, "look", lambda _host: replace(SEEN, hello=Hello(digest(ROOT), "k6 v1.1.0", 2)))
+    monkeypatch.setattr(Relay, "start", refuse)
+    together = hosts.of(["app=far,role=servers,address=10.0.0.5", "b=x,role=load"], allow_public=False)
+    assert together
+    *_, finding = doctor_hosts.examine(together)
+    assert (finding.what, finding.state, finding.fix) == ("app", MISSING, "docker --context far ps")
+    assert said in finding.said

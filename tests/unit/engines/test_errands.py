@@ -137,7 +137,7 @@ def test_a_setting_that_does_not_start_ends_with_the_hosts_words(monkeypatch: py
 def test_the_host_is_asked_how_a_setting_ended_where_its_exporter_is_silent(
     monkeypatch: pytest.MonkeyPatch, up: bool, asks: int
 ) -> None:
-    monkeypatch.setattr("wsgilab.engines.one_container.says_up", lambda _server: up)
+    monkeypatch.setattr("wsgilab.engines.one_container.says_up", lambda _exporter_url: up)
     with host(Done(ok=True, text="ended with exit code 3")) as (asked_host, asked):
         engine = one_container(asked_host)
         assert engine.death(engine.servers[0]) == (None if up else "ended with exit code 3")

@@ -14,8 +14,9 @@ from factories import load_result, plan
 import wsgilab.measure.far_load
 from wsgilab.errors import LabError
 from wsgilab.machine.waiting import Stop, poll_until
-from wsgilab.measure.far_load import Clock, FarLoad, FarStart, better
+from wsgilab.measure.far_load import FarLoad, FarStart
 from wsgilab.measure.summary import HandedOver
+from wsgilab.model.clock import Clock, better
 from wsgilab.model.far import Order
 
 ORDER = Order(plan("gunicorn"), "http://10.0.0.5:8003", "", 1, 1, "load-1")

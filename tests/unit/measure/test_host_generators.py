@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from wsgilab.engines.load_hosts import EngineFacts
+from wsgilab.engines import Endpoint
+from wsgilab.engines.far_engines import EngineFacts
 from wsgilab.errors import MissingError
 from wsgilab.lab import ROOT
 from wsgilab.lab.sources import digest
@@ -15,7 +16,8 @@ from wsgilab.measure.host_check import Seen, Trouble
 from wsgilab.measure.host_generators import HostGenerators, on_hosts
 from wsgilab.measure.k6_command import Traffic
 from wsgilab.model import hosts
-from wsgilab.model.far import Hello
+from wsgilab.model.far import Hello, Path
+from wsgilab.model.hosts import Host
 
 TOGETHER = hosts.of(
     [
@@ -65,3 +67,20 @@ def test_a_host_that_cannot_send_load_ends_the_run_before_anything_starts(
         generators(monkeypatch, second)
     assert what in caught.value.what
     assert fix in caught.value.next_command
+
+
+@pytest.mark.parametrize("door", ["", "10.0.0.5:32769"])
+def test_how_far_a_load_host_is_from_the_servers_is_measured_where_it_reaches_them(
+    monkeypatch: pytest.MonkeyPatch, door: str
+) -> None:
+    asked: list[str] = []
+
+    def path_from(host: Host, seen: Seen, url: str, overlay: str) -> Path:
+        assert (seen.image, overlay) == (ENGINE.image, "")
+        asked.append(url)
+        return Path((0.2, 0.3, 0.9)) if host.name == "load-1" else Path(trouble="timed out")
+
+    monkeypatch.setattr(host_generators, "path_from", path_from)
+    at = Endpoint("http://10.0.0.5:8003", "", None, door=door)
+    assert generators(monkeypatch).paths_ms(at) == {"load-1": 0.3}
+    assert all(url.startswith(f"http://{door}" if door else "http://127.0.0.1:") for url in asked)

@@ -136,3 +136,10 @@ class TestIdleUse:
     def test_is_unknown_where_something_else_went_on(self, changes: dict[str, Any]) -> None:
         before = reading(110.0, own_cpu_s=9.0, requests=800.0, start_time=50.0)
         assert idle_cores(self.RESTED, replace(before, **changes)) is None
+
+
+def test_a_worker_s_start_is_told_by_the_clock_of_this_machine() -> None:
+    labels = {"worker": "7"}
+    series = {"wsgi_worker_requests_total": [(labels, 3.0)], "wsgi_worker_start_time_seconds": [(labels, 160.0)]}
+    read = to_reading(Metrics({}, series), Metrics(), at=105.0, ahead_s=60.0)
+    assert read.workers[7].started_at == 100.0

@@ -100,6 +100,14 @@ def test_a_local_server_has_the_labels_that_it_has_in_compose() -> None:
     }
 
 
+def test_a_server_of_another_machine_is_a_path_of_a_port_here() -> None:
+    at = Endpoint("http://10.0.0.5:8003", "http://127.0.0.1:40001/gunicorn:9100/metrics", None)
+    assert target(SERVERS["gunicorn"], at) == {
+        "targets": ["127.0.0.1:40001"],
+        "labels": {"server": "gunicorn", "instance": "gunicorn:9100", "__metrics_path__": "/gunicorn:9100/metrics"},
+    }
+
+
 def test_everything_is_recorded_every_second() -> None:
     assert CONFIG["global"]["scrape_interval"] == "1s"
     assert CONFIG["global"]["evaluation_interval"] == "1s"

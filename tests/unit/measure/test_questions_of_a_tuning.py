@@ -5,14 +5,21 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from factories import window
 from support import ROOT
 
+from wsgilab.errors import UsageError
 from wsgilab.lab.servers import load_lab
 from wsgilab.measure.job import tuning_job
-from wsgilab.measure.tuning import OFFERED_RPS, question_of, with_settings
+from wsgilab.measure.tuning import OFFERED_RPS, engine_for, question_of, with_settings
+from wsgilab.model.needs import Needs, State
 from wsgilab.model.request import Request
 from wsgilab.model.tuning import Question
+
+LOAD = "load-1=far,role=load"
+HERE = ("app=here,role=servers,address=10.0.0.5", LOAD)
+THERE = ("app=ssh://lab@10.0.0.5,role=servers,address=10.0.0.5", LOAD)
 
 
 def question(variables: dict[str, str] | None = None, family: str = "gunicorn", **fields: Any) -> Question:
@@ -57,3 +64,25 @@ def test_what_earlier_windows_took_is_not_left_of_the_budget() -> None:
     assert (job.outline.takes_s, job.outline.earlier) == (60.0, 0)
     assert (job.after(earlier).outline.takes_s, job.after(earlier).outline.earlier) == (16.0, 2)
     assert job.after(earlier * 2).outline.takes_s == 0.0, "nothing is left"
+
+
+def test_each_load_host_is_good_for_what_one_cpu_is() -> None:
+    lab = replace(load_lab(ROOT, {"LOAD_CPUS": "0-7"}), load_hosts=("load-1", "load-2"))
+    assert question_of(Request(command="tune"), lab, "gunicorn").most_rps == 2 * OFFERED_RPS
+
+
+@pytest.mark.parametrize(
+    ("hosts", "asked", "engine"),
+    [((), "auto", "local"), ((), "compose", "compose"), (HERE, "auto", "local"), (THERE, "auto", "compose")],
+)
+def test_settings_run_where_the_servers_host_has_them(hosts: tuple[str, ...], asked: str, engine: str) -> None:
+    assert engine_for(Request(command="tune", hosts=hosts, engine=asked)) == engine
+
+
+def test_what_another_machine_cannot_do_is_refused() -> None:
+    writes = Needs(state=State())
+    assert engine_for(Request(command="tune", hosts=HERE, needs=writes)) == "local"
+    with pytest.raises(UsageError, match="makes no copies"):
+        engine_for(Request(command="tune", hosts=THERE, needs=writes))
+    with pytest.raises(UsageError, match="no tuning with --engine kubernetes"):
+        engine_for(Request(command="tune", engine="kubernetes"))

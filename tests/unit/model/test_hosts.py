@@ -41,11 +41,14 @@ def test_one_has_the_servers_and_the_others_send_the_load() -> None:
         ([LOAD], "none of them would be it", "role=servers"),
         ([APP, "b=there,role=servers"], "app, b would be it", "twice"),
         ([APP], "None of these hosts sends load", "role=load is missing"),
-        (["app=ssh://b,role=servers,address=10.0.0.5", LOAD], "app is for servers, and is not this", "'here'"),
         (["app=,role=servers", LOAD], "names no Docker engine", "missing"),
-        (["app=default,role=servers,address=10.0.0.5", "b=here,role=load"], "app is for servers", "here"),
+        (["app=far,role=servers,address=10.0.0.5", "b=here,role=load"], "b sends load, and has no", "'default'"),
+        (["app=ssh://lab@10.0.0.6,role=servers,address=10.0.0.6", LOAD], "app and load-1 are the same", "both are"),
         ([APP, LOAD, LOAD.replace("6", "7")], "Two hosts are called load-1", "a name of its own"),
         ([APP, LOAD, LOAD.replace("load-1", "b")], "load-1 and b are the same machine", "both are ssh://lab@10.0.0.6"),
+        (["app=far,role=servers,network=lab", LOAD], "app has the network 'lab'", "overlay:NAME"),
+        ([APP, f"{LOAD},network=overlay:lab"], "A network is named where none can be", "load hosts join it"),
+        ([f"{APP},network=overlay:lab", LOAD], "A network is named where none can be", "in containers"),
         (["app=here,role=servers", LOAD], "app has no address", "address=… is missing"),
         (["app=here,role=servers,address=app.local", LOAD], "app has the address 'app.local'", "IPv4"),
         (["app=here,role=servers,address=0.0.0.0", LOAD], "app has the address 0.0.0.0", "never on all"),
@@ -57,6 +60,24 @@ def test_machines_that_could_never_measure_together_are_refused(texts: list[str]
         hosts.of(texts, allow_public=False)
     assert what in caught.value.what
     assert cause in caught.value.cause
+
+
+def test_servers_are_processes_here_or_containers_of_the_engine_that_their_host_names() -> None:
+    here = hosts.of([f"{APP},cpus=0-2", LOAD], allow_public=False)
+    there = hosts.of(["app=far,role=servers,address=10.0.0.5", LOAD], allow_public=False)
+    assert here
+    assert there
+    assert (here.elsewhere, there.elsewhere) == (False, True)
+    assert here.settings == {"SERVER_CPUS": "0-2"}
+    assert there.settings == {"BIND_ADDRESS": "10.0.0.5"}, "ports are published there and nowhere else"
+
+
+def test_servers_can_be_reached_by_an_overlay_and_need_no_address_then() -> None:
+    together = hosts.of(["app=far,role=servers,network=overlay:lab", LOAD], allow_public=False)
+    assert together
+    assert (together.servers.overlay, together.servers.address) == ("lab", "")
+    assert together.settings == {}
+    assert "network=overlay:lab" in together.doctor
 
 
 def test_a_public_address_is_taken_by_whoever_says_so() -> None:

@@ -468,6 +468,15 @@ def test_every_report_of_a_search_says_what_is_not_the_servers() -> None:
         assert "Of every response time" not in rendered
 
 
+def test_every_report_says_how_far_the_load_was_from_the_servers() -> None:
+    floor = (Floor(100.0, {"p50_ms": 0.7, "p99_ms": 1.9}),)
+    far = replace(analyse(story(), RUN), floor=floor, paths_ms={"load-1": 0.31, "load-2": 12.5})
+    for rendered in all_renderings(far, Manifest()):
+        text = " ".join(rendered.split())
+        assert "k6, the connection, the network and both machines take about this much: p50 0.70 ms" in text
+        assert " machine takes 0.31 ms from load-1 and 12.5 ms from load-2." in text
+
+
 def test_a_reason_that_is_a_question_ends_as_one() -> None:
     asked = [replace(row, why="does it call itself?") for row in analyse(story(), RUN).servers]
     report = markdown.render(replace(analyse(story(), RUN), servers=tuple(asked)), Manifest())

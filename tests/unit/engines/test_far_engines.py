@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from wsgilab.engines import load_hosts
+from wsgilab.engines import far_engines
 from wsgilab.model.hosts import parse
 
 INFO = {"ID": "a", "ServerVersion": "28.5.2", "Architecture": "x86_64", "NCPU": 4, "MemTotal": 8_000_000_000}
@@ -19,25 +19,25 @@ INFO = {"ID": "a", "ServerVersion": "28.5.2", "Architecture": "x86_64", "NCPU": 
     ],
 )
 def test_an_engine_is_an_address_or_a_context(docker: str, words: list[str]) -> None:
-    assert load_hosts.docker(parse(f"b={docker},role=load")) == words
+    assert far_engines.docker(parse(f"b={docker},role=load")) == words
 
 
 def test_what_sends_load_has_nothing_that_it_does_not_need() -> None:
-    command = load_hosts.far_side(parse("b=far,role=load,cpus=0-1"))
+    command = far_engines.far_side(parse("b=far,role=load,cpus=0-1"))
     line = " ".join(command)
     for wanted in ("--rm", "--read-only", "--cap-drop ALL", "no-new-privileges:true", "--cpuset-cpus 0-1"):
         assert wanted in line
     assert not [word for word in command if word in ("--volume", "-v", "--mount", "--publish", "-p", "--privileged")]
     assert command[-2:] == ["wsgilab-runner:local", "carry-load"]
-    assert "--cpuset-cpus" not in load_hosts.far_side(parse("b=far,role=load"))
+    assert "--cpuset-cpus" not in far_engines.far_side(parse("b=far,role=load"))
 
 
 def test_an_engine_says_what_it_has() -> None:
-    found = load_hosts.facts({**INFO, "CPUSet": True}, {"Architecture": "amd64"})
+    found = far_engines.facts({**INFO, "CPUSet": True}, {"Architecture": "amd64"})
     assert (found.version, found.architecture, found.cpus, found.memory_mb) == ("28.5.2", "amd64", 4, 8000)
     assert (found.pins, found.has_image, found.image_architecture) == (True, True, "amd64")
-    assert not load_hosts.facts({**INFO, "CPUSet": False}, {}).pins
-    assert not load_hosts.facts(INFO, {}).has_image
+    assert not far_engines.facts({**INFO, "CPUSet": False}, {}).pins
+    assert not far_engines.facts(INFO, {}).has_image
 
 
 @pytest.mark.parametrize(
@@ -53,11 +53,11 @@ def test_an_engine_says_what_it_has() -> None:
     ],
 )
 def test_why_an_engine_is_silent_is_told_from_what_docker_says(said: str, cause: str) -> None:
-    assert cause in load_hosts.silence(said).cause
+    assert cause in far_engines.silence(said).cause
 
 
 def test_what_ssh_said_is_told_without_what_docker_says_around_it() -> None:
     said = (
         'error during connect: Get "http://docker.example.com/v1.51/info": command [ssh …] has exited: stderr=ssh: no'
     )
-    assert load_hosts.silence(said).reason == "ssh: no"
+    assert far_engines.silence(said).reason == "ssh: no"
