@@ -25,6 +25,8 @@ UNITS = {"": 1, "b": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
 """`512m`, as Compose writes it."""
 VARIABLE = re.compile(r"\$\{(?P<name>\w+)(?::-(?P<default>[^}]*))?\}")
 """The two forms that compose.yaml uses: `${NAME}` and `${NAME:-default}`."""
+SAFELY = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""In C where PyYAML was built with it: a tenth of the time, which each command takes before it does anything."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +118,8 @@ def load_lab(root: Path, environ: Mapping[str, str]) -> Lab:
 
 def read_services(root: Path) -> dict[str, Any]:
     """The services of compose.yaml as they stand there, with its anchors resolved and its variables not."""
-    services: dict[str, Any] = yaml.safe_load((root / "compose.yaml").read_text(encoding="utf-8"))["services"]
+    text = (root / "compose.yaml").read_text(encoding="utf-8")
+    services: dict[str, Any] = yaml.load(text, SAFELY)["services"]
     return services
 
 
