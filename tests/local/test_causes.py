@@ -81,13 +81,13 @@ def moods(lab: Lab) -> Rows:
     """One app with a fault for each variant."""
     app = ("--app", "moods:app", "--app-dir", APPS, "--workload", "/")
     asked = (*app, "--rate", "60", "--duration")
-    return measured(lab, (), AT_ONCE, *asked, "1.5") | measured(lab, (), IN_TIME, *asked, "4")
+    return measured(lab, (), AT_ONCE, *asked, "1") | measured(lab, (), IN_TIME, *asked, "3")
 
 
 @pytest.fixture(scope="module")
 def settings(lab: Lab) -> Rows:
     """The lab's own app under settings that no label knows."""
-    return measured(lab, ("gunicorn",), SETTINGS, "--workload", "/io?ms=40", "--rate", "120", "--duration", "3")
+    return measured(lab, ("gunicorn",), SETTINGS, "--workload", "/io?ms=40", "--rate", "120", "--duration", "2")
 
 
 @pytest.fixture(scope="module")
@@ -154,7 +154,7 @@ def test_slots_are_those_that_were_seen(moods: Rows, settings: Rows) -> None:
     assert seen["twentieth"] == (16, None)
     assert seen["churn"] == (4, None)
     assert settings["threads"]["verdict"] == "good", settings["threads"]["why"]
-    # How many workers uWSGI adds in three seconds is its own affair.
+    # How many workers uWSGI adds in two seconds is its own affair.
     assert seen["cheaper"][0] == 8
     assert re.match(r"limited by slots: .* seen \(8 declared\)", settings["cheaper"]["why"]), settings["cheaper"]["why"]
     assert settings["gunicorn"]["why"].startswith("limited by slots: 4 slots ÷ 4")
