@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from wsgilab.machine.ports import free_ports
 
 @pytest.hookimpl(trylast=True)  # when there is a terminal to write to
 def pytest_configure(config: pytest.Config) -> None:
+    os.environ.pop("COLUMNS", None)  # pytest-xdist says 80; what the lab prints is as wide as where nobody says
     if terminal := config.pluginmanager.get_plugin("terminalreporter"):
         config.pluginmanager.register(Reasons(terminal))
 
