@@ -153,7 +153,7 @@ def _is_factory(target: Callable[..., Any], what: str) -> bool:
         return True
     if not _fits(signature, {}, print):
         raise NotServable(
-            f"{what} takes {signature}: a WSGI app takes (environ, start_response), and the arguments of a factory are "
+            f"{what} takes ({', '.join(signature.parameters)}): a WSGI app takes (environ, start_response), and the arguments of a factory are "
             "given with it, as in factory:create_app('test')"
         )
     return False

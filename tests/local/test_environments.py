@@ -165,6 +165,16 @@ def test_a_python_that_is_not_there_is_told_with_those_that_are() -> None:
     assert find_python(None).exists()
 
 
+def test_the_newest_python_that_would_do_is_proposed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("python3.8", "python3.9", "python3.13", "python3.10", "python3.13-config"):
+        (tmp_path / name).touch()
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(MissingError) as refused:
+        find_python("3.99")
+    assert "which has 3.9, 3.10 and 3.13" in refused.value.cause
+    assert refused.value.next_command == "./lab run --python 3.13"
+
+
 def test_a_source_that_cannot_be_built_is_told_with_its_reason(workshop: Workshop, tmp_path: Path) -> None:
     source = tmp_path / "broken"
     source.mkdir()

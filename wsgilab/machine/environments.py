@@ -12,7 +12,7 @@ import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from wsgilab.machine import pip_words, processes
 from wsgilab.machine.requirements import Gathered, Requirements, gather
 from wsgilab.machine.turns import turn_in
 from wsgilab.machine.waiting import Stop
+from wsgilab.model.words import listed
 
 OLDEST_PYTHON = (3, 9)
 """What the servers of the lock can be installed for."""
@@ -149,11 +150,11 @@ def find_python(wanted: str | None) -> Path:
     names = [f"python{wanted}"] if re.fullmatch(r"\d+(\.\d+)?", wanted) else [wanted]
     found = next((path for name in names if (path := shutil.which(name))), None)
     if found is None:
-        there = sorted({path.name for path in _pythons_on_path()})
+        there = [f"{major}.{minor}" for major, minor in sorted(_pythons_on_path()) if (major, minor) >= OLDEST_PYTHON]
         raise MissingError(
             f"There is no Python '{wanted}' here.",
-            f"it is not installed, or not on PATH, which has {', '.join(there) or 'no Python'}",
-            f"./lab run --python {there[-1].removeprefix('python')}" if there else "apt-get install python3",
+            f"it is not installed, or not on PATH, which has {listed(there) or 'none that would do'}",
+            f"./lab run --python {there[-1]}" if there else "apt-get install python3",
         )
     asked = processes.ask([found, "-c", "import sys; print(*sys.version_info[:2])"])
     version = tuple(map(int, asked.out.split())) if asked.ok and asked.out.strip() else (0, 0)
@@ -183,9 +184,11 @@ def pip_wheel() -> Path | None:
     raise MissingError("There is no pip here.", "it was removed from .venv", "rm -r .venv; ./lab run")
 
 
-def _pythons_on_path() -> Iterator[Path]:
-    for folder in os.environ.get("PATH", os.defpath).split(os.pathsep):
-        yield from (path for path in Path(folder).glob("python3.*") if re.fullmatch(r"python3\.\d+", path.name))
+def _pythons_on_path() -> set[tuple[int, int]]:
+    """The versions that there are."""
+    folders = os.environ.get("PATH", os.defpath).split(os.pathsep)
+    names = (path.name for folder in folders for path in Path(folder).glob("python3.*"))
+    return {(3, int(name.removeprefix("python3."))) for name in names if re.fullmatch(r"python3\.\d+", name)}
 
 
 def _clean_environment() -> dict[str, str]:

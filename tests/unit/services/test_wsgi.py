@@ -60,6 +60,11 @@ def load(tmp_path: Path, app: str | None, then: str = "") -> subprocess.Complete
         ("shop:make()", "def make(x): ...", "calling make in module shop raised TypeError: make() missing 1 {arg}"),
         ("shop:make", "def make(): 1 / 0", "calling make in module shop raised ZeroDivisionError: division by zero"),
         ("shop:make", "def make(x): ...", "make in module shop takes (x): {factory}"),
+        (
+            "shop:make",
+            "def make(x: 'of any kind', *, y: int = 1) -> int: ...",
+            "make in module shop takes (x, y): {factory}",
+        ),
         ("shop:make(dir())", "make = print", "{literals}"),
         ("shop:make(**x)", "make = print", "{literals}"),
         ("shop:make(", "make = print", "{attribute}, not make("),
