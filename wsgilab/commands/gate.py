@@ -108,7 +108,7 @@ def _request(asked: dict[str, Any]) -> Request:
         raise UsageError(
             "No server is named.",
             "a gate is for the servers that the app is served with, not for all that the lab has",
-            "./lab gate --servers gunicorn",
+            typed.again("--servers", "gunicorn"),
         )
     return request
 

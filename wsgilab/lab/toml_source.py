@@ -89,6 +89,9 @@ class Source:
         # As it is: a field in quotes may have line ends.
         reader = csv.DictReader(io.StringIO(self.content(name, where).decode("utf-8-sig"), newline=""), strict=True)
         columns = list(reader.fieldnames or ())
+        if len(columns) == 1 and ";" in columns[0]:
+            what = f"the header of {name} has one column, '{columns[0]}'"
+            self.refuse(where, what, "columns with semicolons between them; save it with commas")
         if twice := next((column for column in columns if columns.count(column) > 1), None):
             self.refuse(where, f"the header of {name} has '{twice}' twice", "two columns of one name")
         for row in reader:

@@ -19,7 +19,7 @@ from wsgilab.model.metrics import TABLE
 FIGURE_OF = {metric.bound_as: metric.key for metric in TABLE if metric.bound_as}
 """Where a verdict keeps the figure that a term speaks of."""
 
-EXAMPLE = "--slo 'p99<250ms and failed<1%'"
+EXAMPLE = "./lab run --slo 'p99<250ms and failed<1%'"
 SCALES = {"ms": 1.0, "s": 1000.0, "%": 0.01}
 NUMBER = r"[0-9]*\.?[0-9]+(?:e[+-]?[0-9]+)?"  # with an exponent, because that is how a large bound is printed
 TERM = re.compile(rf"(?P<metric>[a-z][a-z0-9.]*)\s*<\s*(?P<value>{NUMBER})\s*(?P<unit>[a-z%]*)", re.IGNORECASE)

@@ -187,6 +187,7 @@ def test_what_is_nested_without_end_is_refused(folder: Path) -> None:
 
 CSV = {
     "a column twice": ("id,page,id\n1,2,3\n", "the header of items.csv has 'id' twice"),
+    "semicolons": ("id;page\n1;2\n", "the header of items.csv has one column, 'id;page'"),
     "a quote that does not end": ('id,page\n"1,2\n3,4\n', "items.csv is not a CSV file"),
     "a row too short, after one of two lines": ('id,page\n"1\n",2\n3\n', "items.csv, line 4, has not as many columns"),
     "other letters": ("id,größe\n1,2\n", "nothing fills {page}"),
