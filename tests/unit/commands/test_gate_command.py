@@ -132,10 +132,11 @@ def test_what_cannot_be_meant_is_refused_before_anything_starts(
     assert measured.request.command == "run", "nothing was measured"
 
 
-def test_a_gate_needs_a_server(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_gate_needs_a_server(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("sys.argv", ["lab", "gate", "--slo", "p99<1s"])
     with pytest.raises(SystemExit, match="2"):
-        main(["gate"])
-    assert "Next: ./lab gate --servers gunicorn" in capsys.readouterr().err
+        main(["gate", "--slo", "p99<1s"])
+    assert "Next: ./lab gate --slo 'p99<1s' --servers gunicorn" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
