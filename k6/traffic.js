@@ -2,6 +2,7 @@
 // one of its requests, and a script of the user's own does what it likes. load.js decides when.
 
 import encoding from 'k6/encoding';
+import exec from 'k6/execution';
 import http from 'k6/http';
 import { SharedArray } from 'k6/data';
 
@@ -140,12 +141,26 @@ export function scripted(file) {
     ask(tick, sessions) {
       if (made === undefined) made = sessions.length ? sessions[0].made : null;
       const began = Date.now();
-      const response = script.default(made);
+      const response = called(script.default, made);
       const took = Date.now() - began;
       const answered = response && response.timings ? response : { status: 200, timings: { blocked: 0, duration: took }, headers: null };
       return { response: { ...answered, timings: { blocked: 0, duration: took } }, name: null, good: isSuccess(answered) };
     },
   };
+}
+
+// What a script's function gives. A typo in it is no server's doing, so it ends the window; what else it raises may come of
+// an answer that it did not expect.
+function called(tick, made) {
+  let given;
+  try {
+    given = tick(made);
+  } catch (error) {
+    if (error instanceof ReferenceError) exec.test.abort(`the script raised ${error}`);
+    throw error;
+  }
+  if (given && typeof given.then === 'function') exec.test.abort('the script gave a promise, and a tick is over when it returns');
+  return given;
 }
 
 // Which request a tick makes, by weight. Successive multiples of the golden ratio fill the unit interval evenly, so even a

@@ -223,6 +223,22 @@ def test_a_script_that_cannot_be_loaded_is_refused_with_k6s_own_reason(
     require_loads(K6(str(K6_PATH), traffic=Traffic(script=script)))
 
 
+@pytest.mark.parametrize(
+    ("tick", "reason"),
+    [
+        ("nothing.here();", "the script raised ReferenceError: nothing is not defined"),
+        ("return Promise.resolve(1);", "the script gave a promise"),
+    ],
+)
+def test_a_typo_in_a_script_is_no_servers_failure(url: str, tmp_path: Path, tick: str, reason: str) -> None:
+    script = tmp_path / "mine.js"
+    script.write_text(f"export default function () {{ {tick} }}\n")
+    k6 = K6(str(K6_PATH), traffic=Traffic(script=script))
+    with start(k6, PLAN, Endpoint(url, "", None)) as run, pytest.raises(LabError) as failed:
+        run.result()
+    assert reason in str(failed.value)
+
+
 def test_an_answer_that_was_asked_for_is_no_surprise_whatever_its_status(shop: Shop, url: str, tmp_path: Path) -> None:
     text = """
 [traffic]
