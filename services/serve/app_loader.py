@@ -152,9 +152,9 @@ def _is_factory(target: Callable[..., Any], what: str) -> bool:
     if _fits(signature):
         return True
     if not _fits(signature, {}, print):
-        parameters = ", ".join(signature.parameters)  # without annotations, which may be as long as they like
+        named = ", ".join(signature.parameters)  # without annotations, which may be as long as they like
         raise NotServable(
-            f"{what} takes ({parameters}): a WSGI app takes (environ, start_response), and the arguments of a factory are "
+            f"{what} takes ({named}): a WSGI app takes (environ, start_response), and the arguments of a factory are "
             "given with it, as in factory:create_app('test')"
         )
     return False
