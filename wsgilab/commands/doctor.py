@@ -190,9 +190,10 @@ def _docker() -> Finding:
     reason = compose.why_not()
     if reason is None:
         return Finding("Docker Compose", OK, "an engine answers")
-    said = f"not usable ({reason}); nothing needs to be done: servers run as local processes then"
-    stopped = ENGINE_SOCKET in reason and "permission denied" not in reason
-    return Finding("Docker Compose", ODD, said, "sudo systemctl start docker" if stopped else "")
+    said = f"not usable ({reason}); nothing needs to be done: servers run as local processes"
+    if ENGINE_SOCKET in reason and "permission denied" not in reason:
+        return Finding("Docker Compose", ODD, f"{said}, unless it is started", "sudo systemctl start docker")
+    return Finding("Docker Compose", ODD, said)
 
 
 def _cpus(lab: Lab) -> Iterator[Finding]:

@@ -27,7 +27,8 @@ def test_nobody_needs_docker(reason: str, fix: str, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("wsgilab.engines.compose.why_not", lambda: reason)
     found = doctor._docker()
     assert (found.state, found.fix) == (ODD, fix)
-    assert found.said == f"not usable ({reason}); nothing needs to be done: servers run as local processes then"
+    unless = ", unless it is started" if fix else ""
+    assert found.said == f"not usable ({reason}); nothing needs to be done: servers run as local processes{unless}"
 
 
 def cpus(usable: set[int], monkeypatch: pytest.MonkeyPatch, **variables: str) -> list[Finding]:
