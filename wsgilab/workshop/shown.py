@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -10,6 +11,8 @@ from wsgilab.workshop.catalogue import EXPLAIN, INDENT, OBSERVE, RUN, TAKE_HOME,
 from wsgilab.workshop.progress import Step
 
 EXPECT = "What to expect"
+LINK = re.compile(r"\[([^\]]+)\]\(\.\./\.\./([^)#]+)[^)]*\)")
+"""To a file of the lab: a terminal would show its words alone."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +98,11 @@ def _what_opens_the_rest(shown: Exercise, closed: Sequence[str]) -> Iterator[str
 
 
 def _section(part: Part) -> str:
-    return f"## {part.heading}\n\n{part.text}"
+    return f"## {part.heading}\n\n{LINK.sub(_with_its_file, part.text)}"
+
+
+def _with_its_file(link: re.Match[str]) -> str:
+    return f"{link[1]} (`{link[2]}`)"
 
 
 def _code(about: str, commands: Sequence[str]) -> str:

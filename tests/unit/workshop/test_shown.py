@@ -65,3 +65,7 @@ def test_hints_and_the_dashboard_stand_where_they_help() -> None:
     ]
     assert order == sorted(order)
     assert "## Hint 3" not in text
+
+
+def test_a_link_shows_its_file_in_a_terminal() -> None:
+    assert "See it in DevTools (`docs/devtools.md`) has pictures" in shown.exercise(EXERCISES[12], Step(), AT)
