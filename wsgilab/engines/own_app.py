@@ -7,6 +7,7 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
+from wsgilab.engines import shipping
 from wsgilab.engines.stack import Docker, Stack
 from wsgilab.errors import MissingError, UsageError
 from wsgilab.machine.environments import Workshop
@@ -69,6 +70,8 @@ def _image(stack: Stack, requirements: Requirements, python: str | None) -> str:
         gathered = gather(requirements, folder, BUILT_FROM)
         digest = hashlib.sha256("\0".join([base, gathered.digest, lock, baked_in(stack.lab.root)]).encode()).hexdigest()
         tag = f"{IMAGE}:{digest[:16]}"
+        if elsewhere := stack.request.elsewhere:  # what was built here needs no network there
+            shipping.bring([tag], elsewhere.servers, stack)
         if docker.ask("image", "inspect", tag).ok:
             return tag
         stack.listener.message("Building an image with the app's requirements, once …")
@@ -80,14 +83,7 @@ def _image(stack: Stack, requirements: Requirements, python: str | None) -> str:
             str(stack.lab.root),
         )
     if code_of_build != 0:
-        raise UsageError(
-            "\n".join(
-                ["The app's requirements cannot be installed in an image.", *map("  | {}".format, docker.last_lines)]
-            ),
-            "requirements that conflict with each other or with the servers, or no network in the build; "
-            "a local run names the requirement",
-            "./lab run --engine local",
-        )
+        raise _not_built(docker)
     return tag
 
 
@@ -100,6 +96,16 @@ def baked_in(root: Path) -> str:
         content = path.read_bytes()
         found.update(f"{path.relative_to(root)} {len(content)}\n".encode() + content)
     return found.hexdigest()
+
+
+def _not_built(docker: Docker) -> UsageError:
+    stack = docker.stack
+    lines = ["The app's requirements cannot be installed in an image.", *map("  | {}".format, docker.last_lines)]
+    cause = "requirements that conflict with each other or with the servers, or no network in the build; "
+    if elsewhere := stack.request.elsewhere:
+        cause += f"an image that is built on this machine is sent to {elsewhere.servers.name}"
+        return UsageError("\n".join(lines), cause, f"./lab run --engine compose{stack.lab.app_options} --quick")
+    return UsageError("\n".join(lines), cause + "a local run names the requirement", "./lab run --engine local")
 
 
 def _network(docker: Docker) -> list[str]:
