@@ -119,8 +119,10 @@ class Progress(Listener):
             return "some time"
         if outline.windows is None:
             return f"at most {minutes(max(0.0, outline.takes_s - elapsed_s))}"
-        rest = outline.windows - done
-        return f"about {minutes(elapsed_s / done * rest if done else outline.takes_s)}"
+        if not done:
+            return f"about {minutes(outline.takes_s)}"
+        rest_s = elapsed_s / done * (outline.windows - done) + outline.afterwards_s
+        return f"about {minutes(rest_s)}"
 
 
 def about(outline: Outline) -> str:

@@ -14,11 +14,11 @@ from wsgilab.measure.generator import Load, LoadGenerator
 from wsgilab.measure.readings import Reading
 from wsgilab.model.listener import Listener
 from wsgilab.model.server import Server
-from wsgilab.model.vitals import IDLE, Action, BlockPlan
+from wsgilab.model.vitals import CONTENT_TIMEOUT_S, IDLE, Action, BlockPlan
 from wsgilab.model.window import WindowPlan
 
-LONGEST_S = 600.0
-"""Longer than any block: the load is ended with the last click."""
+CLICK_LASTS_S, REST_LASTS_S = CONTENT_TIMEOUT_S + 2.0, 600.0
+"""Longer than any click, and than what a block is besides: the load is ended with the last click, not before."""
 WARMUP_S = 1.0
 ARRIVES_WITHIN_S = 15.0
 """How long the load may take to reach its server."""
@@ -72,7 +72,7 @@ def as_window(plan: BlockPlan, workload: str) -> WindowPlan:
         round=plan.round,
         order=plan.order,
         warmup_s=WARMUP_S,
-        duration_s=LONGEST_S,
+        duration_s=REST_LASTS_S + CLICK_LASTS_S * len(plan.actions) * plan.clicks,
         timeout_s=10.0,
         grace_s=0.0,
     )

@@ -27,9 +27,10 @@ Shot = tuple[float, str]
 
 def films(bench: Bench, rate_rps: float) -> Iterator[Film]:
     """A film of each button with each server under one load. A server that tells nothing any more has none."""
-    for server in bench.engine.servers:
+    servers = bench.engine.servers
+    for number, server in enumerate(servers, 1):
         bench.stop.check()
-        bench.listener.message(f"Taking pictures with {server.name} …")
+        bench.listener.message(f"Taking pictures with {server.name} ({number} of {len(servers)}) …")
         plan = BlockPlan(server.name, rate_rps, 0, 0, (), 1)
         try:
             yield from _films_of(plan, server, bench)

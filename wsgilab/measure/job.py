@@ -51,6 +51,8 @@ class Job:
     """Seconds for so many; of a search, at most."""
     earlier: int = 0
     """Windows of a search that goes on; what they took is no part of `takes_s`."""
+    afterwards_s: float = 0.0
+    """Of them, those after the last window."""
 
     def ends_round(self, measured: int) -> bool:
         """Whether a round is over when so many windows are measured."""
@@ -84,6 +86,7 @@ class Job:
             windows=self.windows,
             takes_s=self.takes_s,
             earlier=self.earlier,
+            afterwards_s=self.afterwards_s,
         )
 
 

@@ -24,6 +24,7 @@
     const interacts = entry.interactionId || entry.entryType === "first-input";
     if (!interacts || !click || click.origin !== origin || entry.startTime < click.armed) return;
     click.events.push({ ms: entry.duration, delay_ms: entry.processingStart - entry.startTime });
+    click.told ||= entry.name === "click"; // the last event of the interaction
   }
 
   function shown(by, time) {
@@ -79,11 +80,13 @@
       document.querySelectorAll(`[elementtiming="${KEY}"]`).forEach((node) => node.removeAttribute("elementtiming"));
       click = {
         content, origin, armed: performance.now(), counted: performance.interactionCount, at: null, there: false,
-        shown: {}, events: [], interactions: 0, hidden: false, navigated: false, leaving: false,
+        shown: {}, events: [], told: false, interactions: 0, hidden: false, navigated: false, leaving: false,
       };
       return true;
     },
     isShown: () => Boolean(click && "frame" in click.shown),
+    /** Whether nothing more is to come: of a click that is too short to be told of, nobody knows. */
+    isTold: () => Boolean(click && "element" in click.shown && (click.told || click.navigated)),
     /** What is known of the click, which is forgotten. */
     click() {
       settle();

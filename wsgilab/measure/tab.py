@@ -29,9 +29,10 @@ TIMEOUT_MS = CONTENT_TIMEOUT_S * 1000
 PATIENCE_S = 3 * CONTENT_TIMEOUT_S
 """How long a page may keep the browser from answering."""
 DELIVERY_MS = 250
-"""Entries of an event come after it has ended: 9 ms in the median, 73 ms at worst of those that were watched."""
+"""Entries of an event come after it has ended: 9 ms in the median, 73 ms at worst of those that were watched. A click
+whose own came too late would seem short."""
 PAINTED_MS = 100
-"""Those of a page that has loaded tell of themselves where they are missing; a click's would only seem short."""
+"""Those of a page that has loaded come as late. They tell of themselves where they are missing."""
 ASK_EVERY_MS = 50
 """By a timer of the page. Asked at each frame, the browser would paint frames that nobody else wants."""
 ALIVE_WITHIN_MS = 1_000
@@ -72,12 +73,17 @@ class Tab:
                 return PageLoad()
 
     def page_load(self) -> PageLoad | None:
-        """What is known of how the page that is open was loaded; None where it is left already. Raises TabCrashed."""
+        """How the page that is open, or comes, was loaded; None where it is left already. Raises TabCrashed."""
         from playwright.sync_api import Error
+        from playwright.sync_api import TimeoutError as NotInTime
 
         with _patience() as ended:
             try:
+                self.page.wait_for_load_state(timeout=TIMEOUT_MS)  # a picture may be the largest part
+                self.page.wait_for_timeout(PAINTED_MS)
                 return self._loaded()
+            except NotInTime:
+                return PageLoad()
             except Error as error:
                 self._require_life(error, ended)
                 return None
@@ -95,7 +101,7 @@ class Tab:
                 self.page.wait_for_function(
                     "() => window.wsgilab && wsgilab.isShown()", timeout=TIMEOUT_MS, polling=ASK_EVERY_MS
                 )
-                self.page.wait_for_timeout(DELIVERY_MS)
+                self._hear_of_all()
                 return _click(action, self.page.evaluate("wsgilab.click()"))
             except Error as error:
                 self._require_life(error, ended)
@@ -165,6 +171,14 @@ class Tab:
     def _arms(self, action: Action) -> bool:
         """Whether the page that is open is one that is watched; from now on it is watched for the content."""
         return bool(self.page.evaluate("content => window.wsgilab ? wsgilab.arm(content) : false", action.content))
+
+    def _hear_of_all(self) -> None:
+        """Wait until the browser has told everything of a click, or for as long as that may take."""
+        from playwright.sync_api import TimeoutError as NotInTime
+
+        told = "() => window.wsgilab && wsgilab.isTold()"
+        with suppress(NotInTime):
+            self.page.wait_for_function(told, timeout=DELIVERY_MS, polling=ASK_EVERY_MS)
 
     def _unanswered(self, action: Action, ended: threading.Event) -> Click:
         """A click whose content did not come in time."""

@@ -191,4 +191,5 @@ def _job(request: Request, servers: Sequence[Server], plans: Sequence[BlockPlan]
         schedule={"order": tuple((plan.round, plan.server, plan.rate_rps) for plan in plans)},
         windows=len(plans),
         takes_s=block_s * len(plans) + films_take_s,
+        afterwards_s=films_take_s,
     )

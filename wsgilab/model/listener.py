@@ -29,6 +29,8 @@ class Outline:
     """About how long it will take; a search, at most."""
     earlier: int = 0
     """How many windows a search that goes on has from before; `takes_s` is for the rest."""
+    afterwards_s: float = 0.0
+    """How much of that comes after the last window."""
 
 
 class Listener:

@@ -70,9 +70,10 @@ def method(verdict: VitalsVerdict) -> Iterator[str]:
     )
     if verdict.is_a_first_look:
         yield f"That is a first look: figures to rely on need at least {ENOUGH_CLICKS}."
-    yield "Figures are 75th percentiles, as web-vitals rates them; in parentheses their 95 % intervals over rounds."
+    yield "Figures are 75th percentiles, as Web Vitals are rated; in parentheses their 95 % intervals over rounds."
     yield f"INP: {INP.explanation}; {_limits(INP)}. The browser reports none below {INP_FLOOR_MS:g} ms."
     yield f"{CONTENT.label}: {CONTENT.explanation}."
+    yield "Servers are compared by their medians, within rounds."
     if any(verdict.rates_rps):
         yield f"The background load is '{verdict.workload}', from at most {CLIENTS} clients that wait at the same time."
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
+import random
+import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -130,6 +133,38 @@ def test_a_server_against_its_twin_shows_no_difference() -> None:
     blocks = [felt(name, number, wait_ms=40 + shift) for number in (1, 2, 3, 4) for name, shift in (("a", 0), ("b", 3))]
     verdict = analyse(blocks, facts("a", "b"))
     assert {found.result for found in verdict.comparisons} == {Difference.NOT_SHOWN}, "3 ms each time are too few"
+
+
+NOISE_MS = {FULL_PAGE_LOAD.name: (16.0, 20.0), BLOCKING.name: (3.0, 2.0)}
+"""Standard deviations as they were measured: of clicks within a block, and of blocks with nothing changed. The others lie
+in between."""
+
+
+def noisy(rng: random.Random, **wait_ms: float) -> list[Block]:
+    """Blocks of four rounds, with each server that takes so long; no noise is common to a round."""
+    made = []
+    for number, (server, wait) in itertools.product((1, 2, 3, 4), wait_ms.items()):
+        own: list[Click] = []
+        for name in NAMES:
+            clicks_sd, blocks_sd = NOISE_MS.get(name, (6.0, 5.0))
+            around = wait + 100 + rng.gauss(0, blocks_sd)
+            own += clicks(name, [max(20.0, rng.gauss(around, clicks_sd)) for _ in range(5)])
+        made.append(block(server, number, own, ttfb=wait + 20 + rng.gauss(0, 2.0)))
+    return made
+
+
+def share_shown(times: int, **wait_ms: float) -> float:
+    """The share of comparisons of click to content and TTFB, in so many runs, that showed a difference."""
+    rng, shown = random.Random(7), []
+    for _ in range(times):
+        found = analyse(noisy(rng, **wait_ms), facts(*wait_ms)).comparisons
+        shown += [one.result is not Difference.NOT_SHOWN for one in found if one.vital in (CONTENT.key, TTFB.key)]
+    return statistics.mean(shown)
+
+
+def test_noise_alone_hardly_ever_shows_a_difference_and_a_tenth_of_a_second_nearly_always() -> None:
+    assert share_shown(60, server=40.0, twin=40.0) < 0.01
+    assert share_shown(60, server=40.0, slower=140.0) > 0.95
 
 
 def test_a_slower_server_shows_where_the_content_waits_for_it() -> None:

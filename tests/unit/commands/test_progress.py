@@ -92,6 +92,18 @@ def test_a_tuning_that_goes_on_has_what_is_left_of_its_budget() -> None:
     assert about(outline).endswith("objective p99<250ms: 9 windows from before, at most 2 min more. Seed 7.")
 
 
+def test_what_comes_after_the_last_window_is_part_of_the_time_that_is_left() -> None:
+    outline = replace(OUTLINE, command="vitals", takes_s=85.0, afterwards_s=60.0)
+    stream = io.StringIO()
+    with Progress(Console(file=stream, width=120)) as progress:
+        progress.planned(outline)
+        for order in (0, 3):
+            progress.window_started(replace(WINDOWS[0].plan, order=order))
+    first, last = stream.getvalue().splitlines()[1:]
+    assert first.endswith("(about 1 min 25 s left)")
+    assert last.endswith("(about 1 min left)")
+
+
 def test_a_tuning_says_what_it_tries_and_why() -> None:
     stream = io.StringIO()
     with Progress(Console(file=stream, width=120)) as progress:

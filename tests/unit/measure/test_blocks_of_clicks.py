@@ -10,9 +10,10 @@ from support import ROOT
 from wsgilab.commands.values import LOADS
 from wsgilab.errors import UsageError
 from wsgilab.lab.servers import load_lab
+from wsgilab.measure.background import as_window
 from wsgilab.measure.vitals import actions_of, plan_blocks
-from wsgilab.model.request import Request
-from wsgilab.model.vitals import WIRINGS
+from wsgilab.model.request import MAX_CLICKS, Request
+from wsgilab.model.vitals import CONTENT_TIMEOUT_S, WIRINGS, BlockPlan
 
 SERVERS = load_lab(ROOT, {}).select(["dev", "gunicorn"])
 ASKED = Request(command="vitals", rates_rps=(0.0, 100.0), rounds=3, clicks=2, seed=7)
@@ -32,6 +33,12 @@ def test_the_order_is_shuffled_and_the_same_for_the_same_seed() -> None:
     assert plans == plan_blocks(ASKED, SERVERS, WIRINGS)
     assert plans != plan_blocks(ASKED.but(seed=8), SERVERS, WIRINGS)
     assert len({plan.actions for plan in plans}) > 1
+
+
+def test_the_load_of_a_block_outlasts_its_clicks_however_many_and_slow() -> None:
+    for clicks in (1, 5, MAX_CLICKS):
+        plan = BlockPlan("dev", 100.0, 1, 0, ("a", "b"), clicks)
+        assert as_window(plan, "mix").duration_s > 2 * clicks * CONTENT_TIMEOUT_S + 60
 
 
 def test_no_load_is_a_load_next_to_a_browser_and_nowhere_else() -> None:
