@@ -42,25 +42,29 @@ class Bench:
 
 
 @contextmanager
-def loaded(plan: BlockPlan, server: Server, before: Reading, bench: Bench) -> Iterator[tuple[Load | None, Reading]]:
-    """The load of a block, once its server has it and is warm, and a reading of the server then; None while idle.
-
-    `before`: the last reading.
-    """
+def offered(plan: BlockPlan, server: Server, bench: Bench) -> Iterator[Load | None]:
+    """The load of a block, for as long as that lasts; None while idle."""
     if plan.rate_rps == IDLE:
-        yield None, before
+        yield None
         return
-    sample = quiet.sampler(server, bench.engine)
     with bench.generator.start(as_window(plan, bench.workload), bench.engine.endpoint(server)) as load:
         bench.follow(load)
+        yield load
 
-        def arrived() -> bool:
-            reading = sample()
-            return load.poll() or (reading is not None and reading.requests > before.requests)
 
-        poll_until(arrived, bench.stop, ARRIVES_WITHIN_S)
-        bench.stop.wait(WARMUP_S)
-        yield load, sample() or before
+def warmed(load: Load | None, server: Server, before: Reading, bench: Bench) -> Reading:
+    """Wait until the server has its load and is warm, and give a reading of it then. `before`: the last one."""
+    if load is None:
+        return before
+    sample = quiet.sampler(server, bench.engine)
+
+    def arrived() -> bool:
+        reading = sample()
+        return load.poll() or (reading is not None and reading.requests > before.requests)
+
+    poll_until(arrived, bench.stop, ARRIVES_WITHIN_S)
+    bench.stop.wait(WARMUP_S)
+    return sample() or before
 
 
 def as_window(plan: BlockPlan, workload: str) -> WindowPlan:

@@ -14,7 +14,7 @@ from wsgilab.analysis.vital_validity import void_reason
 from wsgilab.engines import Engine
 from wsgilab.machine import cpu_time
 from wsgilab.measure import losses, quiet
-from wsgilab.measure.background import Bench, as_window, loaded
+from wsgilab.measure.background import Bench, as_window, offered, warmed
 from wsgilab.measure.driving import DRAIN_TIMEOUT_S
 from wsgilab.measure.generator import Load
 from wsgilab.measure.lineup import Lineup
@@ -78,7 +78,8 @@ def _block(plan: BlockPlan, server: Server, bench: Bench) -> tuple[Block, bool]:
     before = quiet.patiently(sample, server, bench.engine, stop)
     if before is None:
         return _lost(Block(plan), losses.without_reading(server, losses.BEFORE, bench.engine)), True
-    with loaded(plan, server, before, bench) as (load, warm), bench.browser.tab() as tab:
+    with offered(plan, server, bench) as load, bench.browser.tab() as tab:  # which opens while the load begins
+        warm = warmed(load, server, before, bench)
         began = cpu_time.use_of(bench.browser.cpus)
         visitor, problem = _clicked(plan, server, tab, load, bench)
         ended, during = cpu_time.use_of(bench.browser.cpus), sample()

@@ -13,7 +13,7 @@ from typing import Any
 from wsgilab.engines import Endpoint
 from wsgilab.errors import MissingError
 from wsgilab.measure import quiet
-from wsgilab.measure.background import Bench, loaded
+from wsgilab.measure.background import Bench, offered, warmed
 from wsgilab.measure.tab import Tab
 from wsgilab.model.server import Server
 from wsgilab.model.vitals import MOMENTS_MS, Action, BlockPlan, Film
@@ -45,7 +45,8 @@ def _films_of(plan: BlockPlan, server: Server, bench: Bench) -> Iterator[Film]:
         raise MissingError(
             f"There are no pictures with {server.name}.", "it, or its exporter, has ended", "./lab doctor"
         )
-    with loaded(plan, server, before, bench):
+    with offered(plan, server, bench) as load:
+        warmed(load, server, before, bench)
         for action in bench.actions:
             bench.stop.check()
             with bench.browser.tab() as tab:
