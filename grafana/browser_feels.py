@@ -37,7 +37,7 @@ def browser_feels() -> Dashboard:
 
 _BLOCK = "75th percentile of the latest block of clicks. Dashed: while nobody else asked the server for anything."
 _INP = f"Up to 200 ms is good, above 500 ms poor; browsers report nothing below 16 ms. {_BLOCK}"
-_CONTENT = f"It follows the server however the button is wired; web-vitals has no name for it. {_BLOCK}"
+_CONTENT = f"It follows the server however the button is wired; Web Vitals have no name for it. {_BLOCK}"
 _TTFB = f"From the start of a page load until its first byte. Up to 800 ms is good, above 1.8 s poor. {_BLOCK}"
 _FCP = f"From the start of a page load until anything is shown. Up to 1.8 s is good, above 3 s poor. {_BLOCK}"
 _LCP = f"From the start of a page load until its largest part is shown. Up to 2.5 s is good, above 4 s poor. {_BLOCK}"

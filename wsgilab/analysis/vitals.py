@@ -1,7 +1,7 @@
 """From clicks to what a browser feels with each server: percentiles of blocks, intervals over rounds, comparisons.
 
 The block is the unit of repetition, as the window is of a run (see `stats`): clicks of one block share its luck. A
-figure is the geometric mean of the blocks' percentiles. Figures are rated at the 75th percentile, as web-vitals does;
+figure is the geometric mean of the blocks' percentiles. Figures are rated at the 75th percentile, as Web Vitals are;
 servers are compared by their medians, within rounds, which a single late click does not move.
 """
 

@@ -28,7 +28,7 @@ IDLE = 0.0
 
 @dataclass(frozen=True)
 class Vital:
-    """A figure of the browser. `good` and `poor` are the limits of web-vitals at the 75th percentile, in ms."""
+    """A figure of the browser. `good` and `poor` are the limits of Web Vitals at the 75th percentile, in ms."""
 
     key: str
     label: str
