@@ -33,16 +33,20 @@ PAGES = {
     "/left": "<!doctype html><p id=said>on the way</p><script>onload = () => { location = '/basket' }</script>",
     "/blocks": BUTTON + "<p id=said></p><script>go.onclick = () => { const asked = new XMLHttpRequest();"
     "asked.open('GET', '/never', false); asked.send(); }</script>",
+    "/cover": BUTTON + "<script>go.onclick = () => { location = '/album' }</script>",
+    "/album": "<!doctype html><p id=said>an album</p><img src=/picture.svg width=90 height=90>",
+    "/picture.svg": "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 9 9'><path d='M0 0h9v9z'/></svg>",
     "/covered": "<!doctype html><button id=go style='display: none'>Go</button><p id=said>",
 }
 
 
 @dataclass
 class Site:
-    """Pages that are served as they stand above; `/never` is not answered before the end."""
+    """Pages that are served as they stand above; `/never` is not answered before the end, the picture when it may be."""
 
     url: str
     over: threading.Event = field(default_factory=threading.Event)
+    picture_may_come: threading.Event = field(default_factory=threading.Event)
 
 
 @pytest.fixture(scope="module")
@@ -56,10 +60,12 @@ def site() -> Iterator[Site]:
         def do_GET(self) -> None:
             if self.path == "/never":
                 found.over.wait()
+            if self.path == "/picture.svg":
+                found.picture_may_come.wait()
             page = PAGES.get(self.path)
             content = (page or "no such page").encode()
             self.send_response(200 if page else 404)
-            self.send_header("Content-Type", "text/html")
+            self.send_header("Content-Type", "image/svg+xml" if self.path.endswith(".svg") else "text/html")
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             self.wfile.write(content)
@@ -73,6 +79,7 @@ def site() -> Iterator[Site]:
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield found
     found.over.set()
+    found.picture_may_come.set()
     server.shutdown()
     server.server_close()
 
@@ -100,6 +107,17 @@ def test_a_page_that_goes_on_to_another_one_ends_nothing(browser: Browser, site:
         assert visitor.open(site.url + "/leaves").came
         visitor.click(go("/leaves", "#said"))  # what came of it is up to chance: the content is left at once
         assert visitor.open(site.url + "/basket").came
+
+
+def test_a_page_that_a_click_led_to_is_read_once_all_of_it_is_there(browser: Browser, site: Site) -> None:
+    with browser.tab() as visitor:
+        visitor.open(site.url + "/cover")
+        assert visitor.click(go("/cover", "#said")).navigated
+        site.picture_may_come.set()
+        load = visitor.page_load()
+    assert load
+    assert load.fcp_ms
+    assert (load.lcp_ms or 0.0) > load.fcp_ms, "the picture is the largest part"
 
 
 @pytest.mark.parametrize(
