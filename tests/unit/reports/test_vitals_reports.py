@@ -7,43 +7,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from clicked import FILM, MANIFEST, NAMES, blocks
 from rich.console import Console
 
 from wsgilab.api import clicks
 from wsgilab.errors import UsageError
-from wsgilab.model.manifest import Manifest, ServerEntry
-from wsgilab.model.vitals import WIRINGS, Block, BlockPlan, Click, Film, PageLoad
+from wsgilab.model.vitals import Block, Click
 from wsgilab.reports import vitals
 from wsgilab.results.folder import BLOCKS, RunFolder
 from wsgilab.results.vitals import FILMS_JSON, VITALS_JSON, holds_blocks, judge_vitals, read_blocks, write_vitals
-
-NAMES = tuple(wiring.name for wiring in WIRINGS)
-MANIFEST = Manifest(
-    command="vitals",
-    engine="local",
-    workload="mix",
-    rates_rps=(0.0, 100.0),
-    rounds=2,
-    servers=(ServerEntry("dev"), ServerEntry("<b>twin</b>")),
-)
-FILM = Film("dev", 100.0, "blocking", ("AAAA", "BBBB"), (0, 0, 1, 1, 1, 1))
-
-
-def blocks() -> list[Block]:
-    return [
-        Block(
-            BlockPlan(server.name, rate, number, 0, NAMES, clicks=2),
-            tuple(
-                Click(name, 8.0, 1.0, 40.0 + number + rate, "element", interactions=1)
-                for name in NAMES
-                for _ in range(2)
-            ),
-            (PageLoad(30.0, 90.0, 90.0),),
-        )
-        for number in (1, 2)
-        for rate in MANIFEST.rates_rps
-        for server in MANIFEST.servers
-    ]
 
 
 def printed(found: list[Block]) -> str:
