@@ -27,6 +27,12 @@ BROWSERS = (
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
     "/Applications/Microsoft Edge.app/Contents/MacOS/Microsoft Edge",
 )
+BRINGS_A_BROWSER = {
+    "snap": "sudo snap install chromium",
+    "dnf": "sudo dnf install chromium",
+    "brew": "brew install --cask google-chrome",
+}
+"""What brings a browser where there is such a program. Ubuntu, which has snap, has no Chromium for apt-get."""
 K6_PAGE = "https://grafana.com/docs/k6/latest/set-up/install-k6/"
 
 
@@ -60,7 +66,8 @@ def find_browser() -> Path:
     if asked:
         raise MissingError(f"There is no browser at '{asked}'.", "LAB_BROWSER leads nowhere", "unset LAB_BROWSER")
     what, cause = "No Chromium, Chrome or Edge was found.", "none is on PATH; LAB_BROWSER names one that is elsewhere"
-    raise MissingError(what, cause, "sudo apt-get install chromium")
+    there = (line for program, line in BRINGS_A_BROWSER.items() if shutil.which(program))
+    raise MissingError(what, cause, next(there, "sudo apt-get install chromium"))
 
 
 def origin_of_k6(path: Path) -> str:

@@ -13,7 +13,7 @@ from wsgilab.commands import doctor
 from wsgilab.errors import MissingError
 from wsgilab.lab.servers import load_lab
 from wsgilab.machine import packages, tools
-from wsgilab.machine.tools import REPACKAGED, find_k6, find_nginx, find_prometheus, origin_of_k6
+from wsgilab.machine.tools import REPACKAGED, find_browser, find_k6, find_nginx, find_prometheus, origin_of_k6
 
 
 def put_prometheus(folder: Path, version: str) -> Path:
@@ -180,3 +180,26 @@ def test_the_wheel_is_taken_where_there_is_no_other_and_told_as_what_it_is(
     (finding,) = [found for found in doctor.examine(load_lab(ROOT, {})) if found.what == "k6"]
     assert "go1.26.1" in finding.said
     assert "repackaging" in finding.said
+
+
+@pytest.mark.parametrize(
+    ("there", "line"),
+    [
+        (("apt-get",), "sudo apt-get install chromium"),
+        (("apt-get", "snap"), "sudo snap install chromium"),
+        (("dnf",), "sudo dnf install chromium"),
+        (("brew",), "brew install --cask google-chrome"),
+    ],
+)
+def test_without_a_browser_the_next_command_is_one_of_this_system(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, there: tuple[str, ...], line: str
+) -> None:
+    for name in there:
+        (tmp_path / name).write_text("#!/bin/sh\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(tools, "BROWSERS", ("chromium",))
+    monkeypatch.delenv("LAB_BROWSER", raising=False)
+    with pytest.raises(MissingError) as missing:
+        find_browser()
+    assert missing.value.next_command == line
