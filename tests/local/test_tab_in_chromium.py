@@ -42,7 +42,7 @@ PAGES = {
 
 @dataclass
 class Site:
-    """Pages that are served as they stand above; `/never` is not answered before the end, the picture when it may be."""
+    """Pages as they stand above. `/never` is not answered before the end, the picture once it may be."""
 
     url: str
     over: threading.Event = field(default_factory=threading.Event)

@@ -10,7 +10,7 @@ FELT = "runner_browser_seconds"
 
 
 def series_of(block: Block) -> list[Series]:
-    """Each figure of a valid block, at the percentile at which Web Vitals are rated; none of one that does not count."""
+    """Each figure of a valid block, at the percentile at which Web Vitals are rated; none of one that is void."""
     if block.void or block.died:
         return []
     return [
