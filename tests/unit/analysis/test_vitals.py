@@ -136,8 +136,8 @@ def test_a_server_against_its_twin_shows_no_difference() -> None:
 
 
 NOISE_MS = {FULL_PAGE_LOAD.name: (16.0, 20.0), BLOCKING.name: (3.0, 2.0)}
-"""Standard deviations as they were measured: of clicks within a block, and of blocks with nothing changed. Those of other
-buttons lie in between."""
+"""Standard deviations as they were measured: of clicks within a block, and of blocks with nothing changed. Those of
+other buttons lie in between."""
 
 
 def noisy(rng: random.Random, **wait_ms: float) -> list[Block]:
