@@ -45,7 +45,8 @@ from wsgilab.view.dashboards import Span
 pytest.importorskip("playwright.sync_api", reason="no Playwright: what a browser feels was not tested")
 STALL_S = 0.7
 WITHIN_MS = 50.0
-TIMES = 3
+TIMES, TIMES_OF_A_PAGE = 3, 5
+"""So often a button is clicked. Whole pages vary more, and come a little sooner after a stall: the browser has prepared."""
 WEB_VITALS, WEB_VITALS_SHA256 = "web-vitals@6.2.3", "0345c05eceae57e921485b0696ab979ef559f3c3dda56abad6ad8145e399a262"
 TELL = """
 window.told = {};
@@ -107,14 +108,22 @@ class Served:
 
     def plain(self, action: Action) -> Click:
         """The click of median length out of a few."""
-        return sorted((self.tab.click(action) for _ in range(TIMES)), key=_content_ms)[TIMES // 2]
+        return self._median(self.tab, action)
 
     def stalled(self, action: Action) -> tuple[Click, float]:
         """(the same of a server that is stopped at the click, how long it was in ms)."""
         stalls_ms: list[float] = []
         tab = Stalling(self.tab.page, self.server.process.pid, stalls_ms)
-        made = [tab.click(action) for _ in range(TIMES)]
-        return sorted(made, key=_content_ms)[TIMES // 2], statistics.median(stalls_ms)
+        return self._median(tab, action), statistics.median(stalls_ms)
+
+    def _median(self, tab: Tab, action: Action) -> Click:
+        times = TIMES_OF_A_PAGE if action == FULL_PAGE_LOAD else TIMES
+        made = []
+        for _ in range(times):
+            made.append(tab.click(action))
+            if made[-1].navigated:
+                tab.page_load()  # as a visitor does: in a page that still loads, a click is late
+        return sorted(made, key=_content_ms)[times // 2]
 
 
 def _content_ms(click: Click) -> float:
