@@ -46,7 +46,7 @@ pytest.importorskip("playwright.sync_api", reason="no Playwright: what a browser
 STALL_S = 0.7
 WITHIN_MS = 50.0
 TIMES, TIMES_OF_A_PAGE = 3, 5
-"""So often a button is clicked. Whole pages vary more, and come a little sooner after a stall: the browser has prepared."""
+"""So often a button is clicked. Whole pages vary more, and come sooner after a stall: the browser has prepared."""
 WEB_VITALS, WEB_VITALS_SHA256 = "web-vitals@6.2.3", "0345c05eceae57e921485b0696ab979ef559f3c3dda56abad6ad8145e399a262"
 TELL = """
 window.told = {};
