@@ -138,8 +138,14 @@ def _signed(difference: Interval | None) -> str:
         return words.UNKNOWN
     ranged = ""
     if difference.low is not None and difference.high is not None:
-        ranged = f" ({round(difference.low):+d} to {round(difference.high):+d})"
-    return f"{round(difference.value):+d} ms{ranged}"
+        ranged = f" ({_with_sign(difference.low)} to {_with_sign(difference.high)})"
+    return f"{_with_sign(difference.value)} ms{ranged}"
+
+
+def _with_sign(ms: float) -> str:
+    """`+40`, `−3`, `0`."""
+    whole = round(ms)
+    return f"{'+' if whole > 0 else '−' if whole < 0 else ''}{abs(whole)}"
 
 
 def _named(case: Case) -> str:

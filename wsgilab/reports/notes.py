@@ -39,6 +39,9 @@ KEYS = {
 }
 """What of the manifest a report shows, in this order. All of it is in manifest.json."""
 
+OF_WINDOWS = frozenset({"duration_s", "warmup_s", "timeout_s", "slo"})
+"""Of them, what clicks in a browser have none of."""
+
 TURNS = ("Servers", "Rate", "Metric", "Now", "Before", "Change", "Windows")
 OF_TURNS = (
     "The revisions also took turns, a tenth of a second each, for twice the length of a window, once in each round: a "
@@ -211,9 +214,10 @@ def _starts_of_a_search(verdict: Verdict) -> Iterator[str]:
 
 def facts(manifest: Manifest) -> list[tuple[str, str]]:
     """(label, value) of what the manifest knows, in a fixed order."""
+    keys = [key for key in KEYS if manifest.command != "vitals" or key not in OF_WINDOWS]
     known = {
         key: value
-        for key in KEYS
+        for key in keys
         if (value := getattr(manifest, key)) not in (None, "", {}, ()) and (key, value) != ("rounds", 0)
     }
     shown = [(label, _text(known[key])) for key, label in KEYS.items() if key in known]

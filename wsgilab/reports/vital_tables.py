@@ -70,7 +70,7 @@ def method(verdict: VitalsVerdict) -> Iterator[str]:
     )
     if verdict.is_a_first_look:
         yield f"That is a first look: figures to rely on need at least {ENOUGH_CLICKS}."
-    yield "Figures are 75th percentiles, as Web Vitals are rated; in parentheses their 95 % intervals over rounds."
+    yield "Figures are 75th percentiles, as Web Vitals are rated; next to them their 95 % intervals over rounds."
     yield f"INP: {INP.explanation}; {_limits(INP)}. The browser reports none below {INP_FLOOR_MS:g} ms."
     yield f"{CONTENT.label}: {CONTENT.explanation}."
     yield "Servers are compared by their medians, within rounds."

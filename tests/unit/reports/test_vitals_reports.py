@@ -61,7 +61,11 @@ def test_markdown_and_html_show_text_of_others_as_text() -> None:
     page, text = vitals.html(verdict, MANIFEST, [FILM]), vitals.markdown(verdict, MANIFEST)
     assert "<b>twin" not in page
     assert "<b>twin" not in text
-    assert page.count("data:image/jpeg") == 2, "each picture where it is new"
+    assert page.count("data:image/jpeg") == 2, "each picture once"
+    assert (page.count('class="picture"'), page.count('class="picture same"')) == (2, 4), "at each moment"
+    for told in (page, text):
+        assert "Window, s" not in told
+        assert "SLO" not in told
     assert "http://" not in page.replace("http://www.w3.org", "")
 
 
