@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator, Set
 from contextlib import ExitStack, contextmanager, suppress
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 OBSERVER = Path(__file__).with_name("observer.js")
 WIDTH, HEIGHT = 1280, 800
+# A driver that was killed leaves calls unanswered, which asyncio would print at the end. MissingError tells of it.
+logging.getLogger("asyncio").addHandler(logging.NullHandler())
 
 
 @dataclass(frozen=True)
