@@ -160,3 +160,12 @@ def test_a_tuning_in_containers_gives_them_the_memory_that_was_asked_for(monkeyp
     assert (here.engine, here.settings) == ("local", {})
     assert inside.fingerprint
     assert inside.fingerprint != here.fingerprint, "they are measured in different ways"
+
+
+def test_without_a_browser_nothing_is_installed_for_an_app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "requirements.txt").write_text("flask\n")
+    monkeypatch.setenv("LAB_BROWSER", str(tmp_path / "nothing"))
+    monkeypatch.setattr("wsgilab.engines.own_app.prepared", lambda *_: pytest.fail("the app was prepared"))
+    with pytest.raises(MissingError) as missing:
+        api.vitals(Request(engine="local", app="app:app", app_dir=str(tmp_path)))
+    assert "no browser" in missing.value.what

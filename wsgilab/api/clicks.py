@@ -11,6 +11,7 @@ from wsgilab.engines import compose
 from wsgilab.engines.errands import Host
 from wsgilab.engines.stack import Stack
 from wsgilab.errors import MissingError, UsageError
+from wsgilab.machine.tools import find_browser
 from wsgilab.machine.waiting import Stop
 from wsgilab.measure.vitals import Felt, feel_here
 from wsgilab.model.listener import UNHEARD, Listener
@@ -36,6 +37,8 @@ def vitals(
     if asked.engine == "kubernetes":
         what, cause = "No browser clicks in a cluster.", "--engine kubernetes was asked for"
         raise UsageError(what, cause, "./lab vitals --engine local")
+    if asked.engine in ("auto", "local"):
+        find_browser()  # before minutes are spent on what an app requires
     lab, servers = selection(asked)
     heard = listener or UNHEARD
     for remark in lab.remarks:
