@@ -20,6 +20,8 @@ from wsgilab.model.window import WindowPlan
 CLICK_LASTS_S, REST_LASTS_S = CONTENT_TIMEOUT_S + 2.0, 600.0
 """Longer than any click, and than what a block is besides: the load is ended with the last click, not before."""
 WARMUP_S = 1.0
+"""How long the server has its load before somebody clicks. It is no warm-up of k6's: between that and what k6 measures
+nothing is asked for half a second, in which the first clicks would be idle ones."""
 ARRIVES_WITHIN_S = 15.0
 """How long the load may take to reach its server."""
 
@@ -75,7 +77,7 @@ def as_window(plan: BlockPlan, workload: str) -> WindowPlan:
         rate_rps=plan.rate_rps,
         round=plan.round,
         order=plan.order,
-        warmup_s=WARMUP_S,
+        warmup_s=0.0,
         duration_s=REST_LASTS_S + CLICK_LASTS_S * len(plan.actions) * plan.clicks,
         timeout_s=10.0,
         grace_s=0.0,

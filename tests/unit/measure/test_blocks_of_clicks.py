@@ -41,6 +41,10 @@ def test_the_load_of_a_block_outlasts_its_clicks_however_many_and_slow() -> None
         assert as_window(plan, "mix").duration_s > 2 * clicks * CONTENT_TIMEOUT_S + 60
 
 
+def test_the_load_of_a_block_has_no_pause_as_that_after_a_warm_up_of_k6() -> None:
+    assert as_window(BlockPlan("dev", 100.0, 1, 0, ("a",), 1), "mix").warmup_s == 0
+
+
 def test_no_load_is_a_load_next_to_a_browser_and_nowhere_else() -> None:
     assert ASKED.loads_rps == (100.0,)
     with pytest.raises(UsageError):
