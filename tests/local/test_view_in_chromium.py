@@ -246,7 +246,7 @@ def first_window_of(lab: Lab) -> bool:
 def test_a_run_goes_on_when_prometheus_is_killed(recorded: Lab, lab: Lab) -> None:
     (port,) = free_ports(1)
     own = {"PROMETHEUS_PORT": str(port), "LAB_PROMETHEUS": recorded.environment["LAB_PROMETHEUS"]}
-    rates = ("--rate", "20", "--rounds", "1", "--duration", "3")
+    rates = ("--rate", "20", "--rounds", "1", "--duration", "2")
     run = lab.start("run", "--prometheus", "--servers", "dev,gunicorn", *rates, **own)
     wait_for(lambda: first_window_of(lab) or run.ended, "the first window")
     (server,) = [pid for pid, words in processes().items() if f":{port}" in words]
@@ -270,7 +270,7 @@ def test_a_run_goes_on_when_the_disk_of_prometheus_is_full(recorded: Lab, lab: L
     ports = dict(zip(("PROMETHEUS_PORT", "VIEW"), map(str, free_ports(2)), strict=True))
     own = {"PROMETHEUS_PORT": ports["PROMETHEUS_PORT"], "LAB_PROMETHEUS": recorded.environment["LAB_PROMETHEUS"]}
     with small_file_system(lab.results / ".prometheus", "64m") as disk:
-        what = ("--servers", "dev,gunicorn", "--rate", "20", "--rounds", "2", "--duration", "3", "--seed", "1")
+        what = ("--servers", "dev,gunicorn", "--rate", "20", "--rounds", "2", "--duration", "2", "--seed", "1")
         run = lab.start("run", "--prometheus", *what, **own)
         wait_for(lambda: first_window_of(lab) or run.ended, "the first window")
         filler = fill(disk)
