@@ -12,6 +12,7 @@ from pathlib import Path
 
 from wsgilab.engines.background import Finished
 from wsgilab.errors import ServerError
+from wsgilab.machine import installed
 from wsgilab.model.server import Server
 
 LOG_LINES = 12
@@ -39,6 +40,8 @@ QUEUE_TOO_LONG = re.compile(r"Listen queue size is greater than the system max n
 """How uWSGI says it."""
 
 
+GEVENT_TOO_OLD = re.compile(r"gevent worker requires gevent \S+ or higher")
+"""How Gunicorn refuses a gevent that pip chose for the app's sake: its metadata ask for one as an extra only."""
 COPIES = "`writes` in lab.toml gives each server a copy of it"
 NOT_WRITABLE = {
     "Read-only file system: '/srv/app": f"the app writes in its folder, which is read-only; {COPIES}",
@@ -106,6 +109,8 @@ def read(log: str, server: Server) -> Finding:
             return Finding(tuple(_of_the_app(lines[: number + 1])), _why_not_loaded(line))
         if limit := QUEUE_TOO_LONG.search(line):
             return _queue_too_long(line, server, int(limit[1]))
+    if old := GEVENT_TOO_OLD.search(log):
+        return _gevent_too_old(old[0], server)
     if why := _refused(log):
         return Finding(tuple(lines[-LOG_LINES:]), why)
     cause = "the app or a setting of this server" + ("; the lines above are the end of its log" if lines else "")
@@ -150,6 +155,15 @@ def _queue_too_long(line: str, server: Server, limit: int) -> Finding:
         f"UWSGI_LISTEN is above net.core.somaxconn, the longest queue that this kernel allows: {limit}",
         f"./lab run --quick --servers {base} --variant longest={base},UWSGI_LISTEN={limit}",
     )
+
+
+def _gevent_too_old(line: str, server: Server) -> Finding:
+    """Which of the app's requirements keeps gevent, or greenlet, which it needs, as old as that."""
+    folder = server.app.environment if server.app else None
+    holding = installed.holding_back(Path(folder), ("gevent", "greenlet")) if folder else []
+    by = " and ".join(holding) or "its requirements name an older gevent or greenlet, or one that needs such"
+    cause = f"the app's requirements leave no newer gevent: {by}; for another Python they may ask for others"
+    return Finding((line,), cause, "./lab run --python 3.12")
 
 
 def _keep(log: str, server: str) -> Path | None:

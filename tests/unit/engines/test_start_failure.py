@@ -147,3 +147,20 @@ def test_an_app_that_may_not_write_in_its_folder_is_told_how_it_may(reason: str)
     error = said("booting", f"LAB_APP=shop:app cannot be served: {reason}")
     assert "`writes` in lab.toml gives each server a copy" in error.cause
     assert "`writes` in lab.toml" in said(reason).cause, "whoever says it"
+
+
+TOO_OLD = "RuntimeError: gevent worker requires gevent 24.10.1 or higher"
+
+
+def test_of_a_gevent_that_is_too_old_the_requirement_is_named_that_keeps_it(tmp_path: Path) -> None:
+    site = tmp_path / "lib/python3.11/site-packages"
+    for name, requires in (("httpbin", 'greenlet<3.0; python_version < "3.12"'), ("other", 'gevent<2; extra == "x"')):
+        (site / f"{name}-1.0.dist-info").mkdir(parents=True)
+        text = f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\nRequires-Dist: {requires}\n"
+        (site / f"{name}-1.0.dist-info/METADATA").write_text(text)
+    server = load_lab(ROOT, {}).servers["gunicorn-gevent"]
+    own = replace(server, app=App(str(tmp_path), environment=str(tmp_path)))
+    error = did_not_start(own, "ended with exit code 1", f"Error: [\n{TOO_OLD}\n]", "./lab again")
+    assert "leave no newer gevent: httpbin 1.0 requires greenlet<3.0;" in error.cause
+    assert error.next_command == "./lab run --python 3.12"
+    assert "its requirements name an older gevent" in said(TOO_OLD).cause
