@@ -39,7 +39,7 @@ from wsgilab.results.place import folder_for, one_run_in, results_of
 
 SEEN_AFTER_S = 3.0
 """What is told once a second is recorded by rules once a second: the last block's figures, too, need their time."""
-CLICK_TAKES_S, BLOCK_TAKES_S, FILM_TAKES_S = 0.5, 3.0, 3.0
+CLICK_TAKES_S, BLOCK_TAKES_S, FILM_TAKES_S = 0.35, 3.0, 3.0
 """About, for the time that is left; a loaded server takes longer."""
 
 
