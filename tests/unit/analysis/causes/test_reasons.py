@@ -26,6 +26,7 @@ from wsgilab.engines.background import Finished
 from wsgilab.lab.servers import load_lab
 from wsgilab.model import slo
 from wsgilab.model.outcomes import Rating
+from wsgilab.model.server import App
 from wsgilab.model.window import Window
 
 UWSGI, GTHREAD = MODELS["uwsgi"].facts, app_time.GTHREAD
@@ -120,7 +121,7 @@ def test_every_law_has_its_line() -> None:
 
 
 def refused() -> list[str]:
-    """What is said before any server starts."""
+    """What is said before any server starts, or when one does not."""
     uwsgi = load_lab(ROOT, {}).servers["uwsgi"]
     late = start_failure.not_loaded(uwsgi, Finished("not done after 60 s", "", late=True), "./lab run").what
     long = "Listen queue size is greater than the system max net.core.somaxconn (4096)."
@@ -128,7 +129,20 @@ def refused() -> list[str]:
         *(f"LAB_APP={name} cannot be served: {why(source, name)}" for name, source in APPS),
         late,
         start_failure.read(long, uwsgi).cause,
+        of_an_old_gevent(),
     ]
+
+
+def of_an_old_gevent() -> str:
+    """What is said of a gevent that a requirement of the app keeps too old for Gunicorn."""
+    metadata = "Metadata-Version: 2.1\nName: httpbin\nVersion: 0.10.4\nRequires-Dist: greenlet<3.0\n"
+    with tempfile.TemporaryDirectory() as environment:
+        package = Path(environment) / "lib/python3.11/site-packages/httpbin-0.10.4.dist-info"
+        package.mkdir(parents=True)
+        (package / "METADATA").write_text(metadata)
+        gevent = load_lab(ROOT, {}).servers["gunicorn-gevent"]
+        own = replace(gevent, app=App("/apps/own", environment=environment))
+        return start_failure.read("RuntimeError: gevent worker requires gevent 24.10.1 or higher", own).cause
 
 
 APPS = (
@@ -152,6 +166,6 @@ def why(source: str, name: str) -> str:
 
 
 def test_the_second_table_says_what_is_said_before_any_server_starts() -> None:
-    section = (ROOT / "docs/reasons.md").read_text().split("before any server starts; ")[1].split("\n## ")[0]
+    section = (ROOT / "docs/reasons.md").read_text().split("An app that no server could serve")[1].split("\n## ")[0]
     quoted = re.findall(r"^\| [^|]+ \| `([^`]+)` \| [^|]+ \|$", section, re.MULTILINE)
     assert quoted == refused()
