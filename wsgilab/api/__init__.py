@@ -1,4 +1,4 @@
-"""The lab for a program: `run`, `capacity`, `gate`, `vitals`, `check_up`, `report`, silent. Commands stand on them."""
+"""The lab for a program: `run`, `capacity`, `tune`, `gate`, `vitals`, `check_up`, `report`, silent. Commands use it."""
 
 from __future__ import annotations
 

@@ -12,6 +12,8 @@ from wsgilab.errors import UsageError, did_you_mean, to_paste
 
 HERE = "here"
 """The machine on which the command is given."""
+OWN_CONTEXT = "default"
+"""The Docker context of that machine, unless somebody chose another one (`docker context ls`)."""
 OVERLAY = "overlay:"
 NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,39}")
 KEYS = ("role", "address", "cpus", "network")
@@ -143,9 +145,12 @@ def together(found: Sequence[Host], allow_public: bool = False) -> Hosts:
             f"For servers there is one host, and here {names} would be it.", "role=servers is there twice, or missing"
         )
     if not load:
-        raise _wrong("None of these hosts sends load.", "role=load is missing")
+        cause = f"role=load is missing; this machine can send it, as its Docker context '{OWN_CONTEXT}'"
+        own = Host("load-1", OWN_CONTEXT, Role.LOAD)
+        fix = to_paste("./lab", "doctor", "--host", servers[0], "--host", own)
+        raise UsageError("None of these hosts sends load.", cause, fix)
     if misplaced := next((host for host in load if host.docker == HERE), None):
-        cause = "what sends load is a container of its Docker engine; 'default' is the context of this machine"
+        cause = f"what sends load is a container of its Docker engine; '{OWN_CONTEXT}' is the context of this machine"
         raise _wrong(f"{misplaced.name} sends load, and has no Docker engine.", cause)
     if any(host.network for host in load) or (servers[0].network and servers[0].docker == HERE):
         cause = "it is the network of servers in containers; load hosts join it"

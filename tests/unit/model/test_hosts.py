@@ -62,6 +62,13 @@ def test_machines_that_could_never_measure_together_are_refused(texts: list[str]
     assert cause in caught.value.cause
 
 
+def test_where_nobody_sends_load_this_machine_is_proposed_in_a_line_that_can_be_pasted() -> None:
+    with pytest.raises(UsageError) as caught:
+        hosts.of([APP], allow_public=False)
+    assert caught.value.next_command == f"./lab doctor --host {APP} --host load-1=default,role=load"
+    assert hosts.of([APP, "load-1=default,role=load"], allow_public=False), "and it is taken"
+
+
 def test_servers_are_processes_here_or_containers_of_the_engine_that_their_host_names() -> None:
     here = hosts.of([f"{APP},cpus=0-2", LOAD], allow_public=False)
     there = hosts.of(["app=far,role=servers,address=10.0.0.5", LOAD], allow_public=False)
